@@ -1,0 +1,48 @@
+package assign
+
+// Ownership returns who owns what when the round begins: the claims in
+// Member.Owned, with those dropped that cannot hold. A claim holds when the topic
+// is in the group and has that partition, and when no other member claims the
+// partition with a later generation (KIP-792). Of two claims of the same
+// generation the one of the first member holds, static members before dynamic
+// ones, then by instance, then by id. A member that does not subscribe to a topic
+// any more still owns what it claims of it, until it gives that up.
+//
+// The result has an entry for every member, in the order of [Assignment].
+func (g Group) Ownership() Assignment {
+	ix := newIndex(g)
+	return ix.plan(ix.owned()).Assignment
+}
+
+// owned settles the claims of all members; see Group.Ownership.
+func (ix *index) owned() table {
+	tb := ix.newTable()
+	generations := make([][]int32, len(ix.topics))
+	ix.eachClaim(func(m, t int, p int32) {
+		if generations[t] == nil {
+			generations[t] = make([]int32, len(tb[t]))
+		}
+		generation := max(ix.members[m].Generation, 0)
+		if tb[t][p] == unassigned || generation > generations[t][p] {
+			tb[t][p], generations[t][p] = int32(m), generation
+		}
+	})
+	return tb
+}
+
+// eachClaim calls claim for every partition that a member claims and that exists.
+func (ix *index) eachClaim(claim func(member, topic int, partition int32)) {
+	for m, member := range ix.members {
+		for _, tp := range member.Owned {
+			t, known := ix.topicNumber[tp.Topic]
+			if !known {
+				continue
+			}
+			for _, p := range tp.Partitions {
+				if p >= 0 && p < ix.topics[t].Partitions {
+					claim(m, t, p)
+				}
+			}
+		}
+	}
+}

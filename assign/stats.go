@@ -1,0 +1,135 @@
+package assign
+
+// Stats measures a plan against its group. Loads are weights divided by the
+// member's capacity, so that a member of capacity 2 with weight 10 has load 5.
+type Stats struct {
+	// Members is the number of members, Idle how many of them get nothing.
+	Members int `json:"members"`
+	Idle    int `json:"idle"`
+
+	// Partitions is the number of partitions placed, withheld ones included.
+	Partitions int `json:"partitions"`
+	Withheld   int `json:"withheld"`
+
+	// CountSpread is the most partitions of any member less the fewest.
+	CountSpread int `json:"countSpread"`
+
+	// TopicSpread is the largest CountSpread of any one topic, over the
+	// members that subscribe to it.
+	TopicSpread int `json:"topicSpread"`
+
+	// MaxLoad and MinLoad are the highest and the lowest load of any member.
+	MaxLoad float64 `json:"maxLoad"`
+	MinLoad float64 `json:"minLoad"`
+
+	// LowerBound is a MaxLoad that no plan can go below: the total weight
+	// over the total capacity, and for each partition its weight over the
+	// largest capacity of a subscriber.
+	LowerBound float64 `json:"lowerBound"`
+
+	// MovedPartitions counts the partitions that have an owner and are
+	// meant for another member; MovedWeight is their weight.
+	MovedPartitions int     `json:"movedPartitions"`
+	MovedWeight     float64 `json:"movedWeight"`
+
+	// RackLocal counts the partitions that have a replica in the rack of
+	// their member.
+	RackLocal int `json:"rackLocal"`
+}
+
+// Measure returns the stats of a plan for g. A withheld partition counts for the
+// member that it is meant for. What the plan gives against the rules of g (see
+// [Validate]) is left out.
+func Measure(g Group, plan Plan) Stats {
+	ix := newIndex(g)
+	placed := ix.newTable()
+	place := func(id, topic string, p int32) {
+		m, isMember := ix.memberNumber[id]
+		t, known := ix.topicNumber[topic]
+		if isMember && known && p >= 0 && p < ix.topics[t].Partitions && placed[t][p] == unassigned && ix.subscribes(m, t) {
+			placed[t][p] = int32(m)
+		}
+	}
+	for _, id := range plan.Assignment.Members() {
+		for _, tp := range plan.Assignment[id] {
+			for _, p := range tp.Partitions {
+				place(id, tp.Topic, p)
+			}
+		}
+	}
+	for _, w := range plan.Withheld {
+		place(w.Member, w.Topic, w.Partition)
+	}
+
+	s := Stats{Members: len(ix.members), Withheld: len(plan.Withheld)}
+	owned := ix.owned()
+	counts := make([]int, len(ix.members))
+	loads := make([]float64, len(ix.members))
+	totalWeight := 0.0
+	for t, topic := range ix.topics {
+		weights := topic.EffectiveWeights()
+		topicCounts := make([]int, len(ix.members))
+		largest := 0.0
+		for _, m := range ix.subscribers[t] {
+			largest = max(largest, ix.members[m].EffectiveCapacity())
+		}
+		for p, m := range placed[t] {
+			totalWeight += weights[p]
+			s.LowerBound = max(s.LowerBound, weights[p]/largest)
+			if m == unassigned {
+				continue
+			}
+			s.Partitions++
+			topicCounts[m]++
+			counts[m]++
+			loads[m] += weights[p]
+			if owner := owned[t][p]; owner != unassigned && owner != m {
+				s.MovedPartitions++
+				s.MovedWeight += weights[p]
+			}
+			if rack := ix.members[m].Rack; rack != "" && p < len(topic.Racks) {
+				for _, replicaRack := range topic.Racks[p] {
+					if replicaRack == rack {
+						s.RackLocal++
+						break
+					}
+				}
+			}
+		}
+		subscriberCounts := make([]int, 0, len(ix.subscribers[t]))
+		for _, m := range ix.subscribers[t] {
+			subscriberCounts = append(subscriberCounts, topicCounts[m])
+		}
+		s.TopicSpread = max(s.TopicSpread, spread(subscriberCounts))
+	}
+	s.CountSpread = spread(counts)
+	totalCapacity := 0.0
+	for m, member := range ix.members {
+		capacity := member.EffectiveCapacity()
+		totalCapacity += capacity
+		load := loads[m] / capacity
+		s.MaxLoad = max(s.MaxLoad, load)
+		if m == 0 || load < s.MinLoad {
+			s.MinLoad = load
+		}
+		if counts[m] == 0 {
+			s.Idle++
+		}
+	}
+	if totalCapacity > 0 {
+		s.LowerBound = max(s.LowerBound, totalWeight/totalCapacity)
+	}
+	return s
+}
+
+// spread returns the largest of counts less the smallest, 0 when there are none.
+func spread(counts []int) int {
+	if len(counts) == 0 {
+		return 0
+	}
+	low, high := counts[0], counts[0]
+	for _, n := range counts[1:] {
+		low, high = min(low, n), max(high, n)
+	}
+	return high - low
+}
