@@ -1,0 +1,55 @@
+// Package member runs a member of a Kafka consumer group, and lets it decide for the
+// whole group when Kafka elects it leader.
+//
+// It has two layers, each useful alone:
+//
+//   - [Hooks] bring assignors of package assign, the leader hooks and events to a
+//     kgo client that you made and whose poll loop stays yours.
+//   - [Member] is a client, a poll loop and commits on top of just that.
+//
+// # What happens in a round
+//
+// Whenever members come, go or change what they subscribe to, the group's
+// coordinator calls a round. These are the requests of the classic protocol, and
+// where this package acts:
+//
+//	JoinGroup ─► each member tells its topics, what it owns, capacity and labels
+//	            the coordinator names one member the leader: the first to join
+//	 leader:    Assignor.Assign ─► OnPlan ─► validate ─► withhold what still moves
+//	SyncGroup ─► the leader's plan is handed to every member: it is adopted
+//	 leader:    Lead runs, from the first adopted plan until leadership is lost
+//
+// The leader stays leader through later rounds for as long as it is a member; when
+// it leaves, dies, or does not join in time, the coordinator names another.
+//
+// # What cannot happen
+//
+// A group must not stop because of one process's code or one member's bytes:
+//
+//   - A member whose metadata cannot be decoded is isolated: it is given nothing, an
+//     event names it, and the round goes on for the others. In a cooperative group
+//     nobody can know what it still holds, so partitions that no other member claims
+//     are withheld for one round, and the leader brings about the next.
+//   - An assignor or hook that panics, fails, runs past its deadline or returns a
+//     plan that breaks the rules is replaced, for this round, by assign.Keep: what is
+//     owned stays, partitions without an owner go to the member with the fewest. An
+//     event tells why.
+//
+// # What leadership means
+//
+// [HooksConfig.Lead] runs in one member at a time. Its context ends as soon as the
+// client learns that it no longer leads, and in any case when the lease runs out:
+// the package heartbeats on its own while Lead runs, and a leader that the
+// coordinator has not acknowledged for the session timeout must expect that another
+// was elected. What no client can promise, and this package does not: that work
+// stops which does not look at its context; that nothing overlaps when an
+// administrator removes the member, or when a second process joins with the same
+// instance id, for then the successor may be leading before the coordinator can tell
+// this one.
+//
+// # Goroutines
+//
+// Callbacks say on which goroutine they run. The package starts goroutines for each
+// term that this member leads, and one for each assignor or hook call that has a
+// deadline; [Hooks.Close] waits for all but a call that has overrun.
+package member

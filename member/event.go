@@ -1,0 +1,58 @@
+package member
+
+import (
+	"time"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// An EventKind names what happened to a member.
+type EventKind string
+
+// The kinds of events, in the order in which a round brings them.
+const (
+	// EventJoining: the member sends JoinGroup; a round is on.
+	EventJoining EventKind = "joining"
+	// EventElected: the coordinator named this member the leader of the round.
+	EventElected EventKind = "elected"
+	// EventIsolated: Subject sent metadata that cannot be read, told in Err,
+	// and is given nothing.
+	EventIsolated EventKind = "isolated"
+	// EventVetoed: OnPlan vetoed the proposed plan; what is owned stays.
+	EventVetoed EventKind = "vetoed"
+	// EventFallback: an assignor or hook failed, as Err tells; what is owned
+	// stays.
+	EventFallback EventKind = "fallback"
+	// EventPlanned: the leader sends Plan, of which Stats tells the cost.
+	EventPlanned EventKind = "planned"
+	// EventAssigned: SyncGroup was answered; Assigned is what this member has
+	// from now on. Of a leader's plan it means that the group adopted it.
+	EventAssigned EventKind = "assigned"
+	// EventLeading: a term of this member begins.
+	EventLeading EventKind = "leading"
+	// EventResigned: the term ended; Err tells why.
+	EventResigned EventKind = "resigned"
+	// EventLeadFailed: Lead returned an error or panicked, as Err tells.
+	EventLeadFailed EventKind = "lead-failed"
+	// EventLost: the member is out of the group for the reason in Err, with
+	// all its partitions, and joins again.
+	EventLost EventKind = "lost"
+)
+
+// An Event is something that happened to a member. Fields that do not belong to the
+// kind, and those whose value is not known, are zero.
+type Event struct {
+	Kind       EventKind
+	Time       time.Time
+	Group      string
+	Member     string // this member's id
+	Generation int32  // 0 when not known
+	Protocol   string
+
+	Subject  string                   // EventIsolated: the other member's id
+	Plan     *assign.Plan             // EventPlanned
+	Stats    *assign.Stats            // EventPlanned
+	Assigned []assign.TopicPartitions // EventAssigned
+	Leader   bool                     // EventAssigned: this member leads
+	Err      error
+}

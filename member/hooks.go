@@ -1,0 +1,263 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// HooksConfig says what [Hooks] bring to a client. Only Protocols is required.
+type HooksConfig struct {
+	// Protocols are the ways of assigning that the member offers, the most
+	// preferred first.
+	Protocols []Protocol
+
+	// Traits are told to the leader. They cannot travel under the protocol
+	// name "sticky".
+	Traits Traits
+
+	// Weights, when set, is asked in each round that this member leads for
+	// the load of partitions: topic → weight by partition, as in
+	// assign.Topic. Topics may be left out. When it fails the round goes on
+	// without weights, with an EventFallback.
+	Weights func(ctx context.Context, topics []assign.Topic) (map[string][]float64, error)
+
+	// OnPlan, when set, sees every plan that this member makes as leader,
+	// before it is sent. It returns the plan to send: Proposed, changed or
+	// not, or another one, or the error [ErrVeto] for a plan that keeps what
+	// is owned. Like an assignor it returns the target; in a cooperative
+	// group the partitions that move are then withheld from their new members
+	// until their owners gave them up, which takes a second round, in which
+	// OnPlan is asked again and should decide alike.
+	OnPlan func(ctx context.Context, round Round) (assign.Plan, error)
+
+	// Lead, when set, runs while this member leads the group: from the first
+	// plan of its term that the group adopted until ctx ends. It runs at most
+	// once a term and never twice at the same time in this process. ctx ends
+	// before another member can lead, provided that Lead returns promptly when
+	// it does; context.Cause(ctx) tells why. Lead may return earlier, when its
+	// work is done; an error is told by EventLeadFailed.
+	Lead func(ctx context.Context, term Term) error
+
+	// OnEvent, when set, is told what happens, one event at a time, on the
+	// goroutine that made it happen: most often the client's group
+	// management. It must not block, nor call Attach or Close.
+	OnEvent func(Event)
+
+	// PlanTimeout bounds Weights, the assignor and OnPlan together in one
+	// round; the default is a third of the client's session timeout. No
+	// heartbeat is sent meanwhile.
+	PlanTimeout time.Duration
+
+	// Logger gets what OnEvent gets, in words. The default is none.
+	Logger *slog.Logger
+}
+
+// Errors that end a term, as context.Cause of the context of Lead.
+var (
+	// ErrClosed: Hooks or Member were closed.
+	ErrClosed = errors.New("the member was closed")
+	// ErrSucceeded: the coordinator named another leader.
+	ErrSucceeded = errors.New("another member leads the group")
+	// ErrLeaseExpired: the coordinator did not acknowledge the leader in time.
+	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the leader in time")
+	// ErrLeft: the client leaves the group.
+	ErrLeft = errors.New("the member left the group")
+)
+
+// ErrVeto, returned by OnPlan, keeps what is owned instead of the proposed plan.
+// Partitions without an owner are given to the members with the fewest.
+var ErrVeto = errors.New("the plan was vetoed")
+
+// defaultSessionTimeout is kgo's, for rounds before Attach.
+const defaultSessionTimeout = 45 * time.Second
+
+// Hooks bring assignors, the leader hooks and events to one kgo client:
+//
+//	hooks, err := member.NewHooks(member.HooksConfig{…})
+//	client, err := kgo.NewClient(append(hooks.Opts(), kgo.ConsumerGroup("orders"), …)...)
+//	err = hooks.Attach(client)
+//	…
+//	hooks.Close() // ends Lead, and waits for it
+//	client.Close()
+//
+// All methods may be called from any goroutine.
+type Hooks struct {
+	cfg    HooksConfig
+	traits []byte
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelCauseFunc
+
+	weightsGuard, assignGuard, onPlanGuard guard
+
+	events sync.Mutex // held while OnEvent runs; taken with no other lock held
+
+	mu       sync.Mutex
+	client   *kgo.Client
+	settings settings
+	round    *round // the round this member is the leader of, until SyncGroup is answered
+	previous assign.Assignment
+	emptied  map[string]bool // isolated members that an adopted plan gave nothing
+	owned    []assign.TopicPartitions
+	term     *term // the current one
+	last     *term // the one whose Lead may still be running
+	pending  *term // adopted before Attach
+	replan   bool  // a round is due, and Attach brings it about
+}
+
+// settings are what Hooks read from the client.
+type settings struct {
+	group, instance              string
+	session, rebalance, interval time.Duration
+}
+
+// NewHooks checks cfg and returns hooks for one client.
+func NewHooks(cfg HooksConfig) (*Hooks, error) {
+	traits, traitsErr := cfg.Traits.encode()
+	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr); err != nil {
+		return nil, err
+	}
+	if cfg.PlanTimeout < 0 {
+		return nil, fmt.Errorf("the member's PlanTimeout is %s; give 0 for the default, or more", cfg.PlanTimeout)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Hooks{cfg: cfg, traits: traits, settings: settings{session: defaultSessionTimeout}}
+	h.weightsGuard.what, h.assignGuard.what, h.onPlanGuard.what = "Weights", "the assignor", "OnPlan"
+	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	return h, nil
+}
+
+// Opts returns the options to give to kgo.NewClient, beside your own. They set
+// kgo.Balancers, which must not be set again, and add a kgo.Hook. Give them to one
+// client only.
+func (h *Hooks) Opts() []kgo.Opt {
+	balancers := make([]kgo.GroupBalancer, len(h.cfg.Protocols))
+	for i, p := range h.cfg.Protocols {
+		balancers[i] = &balancer{hooks: h, protocol: p, first: i == 0}
+	}
+	return []kgo.Opt{kgo.Balancers(balancers...), kgo.WithHooks(clientHook{h})}
+}
+
+// Attach tells h of the client that was made with Opts. Until then rounds are
+// planned all the same, but Lead waits. It fails when the client was not made with
+// Opts, is in no group, or has h for its second client.
+func (h *Hooks) Attach(client *kgo.Client) error {
+	balancers, _ := client.OptValue(kgo.Balancers).([]kgo.GroupBalancer)
+	ours := len(balancers) > 0
+	for _, b := range balancers {
+		own, ok := b.(*balancer)
+		ours = ours && ok && own.hooks == h
+	}
+	if !ours {
+		return errors.New("the client was not made with these hooks; pass Hooks.Opts to kgo.NewClient, and no kgo.Balancers of your own")
+	}
+	s := settings{
+		session:   optValue[time.Duration](client, kgo.SessionTimeout),
+		rebalance: optValue[time.Duration](client, kgo.RebalanceTimeout),
+		interval:  optValue[time.Duration](client, kgo.HeartbeatInterval),
+		group:     optValue[string](client, kgo.ConsumerGroup),
+		instance:  optValue[string](client, kgo.InstanceID),
+	}
+	if s.group == "" {
+		return errors.New("the client is in no consumer group; pass kgo.ConsumerGroup to kgo.NewClient")
+	}
+	if optValue[bool](client, kgo.ServerSideBalancer) {
+		return errors.New("the client asks for KIP-848, in which brokers assign partitions and no member leads; leave out kgo.ServerSideBalancer to use assignors and leader hooks")
+	}
+	h.mu.Lock()
+	if h.client != nil && h.client != client {
+		h.mu.Unlock()
+		return errors.New("the hooks are attached to another client; make hooks of their own for each client")
+	}
+	h.client, h.settings = client, s
+	pending, replan := h.pending, h.replan
+	h.pending, h.replan = nil, false
+	if pending != nil {
+		h.installLocked(pending)
+	}
+	h.mu.Unlock()
+	if pending != nil {
+		h.run(pending)
+	}
+	if replan {
+		client.ForceRebalance()
+	}
+	return nil
+}
+
+func optValue[T any](client *kgo.Client, opt any) T {
+	v, _ := client.OptValue(opt).(T)
+	return v
+}
+
+// Close ends the term, if this member leads, and returns when Lead has returned. The
+// client stays in the group, where this process goes on planning when it is elected,
+// but Lead does not run again. Call it before you close the client: then no other
+// member can be leading while Lead still runs. Close may be called repeatedly.
+func (h *Hooks) Close() {
+	h.cancel(ErrClosed)
+	h.endTerm(ErrClosed)
+	h.mu.Lock()
+	last := h.last
+	h.mu.Unlock()
+	if last != nil {
+		<-last.done
+	}
+}
+
+// Leading tells whether a term of this member is on: it was elected, its plan was
+// adopted, and its lease holds.
+func (h *Hooks) Leading() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.term != nil && h.term.ctx.Err() == nil
+}
+
+// emit tells the user of an event. No lock of h may be held.
+func (h *Hooks) emit(e Event) {
+	h.mu.Lock()
+	e.Group = h.settings.group
+	client := h.client
+	h.mu.Unlock()
+	e.Time = time.Now()
+	if client != nil {
+		id, generation := client.GroupMetadata()
+		if e.Member == "" {
+			e.Member = id
+		}
+		if e.Generation == 0 && generation > 0 {
+			e.Generation = generation
+		}
+	}
+	level := slog.LevelInfo
+	switch e.Kind {
+	case EventIsolated, EventFallback, EventLeadFailed, EventLost:
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}
+	if e.Subject != "" {
+		attrs = append(attrs, slog.String("subject", e.Subject))
+	}
+	if e.Stats != nil {
+		attrs = append(attrs, slog.Any("stats", *e.Stats))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.Any("err", e.Err))
+	}
+	h.cfg.Logger.LogAttrs(h.ctx, level, "group member "+string(e.Kind), attrs...)
+	if h.cfg.OnEvent != nil {
+		h.events.Lock()
+		defer h.events.Unlock()
+		h.cfg.OnEvent(e)
+	}
+}

@@ -1,0 +1,139 @@
+package member
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// maxMetadata bounds what one member may send about itself, in bytes. A member that
+// owns 100,000 partitions sends about 400 KB.
+const maxMetadata = 4 << 20
+
+var errMetadataSize = fmt.Errorf("the member's metadata is larger than %d bytes", maxMetadata)
+
+// encodeSubscription returns the metadata that a member sends in JoinGroup
+// (ConsumerProtocolSubscription version 3).
+func encodeSubscription(protocol Protocol, topics []string, owned []assign.TopicPartitions, generation int32, traits []byte) []byte {
+	meta := kmsg.NewConsumerMemberMetadata()
+	meta.Version = 3
+	meta.Topics = topics
+	meta.Generation = generation
+	for _, tp := range owned {
+		o := kmsg.NewConsumerMemberMetadataOwnedPartition()
+		o.Topic, o.Partitions = tp.Topic, tp.Partitions
+		meta.OwnedPartitions = append(meta.OwnedPartitions, o)
+	}
+	meta.UserData = traits
+	if protocol.name() == stickyName {
+		sticky := kmsg.NewStickyMemberMetadata()
+		sticky.Generation = generation
+		for _, tp := range owned {
+			c := kmsg.NewStickyMemberMetadataCurrentAssignment()
+			c.Topic, c.Partitions = tp.Topic, tp.Partitions
+			sticky.CurrentAssignment = append(sticky.CurrentAssignment, c)
+		}
+		meta.UserData = sticky.AppendTo(nil)
+		meta.OwnedPartitions = nil
+	}
+	return meta.AppendTo(nil)
+}
+
+// decodeMember reads what a member sent in JoinGroup. The bytes come from another
+// process, of any client and version: an error says that they cannot be understood.
+func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign.Member, error) {
+	m := assign.Member{ID: from.MemberID}
+	if from.InstanceID != nil {
+		m.Instance = *from.InstanceID
+	}
+	meta, err := decodeSubscription(from.ProtocolMetadata)
+	if err != nil {
+		return m, err
+	}
+	m.Topics = slices.Compact(slices.Sorted(slices.Values(meta.Topics)))
+	if meta.Rack != nil {
+		m.Rack = *meta.Rack
+	}
+	m.Generation = meta.Generation
+	for _, o := range meta.OwnedPartitions {
+		m.Owned = append(m.Owned, assign.TopicPartitions{Topic: o.Topic, Partitions: o.Partitions})
+	}
+	if protocol.name() == stickyName {
+		m.Owned, m.Generation = decodeSticky(meta.UserData)
+	} else {
+		traits := decodeTraits(meta.UserData)
+		m.Capacity, m.Labels, m.Draining = traits.Capacity, traits.Labels, traits.Draining
+	}
+	return m, nil
+}
+
+func decodeSubscription(data []byte) (kmsg.ConsumerMemberMetadata, error) {
+	meta := kmsg.NewConsumerMemberMetadata()
+	if len(data) > maxMetadata {
+		return meta, errMetadataSize
+	}
+	err := meta.ReadFrom(data)
+	if err != nil && len(data) >= 2 && data[0] == 0 && data[1] == 1 {
+		// Some clients claim version 1 and send version 0, without the
+		// owned partitions; what is there is read all the same.
+		data = slices.Clone(data)
+		data[1] = 0
+		meta = kmsg.NewConsumerMemberMetadata()
+		err = meta.ReadFrom(data)
+	}
+	if err != nil {
+		return meta, fmt.Errorf("the member's metadata, %d bytes, cannot be decoded: %w", len(data), err)
+	}
+	if meta.Version < 0 {
+		return meta, errors.New("the member's metadata has a negative version")
+	}
+	return meta, nil
+}
+
+// decodeSticky reads StickyAssignorUserDataV1; what cannot be read owns nothing.
+func decodeSticky(data []byte) (owned []assign.TopicPartitions, generation int32) {
+	sticky := kmsg.NewStickyMemberMetadata()
+	if len(data) == 0 || sticky.ReadFrom(data) != nil {
+		return nil, -1
+	}
+	for _, c := range sticky.CurrentAssignment {
+		owned = append(owned, assign.TopicPartitions{Topic: c.Topic, Partitions: c.Partitions})
+	}
+	return owned, sticky.Generation
+}
+
+// encodeAssignment returns the SyncGroup form of what each member gets
+// (ConsumerProtocolAssignment version 0, which every client reads), by member id.
+func encodeAssignment(members []string, a assign.Assignment) []kmsg.SyncGroupRequestGroupAssignment {
+	out := make([]kmsg.SyncGroupRequestGroupAssignment, 0, len(members))
+	for _, id := range members {
+		var wire kmsg.ConsumerMemberAssignment
+		for _, tp := range a[id] {
+			t := kmsg.NewConsumerMemberAssignmentTopic()
+			t.Topic, t.Partitions = tp.Topic, tp.Partitions
+			wire.Topics = append(wire.Topics, t)
+		}
+		one := kmsg.NewSyncGroupRequestGroupAssignment()
+		one.MemberID, one.MemberAssignment = id, wire.AppendTo(nil)
+		out = append(out, one)
+	}
+	slices.SortFunc(out, func(l, r kmsg.SyncGroupRequestGroupAssignment) int { return cmp.Compare(l.MemberID, r.MemberID) })
+	return out
+}
+
+// toTopicPartitions turns kgo's form into the sorted one of package assign.
+func toTopicPartitions(from map[string][]int32) []assign.TopicPartitions {
+	list := make([]assign.TopicPartitions, 0, len(from))
+	for topic, partitions := range from {
+		if len(partitions) > 0 {
+			list = append(list, assign.TopicPartitions{Topic: topic, Partitions: slices.Sorted(slices.Values(partitions))})
+		}
+	}
+	slices.SortFunc(list, func(l, r assign.TopicPartitions) int { return cmp.Compare(l.Topic, r.Topic) })
+	return list
+}

@@ -1,0 +1,295 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// A Round is what the leader knows when it decides.
+type Round struct {
+	Group      string // the group's id
+	Generation int32  // the generation that the plan is for
+	Leader     string // this member's id
+	Protocol   string // the protocol that the coordinator chose
+
+	// Cooperative says that partitions that move are withheld until their
+	// owners gave them up.
+	Cooperative bool
+
+	// Problem holds the members and topics, with everything known of them. It
+	// must not be changed.
+	Problem assign.Group
+
+	// Isolated are the ids of members whose metadata cannot be read; they are
+	// not in Problem and cannot be given anything.
+	Isolated []string
+
+	// Proposed is the assignor's target, and Stats what it costs. OnPlan may
+	// change Proposed in place and return it.
+	Proposed assign.Plan
+	Stats    assign.Stats
+
+	// Previous is the last plan of this term that the group adopted; nil in
+	// the first round.
+	Previous assign.Assignment
+}
+
+// isolated is a member whose metadata cannot be read.
+type isolated struct {
+	id  string
+	err error
+}
+
+// round is one round that this member leads, from its election to the answer to
+// SyncGroup. It implements kgo.GroupMemberBalancerOrError and
+// kgo.GroupMemberBalancerInfo.
+type round struct {
+	hooks    *Hooks
+	protocol Protocol
+	began    time.Time // when JoinGroup was answered
+	group    assign.Group
+	isolated []isolated
+	info     kgo.BalanceInfo
+
+	// Written in BalanceOrError, read in synced; both run on the goroutine
+	// that manages the group.
+	planned             bool
+	sent                assign.Plan
+	withheldForIsolated bool
+}
+
+// SetBalanceInfo implements kgo.GroupMemberBalancerInfo.
+func (r *round) SetBalanceInfo(info kgo.BalanceInfo) {
+	r.info = info
+	r.emit(Event{Kind: EventElected})
+	for _, m := range r.isolated {
+		r.emit(Event{Kind: EventIsolated, Subject: m.id, Err: m.err})
+	}
+}
+
+// Balance implements kgo.GroupMemberBalancer; kgo calls BalanceOrError instead.
+func (r *round) Balance(partitions map[string]int32) kgo.IntoSyncAssignment {
+	into, _ := r.BalanceOrError(partitions)
+	return into
+}
+
+// BalanceOrError implements kgo.GroupMemberBalancerOrError. It returns no error: an
+// error would cost this member all its partitions and leave the group without a plan.
+func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignment, error) {
+	r.describeTopics(partitions)
+	target := r.target()
+	r.sent = target
+	if r.protocol.cooperative() {
+		r.sent = assign.Withhold(r.group, target)
+		r.withholdForIsolated()
+	}
+	r.planned = true
+	stats := assign.Measure(r.group, r.sent)
+	plan := r.sent.Clone() // what the user does with the event is the user's
+	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats})
+
+	members := make([]string, 0, len(r.group.Members)+len(r.isolated))
+	for i := range r.group.Members {
+		members = append(members, r.group.Members[i].ID)
+	}
+	for _, m := range r.isolated {
+		members = append(members, m.id)
+	}
+	return intoSync(encodeAssignment(members, r.sent.Assignment)), nil
+}
+
+// intoSync implements kgo.IntoSyncAssignment.
+type intoSync []kmsg.SyncGroupRequestGroupAssignment
+
+// IntoSyncAssignment implements kgo.IntoSyncAssignment.
+func (s intoSync) IntoSyncAssignment() []kmsg.SyncGroupRequestGroupAssignment { return s }
+
+func (r *round) emit(e Event) {
+	e.Member, e.Generation, e.Protocol = r.info.LeaderID, r.info.Generation, r.protocol.name()
+	r.hooks.emit(e)
+}
+
+// describeTopics fills in the topics, and the racks of their replicas when a member
+// told a rack. Topics and brokers come from the client's metadata, which may be as old
+// as its MetadataMaxAge.
+func (r *round) describeTopics(partitions map[string]int32) {
+	var names []string
+	racks := false
+	for i := range r.group.Members {
+		names = append(names, r.group.Members[i].Topics...)
+		racks = racks || r.group.Members[i].Rack != ""
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		r.group.Topics = append(r.group.Topics, assign.Topic{Name: name, Partitions: partitions[name]})
+	}
+	if !racks || r.info.Topics == nil || r.info.Brokers == nil {
+		return
+	}
+	brokers, known := r.info.Brokers(), r.info.Topics()
+	for i := range r.group.Topics {
+		t := &r.group.Topics[i]
+		t.Racks = make([][]string, t.Partitions)
+		for _, p := range known[t.Name].Partitions {
+			if p.Partition < 0 || p.Partition >= t.Partitions {
+				continue
+			}
+			replicas := slices.Clone(p.Replicas)
+			if at := slices.Index(replicas, p.Leader); at > 0 {
+				replicas = slices.Insert(slices.Delete(replicas, at, at+1), 0, p.Leader)
+			}
+			for _, id := range replicas {
+				rack := ""
+				if b, ok := brokers[id]; ok && b.Rack != nil {
+					rack = *b.Rack
+				}
+				t.Racks[p.Partition] = append(t.Racks[p.Partition], rack)
+			}
+		}
+	}
+}
+
+// target returns where partitions should end up: the assignor's plan, as OnPlan wants
+// it, or what is owned where either fails.
+func (r *round) target() assign.Plan {
+	h := r.hooks
+	deadline := time.Now().Add(h.planTimeout())
+	left := func() time.Duration { return time.Until(deadline) }
+
+	if h.cfg.Weights != nil {
+		topics := r.group.Topics
+		weights, err := guarded(&h.weightsGuard, left(), func(ctx context.Context) (map[string][]float64, error) {
+			return h.cfg.Weights(ctx, topics)
+		})
+		if err == nil {
+			err = r.weigh(weights)
+		}
+		if err != nil {
+			r.fallback(fmt.Errorf("the round goes on without weights: %w", err))
+		}
+	}
+
+	proposed, err := guarded(&h.assignGuard, left(), func(context.Context) (assign.Plan, error) {
+		return r.protocol.Assignor.Assign(r.group)
+	})
+	if err == nil {
+		err = assign.Validate(r.group, proposed)
+	}
+	if err != nil {
+		r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
+		proposed = assign.Keep(r.group)
+	}
+	if h.cfg.OnPlan == nil {
+		return proposed
+	}
+
+	public := r.public(proposed)
+	decided, err := guarded(&h.onPlanGuard, left(), func(ctx context.Context) (assign.Plan, error) {
+		return h.cfg.OnPlan(ctx, public)
+	})
+	if err == nil {
+		err = assign.Validate(r.group, decided)
+	}
+	switch {
+	case errors.Is(err, ErrVeto):
+		r.emit(Event{Kind: EventVetoed, Err: err})
+	case err != nil:
+		r.fallback(fmt.Errorf("members keep what they own, because OnPlan failed: %w", err))
+	default:
+		decided.Assignment.Sort()
+		return decided
+	}
+	return assign.Keep(r.group)
+}
+
+func (r *round) fallback(err error) { r.emit(Event{Kind: EventFallback, Err: err}) }
+
+func (r *round) weigh(weights map[string][]float64) error {
+	weighed := r.group
+	weighed.Topics = slices.Clone(r.group.Topics)
+	for i := range weighed.Topics {
+		t := &weighed.Topics[i]
+		t.Weights = weights[t.Name]
+	}
+	if err := weighed.Check(); err != nil {
+		return err
+	}
+	r.group = weighed
+	return nil
+}
+
+func (r *round) public(proposed assign.Plan) Round {
+	h := r.hooks
+	h.mu.Lock()
+	previous := h.previous.Clone()
+	h.mu.Unlock()
+	ids := make([]string, len(r.isolated))
+	for i, m := range r.isolated {
+		ids[i] = m.id
+	}
+	return Round{
+		Group: r.info.Group, Generation: r.info.Generation, Leader: r.info.LeaderID,
+		Protocol: r.protocol.name(), Cooperative: r.protocol.cooperative(),
+		Problem: r.group, Isolated: ids,
+		Proposed: proposed, Stats: assign.Measure(r.group, proposed),
+		Previous: previous,
+	}
+}
+
+// withholdForIsolated keeps back, for this round, the partitions that nobody is known
+// to own while an isolated member may own them. A member that an adopted plan of this
+// leader gave nothing owns nothing.
+func (r *round) withholdForIsolated() {
+	h := r.hooks
+	h.mu.Lock()
+	suspect := ""
+	for _, m := range r.isolated {
+		if !h.emptied[m.id] {
+			suspect = m.id
+		}
+	}
+	h.mu.Unlock()
+	if suspect == "" {
+		return
+	}
+	claimed := r.group.Ownership().Owners()
+	for _, id := range r.sent.Assignment.Members() {
+		list := r.sent.Assignment[id]
+		kept := make([]assign.TopicPartitions, 0, len(list))
+		for _, tp := range list {
+			sure := make([]int32, 0, len(tp.Partitions))
+			for _, p := range tp.Partitions {
+				if _, owned := claimed[tp.Topic][p]; owned {
+					sure = append(sure, p)
+					continue
+				}
+				r.withheldForIsolated = true
+				r.sent.Withheld = append(r.sent.Withheld, assign.Withheld{
+					Topic: tp.Topic, Partition: p, Member: id,
+					Reason: fmt.Sprintf("%s cannot be read and may still hold it; the next round gives it out", suspect),
+				})
+			}
+			if len(sure) > 0 {
+				kept = append(kept, assign.TopicPartitions{Topic: tp.Topic, Partitions: sure})
+			}
+		}
+		r.sent.Assignment[id] = kept
+	}
+}
+
+func (h *Hooks) planTimeout() time.Duration {
+	if h.cfg.PlanTimeout > 0 {
+		return h.cfg.PlanTimeout
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.settings.session / 3
+}

@@ -1,0 +1,66 @@
+package member
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// Traits are what a member tells the leader about itself beyond its topics. They
+// travel in the user data of its subscription.
+type Traits struct {
+	// Capacity is how much load the member takes in relation to the others;
+	// 0 means 1. See assign.Member.
+	Capacity float64 `json:"capacity,omitempty"`
+
+	// Labels are facts about the member for assignors and hooks to go by.
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Draining asks the leader to give this member nothing more.
+	Draining bool `json:"draining,omitempty"`
+}
+
+// maxTraits bounds the encoded traits, in bytes: every member's are sent to the
+// leader in each round.
+const maxTraits = 16 << 10
+
+// traitsPrefix opens the user data: the int32 -1, then "gk" and the version. Java's
+// CooperativeStickyAssignor reads the first four bytes of any user data as a
+// generation, and -1 is the one that it ignores.
+var traitsPrefix = []byte{0xff, 0xff, 0xff, 0xff, 'g', 'k', 1}
+
+func (t Traits) zero() bool { return t.Capacity == 0 && len(t.Labels) == 0 && !t.Draining }
+
+// encode returns the user data for t, nil when t tells nothing.
+func (t Traits) encode() ([]byte, error) {
+	if t.Capacity < 0 || math.IsNaN(t.Capacity) || math.IsInf(t.Capacity, 0) {
+		return nil, fmt.Errorf("the member's capacity is %v; give a finite number, 0 or more", t.Capacity)
+	}
+	if t.zero() {
+		return nil, nil
+	}
+	body, err := json.Marshal(t)
+	if err != nil {
+		return nil, fmt.Errorf("the member's traits cannot be encoded: %w", err)
+	}
+	data := append(bytes.Clone(traitsPrefix), body...)
+	if len(data) > maxTraits {
+		return nil, fmt.Errorf("the member's traits take %d bytes and may take %d; use fewer or shorter labels", len(data), maxTraits)
+	}
+	return data, nil
+}
+
+// decodeTraits reads user data from the wire. What another client put there, or
+// what makes no sense, counts as no traits: a member is not isolated for it.
+func decodeTraits(data []byte) Traits {
+	body, ours := bytes.CutPrefix(data, traitsPrefix)
+	if !ours || len(data) > maxTraits {
+		return Traits{}
+	}
+	var t Traits
+	if err := json.Unmarshal(body, &t); err != nil || !(t.Capacity >= 0) || math.IsInf(t.Capacity, 0) {
+		return Traits{}
+	}
+	return t
+}
