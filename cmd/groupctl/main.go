@@ -1,0 +1,29 @@
+// Command groupctl shows who decides in a Kafka cluster: coordinators, the
+// controller, partition leaders and group leaders.
+//
+// It prints data on stdout, as a table or as one JSON object, and everything
+// else on stderr. It exits with
+//
+//	0  all that was asked for was found
+//	1  Kafka or this machine failed, such as when no broker answers
+//	2  the command line makes no sense; nothing was sent
+//	3  nothing of what was asked for exists
+//	5  a part of it was found, and a part is missing
+//
+// All that it knows comes from the package inspect; here are only flags,
+// printing and exit codes.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv})
+	stop()
+	os.Exit(code)
+}

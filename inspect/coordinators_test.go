@@ -1,0 +1,189 @@
+package inspect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+func TestCoordinatorsAgreeWithTheLeaderOfThePartition(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	in := inspect.New(newClient(t, fake))
+	// Two names of different partitions, so that each can be where it should.
+	for _, group := range []string{"orders", "hello"} {
+		if err := fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition(group, 50), fake.CoordinatorFor(group)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer, err := in.Coordinators(testContext(t), "orders", "hello", "orders")
+	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
+		t.Fatal(err, answer.Errors, answer.Warnings)
+	}
+	if len(answer.Data) != 2 || answer.Data[0].Group != "orders" || answer.Data[1].Group != "hello" {
+		t.Fatalf("rows %+v, want orders and hello once each", answer.Data)
+	}
+	row := answer.Data[0]
+	if row.Hash != -1008770331 || *row.Partition != 31 || *row.PartitionCount != 50 ||
+		*row.Leader != fake.CoordinatorFor("orders") || *row.Coordinator != *row.Leader || !*row.Agrees || len(row.ISR) == 0 {
+		t.Errorf("row %+v", row)
+	}
+	if *answer.ClusterID != "fake" {
+		t.Errorf("cluster %q", *answer.ClusterID)
+	}
+}
+
+func TestCoordinatorsShowAMismatch(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	elsewhere := (fake.CoordinatorFor("orders") + 1) % 3
+	if err := fake.MoveTopicPartition(offsetsTopic, 31, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), "orders")
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Errors)
+	}
+	if row := answer.Data[0]; *row.Agrees || *row.Leader != elsewhere || *row.Coordinator == elsewhere {
+		t.Errorf("row %+v hides the mismatch", row)
+	}
+	if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{inspect.CodeCoordinatorMismatch}) {
+		t.Errorf("warnings %v", got)
+	}
+}
+
+func TestCoordinatorsLeaveTheOffsetsTopicUncreated(t *testing.T) {
+	fake := newFake(t)
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := codes(answer.Errors); !slices.Equal(got, []inspect.Code{inspect.CodeOffsetsTopicAbsent}) {
+		t.Errorf("errors %v", got)
+	}
+	row := answer.Data[0]
+	if row.Hash != -1008770331 || row.Partition != nil || row.PartitionCount != nil || row.Coordinator != nil || row.Agrees != nil || row.ISR != nil {
+		t.Errorf("row %+v knows more than the hash", row)
+	}
+	if hits := asked.Hits(); hits > 0 {
+		t.Errorf("FindCoordinator, which creates the topic, was sent %d times", hits)
+	}
+	answer, err = inspect.New(newClient(t, fake), inspect.CreateOffsetsTopic()).Coordinators(testContext(t), "orders")
+	if err != nil || answer.Data[0].Coordinator == nil {
+		t.Fatalf("asked for creation: %v, %+v", err, answer)
+	}
+	if asked.Hits() == 0 {
+		t.Error("FindCoordinator was not sent although creation was asked for")
+	}
+}
+
+func TestCoordinatorsOfThousandsOfNamesTakeFewRequests(t *testing.T) {
+	var names []string
+	for i := range 3500 {
+		names = append(names, fmt.Sprintf("group-%d-%s", i, strings.Repeat("é", i%20)))
+	}
+	for _, test := range []struct {
+		name    string
+		options []kfake.Opt
+		most    int64
+	}{
+		{"batched", nil, 4},
+		{"one by one", []kfake.Opt{kfake.MaxVersions(kversion.V2_8_0())}, 40},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			some := names
+			if test.most > 4 {
+				some = names[:40]
+			}
+			fake := newFake(t, append(test.options, kfake.SeedTopics(50, offsetsTopic))...)
+			asked := 0
+			fake.ControlKey(int16(kmsg.FindCoordinator), func(kmsg.Request) (kmsg.Response, error, bool) {
+				asked++
+				return nil, nil, false
+			})
+			answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), some...)
+			if err != nil || answer.Err() != nil {
+				t.Fatal(err, answer.Errors)
+			}
+			for i, row := range answer.Data {
+				if row.Group != some[i] || row.Coordinator == nil || *row.Coordinator != fake.CoordinatorFor(row.Group) {
+					t.Fatalf("row %d: %+v", i, row)
+				}
+			}
+			// Names do not agree here, so all are asked for twice.
+			if int64(asked) > 2*test.most {
+				t.Errorf("%d requests for %d names", asked, len(some))
+			}
+		})
+	}
+}
+
+func TestCoordinatorsNameTheMissingACL(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	fake.Fault(
+		kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Group: "secret", Err: kerr.GroupAuthorizationFailed, Count: -1},
+	)
+	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), "secret", "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNotAuthorized || answer.Errors[0].Target != "secret" ||
+		!strings.Contains(answer.Errors[0].Message, `DESCRIBE on the group "secret"`) {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	if answer.Data[0].Leader == nil || answer.Data[0].Coordinator != nil || answer.Data[0].Agrees != nil {
+		t.Errorf("the leader can be computed, and the rest is not known: %+v", answer.Data[0])
+	}
+	if answer.Data[1].Coordinator == nil {
+		t.Errorf("the other group lost its row: %+v", answer.Data[1])
+	}
+}
+
+func TestCoordinatorsWithoutTheTopicsDescription(t *testing.T) {
+	fake := newFake(t)
+	fake.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		asked := req.(*kmsg.MetadataRequest)
+		if len(asked.Topics) != 1 || *asked.Topics[0].Topic != offsetsTopic {
+			return nil, nil, false
+		}
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = asked.Topics[0].Topic
+		topic.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Errors) == 0 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, "DESCRIBE on the topic __consumer_offsets") {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	if answer.Data[0].Partition != nil || answer.Data[0].Agrees != nil {
+		t.Errorf("row %+v", answer.Data[0])
+	}
+}
+
+func TestNamesThatKafkaCannotCarryAreRefused(t *testing.T) {
+	fake := newFake(t)
+	in := inspect.New(newClient(t, fake))
+	for _, name := range []string{"\xff\xfe", strings.Repeat("a", 1<<15)} {
+		_, err := in.Coordinators(testContext(t), "fine", name)
+		var problem inspect.Problem
+		if p, ok := err.(inspect.Problem); ok {
+			problem = p
+		}
+		if problem.Code != inspect.CodeInvalidName {
+			t.Errorf("%.10q: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package inspect_test
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+const offsetsTopic = "__consumer_offsets"
+
+func newFake(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(3), kfake.ClusterID("fake")}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	return fake
+}
+
+func newClient(t testing.TB, fake *kfake.Cluster, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(fake.ListenAddrs()...)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func testContext(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// writeLog appends records to the partition of __consumer_offsets that belongs
+// to a group, as a broker would.
+func writeLog(t testing.TB, fake *kfake.Cluster, group string, records ...kgo.Record) {
+	t.Helper()
+	client := newClient(t, fake, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for _, r := range records {
+		r.Topic = offsetsTopic
+		r.Partition = inspect.OffsetsPartition(group, 50)
+		if err := client.ProduceSync(testContext(t), &r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func groupRecordKey(group string) []byte {
+	key := kmsg.NewGroupMetadataKey()
+	key.Version = 2
+	key.Group = group
+	return key.AppendTo(nil)
+}
+
+func groupRecord(group, leader string, generation int32) kgo.Record {
+	value := kmsg.NewGroupMetadataValue()
+	value.Version = 3
+	value.ProtocolType = "consumer"
+	value.Protocol = kmsg.StringPtr("range")
+	value.Generation = generation
+	value.Leader = &leader
+	member := kmsg.NewGroupMetadataValueMember()
+	member.MemberID = leader
+	value.Members = append(value.Members, member)
+	return kgo.Record{Key: groupRecordKey(group), Value: value.AppendTo(nil)}
+}
+
+// commitRecord is what fills the log between the records of groups.
+func commitRecord(group string, n int) kgo.Record {
+	key := kmsg.NewOffsetCommitKey()
+	key.Version = 1
+	key.Group = group
+	key.Topic = "orders"
+	key.Partition = int32(n % 8)
+	value := kmsg.NewOffsetCommitValue()
+	value.Version = 3
+	value.Offset = int64(n)
+	return kgo.Record{Key: key.AppendTo(nil), Value: value.AppendTo(nil)}
+}
+
+// joinGroup starts a consumer and waits until the group has so many members.
+func joinGroup(t testing.TB, fake *kfake.Cluster, group string, members int, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client := newClient(t, fake, append([]kgo.Opt{
+		kgo.ConsumerGroup(group), kgo.ConsumeTopics("orders"), kgo.ClientID("member-" + strconv.Itoa(members)),
+	}, options...)...)
+	polling, stop := context.WithCancel(context.Background())
+	polled := make(chan struct{})
+	go func() {
+		defer close(polled)
+		for polling.Err() == nil {
+			client.PollFetches(polling)
+		}
+	}()
+	t.Cleanup(func() { stop(); <-polled })
+	if _, err := fake.WaitGroupStable(testContext(t), group, members); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// serveQuorum makes the fake answer DescribeQuorum, which it does not know.
+func serveQuorum(t testing.TB, fake *kfake.Cluster, answer *kmsg.DescribeQuorumResponse) {
+	t.Helper()
+	versions, err := kmsg.NewPtrApiVersionsRequest().RequestWith(testContext(t), newClient(t, fake))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quorum := kmsg.NewApiVersionsResponseApiKey()
+	quorum.ApiKey = answer.Key()
+	quorum.MaxVersion = answer.MaxVersion()
+	versions.ApiKeys = append(versions.ApiKeys, quorum)
+	fake.ControlKey(18, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		copied := *versions
+		copied.Version = req.GetVersion()
+		return &copied, nil, true
+	})
+	fake.ControlKey(answer.Key(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		copied := *answer
+		copied.Version = req.GetVersion()
+		return &copied, nil, true
+	})
+}
+
+// listen serves each connection with a function until the test ends.
+func listen(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func codes(problems []inspect.Problem) []inspect.Code {
+	all := []inspect.Code{}
+	for _, p := range problems {
+		all = append(all, p.Code)
+	}
+	return all
+}

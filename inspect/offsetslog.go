@@ -1,0 +1,198 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// logBudget bounds the reading of one partition.
+type logBudget struct {
+	records int64
+	bytes   int64
+	wait    time.Duration
+}
+
+var defaultLogBudget = logBudget{records: 500_000, bytes: 64 << 20, wait: 3 * time.Second}
+
+const (
+	// firstWindow is how many offsets are read first, at the end of the log. A
+	// group that just rebalanced is there. Each window before it is twice as
+	// long, up to widestWindow.
+	firstWindow  = 256
+	widestWindow = 1 << 16
+	// fetchBytes bounds one answer. A batch that is larger comes alone.
+	fetchBytes = 1 << 20
+)
+
+var (
+	errBudget   = errors.New("the budget is used up")
+	errLogStart = errors.New("the log begins here")
+)
+
+// foundRecord is the newest record of one group, or why it says nothing.
+type foundRecord struct {
+	record groupRecord
+	err    error
+}
+
+// logReader reads one partition of __consumer_offsets from its leader.
+type logReader struct {
+	broker    *kgo.Broker
+	topicID   [16]byte
+	partition int32
+	budget    logBudget
+	decoder   kgo.Decompressor
+}
+
+// newest looks for the newest record of each group, from the end of the log
+// backwards, so that the first one found is the newest. It returns those found
+// and why it stopped looking for the others: nil if there are no others.
+func (l *logReader) newest(ctx context.Context, groups []string) (map[string]foundRecord, error) {
+	wanted := newRemainder(groups)
+	found := make(map[string]foundRecord, len(groups))
+	start, err := l.listOffset(ctx, -2)
+	if err != nil {
+		return found, err
+	}
+	end, err := l.listOffset(ctx, -1)
+	if err != nil {
+		return found, err
+	}
+	window := int64(firstWindow)
+	for end > start && len(wanted) > 0 {
+		low := max(start, end-window)
+		inWindow := map[string]foundRecord{}
+		if err := l.scan(ctx, low, end, wanted, inWindow); err != nil {
+			// What was found in a part of the window may not be the newest.
+			return found, err
+		}
+		for group, record := range inWindow {
+			found[group] = record
+			delete(wanted, group)
+		}
+		end = low
+		window = min(window*2, widestWindow)
+	}
+	if len(wanted) > 0 {
+		return found, errLogStart
+	}
+	return found, nil
+}
+
+// scan reads the offsets from low up to end, and keeps the last record of each
+// group that is wanted.
+func (l *logReader) scan(ctx context.Context, low, end int64, wanted remainder, found map[string]foundRecord) error {
+	for at := low; at < end; {
+		if l.budget.records <= 0 || l.budget.bytes <= 0 {
+			return errBudget
+		}
+		fetched, err := l.fetch(ctx, at)
+		if err != nil {
+			return err
+		}
+		l.budget.bytes -= int64(len(fetched.RecordBatches))
+		records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+			Topic: offsetsTopicName, Partition: l.partition, Offset: at,
+		}, fetched, l.decoder, nil)
+		if records.Err != nil {
+			return fmt.Errorf("reading %s-%d at offset %d: %w", offsetsTopicName, l.partition, at, records.Err)
+		}
+		l.budget.records -= int64(len(records.Records))
+		for _, r := range records.Records {
+			if r.Offset >= end {
+				break
+			}
+			if group, ok := groupOfKey(r.Key); ok && wanted[group] {
+				record, err := decodeGroupRecord(r.Value)
+				found[group] = foundRecord{record, err}
+			}
+		}
+		if next <= at {
+			if len(fetched.RecordBatches) > 0 {
+				return fmt.Errorf("reading %s-%d at offset %d: the broker's answer does not go on", offsetsTopicName, l.partition, at)
+			}
+			// Compaction left nothing from here to the end.
+			return nil
+		}
+		at = next
+	}
+	return nil
+}
+
+func (l *logReader) listOffset(ctx context.Context, timestamp int64) (int64, error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	topic := kmsg.NewListOffsetsRequestTopic()
+	topic.Topic = offsetsTopicName
+	partition := kmsg.NewListOffsetsRequestTopicPartition()
+	partition.Partition = l.partition
+	partition.Timestamp = timestamp
+	partition.CurrentLeaderEpoch = -1
+	topic.Partitions = append(topic.Partitions, partition)
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(ctx, onBroker{l.broker})
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if t.Topic != offsetsTopicName || p.Partition != l.partition {
+				continue
+			}
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return 0, err
+			}
+			if p.Offset < 0 {
+				return 0, fmt.Errorf("the broker gives %d as an offset of %s-%d", p.Offset, offsetsTopicName, l.partition)
+			}
+			return p.Offset, nil
+		}
+	}
+	return 0, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
+}
+
+// fetch reads from the partition's leader. Records that belong to a transaction
+// are read whatever became of it: those of groups never do.
+func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, error) {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID = -1
+	req.MaxWaitMillis = 100
+	req.MinBytes = 1
+	req.MaxBytes = fetchBytes
+	req.SessionEpoch = -1 // no session
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic = offsetsTopicName // up to v12
+	topic.TopicID = l.topicID      // from v13 on
+	partition := kmsg.NewFetchRequestTopicPartition()
+	partition.Partition = l.partition
+	partition.FetchOffset = at
+	partition.CurrentLeaderEpoch = -1
+	partition.PartitionMaxBytes = fetchBytes
+	topic.Partitions = append(topic.Partitions, partition)
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(ctx, onBroker{l.broker})
+	if err != nil {
+		return nil, err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	for _, t := range resp.Topics {
+		for i, p := range t.Partitions {
+			if t.Topic != offsetsTopicName && t.TopicID != l.topicID || p.Partition != l.partition {
+				continue
+			}
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return nil, err
+			}
+			return &t.Partitions[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
+}

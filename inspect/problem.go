@@ -1,0 +1,147 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Code says what kind of [Problem] it is, for programs. A Kafka error that has
+// no code below is given under Kafka's own name, such as
+// "COORDINATOR_LOAD_IN_PROGRESS".
+type Code string
+
+const (
+	// CodeUnreachable: no broker, or not the broker needed, could be talked to.
+	CodeUnreachable Code = "BROKER_UNREACHABLE"
+	// CodeTimeout: the time given, or a step's share of it, was over.
+	CodeTimeout Code = "TIMEOUT"
+	// CodeCanceled: the context was canceled.
+	CodeCanceled Code = "CANCELED"
+	// CodeRequestFailed: the exchange failed in another way, such as an answer
+	// that does not parse.
+	CodeRequestFailed Code = "REQUEST_FAILED"
+	// CodeNotAuthorized: an ACL is missing; the message names it.
+	CodeNotAuthorized Code = "NOT_AUTHORIZED"
+	// CodeUnsupported: the brokers do not know the request that it takes.
+	CodeUnsupported Code = "UNSUPPORTED"
+	// CodeInvalidName: an argument cannot be the name of anything in Kafka.
+	CodeInvalidName Code = "INVALID_NAME"
+	// CodeGroupNotFound: there is no such group.
+	CodeGroupNotFound Code = "GROUP_NOT_FOUND"
+	// CodeTopicNotFound: there is no such topic, or its existence is hidden
+	// because DESCRIBE on it is missing and the broker chose to hide it.
+	CodeTopicNotFound Code = "TOPIC_NOT_FOUND"
+	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
+	// group has a coordinator so far.
+	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"
+	// CodeCoordinatorMismatch: the brokers name another coordinator than the
+	// leader of the group's offsets partition.
+	CodeCoordinatorMismatch Code = "COORDINATOR_MISMATCH"
+	// CodeNoLeader: there is no leader at present.
+	CodeNoLeader Code = "LEADER_NOT_AVAILABLE"
+	// CodeRebalancing: the group is between two generations.
+	CodeRebalancing Code = "GROUP_REBALANCING"
+	// CodeRecordNotFound: the group's record was not found in as much of
+	// __consumer_offsets as may be read.
+	CodeRecordNotFound Code = "GROUP_RECORD_NOT_FOUND"
+	// CodeRecordUnreadable: the group's record, or the log around it, does not
+	// decode.
+	CodeRecordUnreadable Code = "GROUP_RECORD_UNREADABLE"
+	// CodeRecordStale: the group's record tells of a leader who is no longer
+	// a member.
+	CodeRecordStale Code = "GROUP_RECORD_STALE"
+	// CodeMemberUnreadable: what a member sent about itself does not decode.
+	CodeMemberUnreadable Code = "MEMBER_UNREADABLE"
+	// CodeSubscribedByPattern: a member subscribes by a regular expression
+	// that the broker resolves, so its topics are not told.
+	CodeSubscribedByPattern Code = "SUBSCRIBED_BY_PATTERN"
+)
+
+// Problem is one thing that could not be found out, or that makes an answer
+// doubtful. It is an error, so errors.AsType[inspect.Problem] finds it.
+type Problem struct {
+	Code Code `json:"code"`
+	// Target is what it is about: the name of a group or topic, a partition as
+	// "topic-3", a broker as "broker 3", or "cluster".
+	Target string `json:"target"`
+	// Message is one sentence that names what is wrong and, where there is
+	// something to do, what.
+	Message string `json:"message"`
+	// Cause is the error behind it, nil if there is none.
+	Cause error `json:"-"`
+}
+
+// Error returns the message.
+func (p Problem) Error() string { return p.Message }
+
+// Unwrap returns the cause, such as a *kerr.Error or a network error.
+func (p Problem) Unwrap() error { return p.Cause }
+
+const clusterTarget = "cluster"
+
+// problemFrom names the kind of a failed request. doing completes "cannot …";
+// acl is what that takes, such as "DESCRIBE on the group".
+func problemFrom(err error, target, doing, acl string) Problem {
+	p := Problem{Target: target, Cause: err}
+	var network net.Error
+	kafka, isKafka := errors.AsType[*kerr.Error](err)
+	switch {
+	case isKafka && isAuthorization(kafka):
+		p.Code = CodeNotAuthorized
+		p.Message = fmt.Sprintf("cannot %s: not authorized; it takes the ACL %s", doing, acl)
+	case isKafka:
+		p.Code = Code(kafka.Message)
+		p.Message = fmt.Sprintf("cannot %s: the broker answered %s (%s)", doing, kafka.Message, strings.TrimSuffix(kafka.Description, "."))
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Code = CodeTimeout
+		p.Message = fmt.Sprintf("cannot %s: no answer within the time given", doing)
+	case errors.Is(err, context.Canceled):
+		p.Code = CodeCanceled
+		p.Message = fmt.Sprintf("cannot %s: canceled", doing)
+	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
+		p.Code = CodeUnreachable
+		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
+	default:
+		p.Code = CodeRequestFailed
+		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
+	}
+	return p
+}
+
+func isAuthorization(err *kerr.Error) bool {
+	switch err {
+	case kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed:
+		return true
+	}
+	return false
+}
+
+// unreachable is the Problem of a cluster of which no broker answered.
+func (in *Inspector) unreachable(err error) Problem {
+	seeds, _ := in.client.OptValue(kgo.SeedBrokers).([]string)
+	where := strings.Join(seeds, ", ")
+	p := Problem{Code: CodeUnreachable, Target: clusterTarget, Cause: err}
+	firstRead, isFirstRead := errors.AsType[*kgo.ErrFirstReadEOF](err)
+	kafka, isKafka := errors.AsType[*kerr.Error](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		p.Code = CodeCanceled
+		p.Message = fmt.Sprintf("canceled before a broker answered at %s", where)
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Message = fmt.Sprintf("no broker answered at %s within the time given; check the address, and whether the listener there wants TLS or SASL", where)
+	case isKafka:
+		p.Code = Code(kafka.Message)
+		p.Message = fmt.Sprintf("the broker at %s refused: %s (%s)", where, kafka.Message, strings.TrimSuffix(kafka.Description, "."))
+	case isFirstRead:
+		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%v)", where, firstRead)
+	default:
+		p.Message = fmt.Sprintf("no broker answered at %s; check the address, and that a Kafka broker listens there (%v)", where, err)
+	}
+	return p
+}
