@@ -10,7 +10,7 @@
 //	                                │
 //	                                ├─ Validate: does it keep the rules?
 //	                                ├─ Measure:  how even is it, what does it move?
-//	                                └─ Compare:  what changes from the plan before?
+//	                                └─ Diff:     what changes from the plan before?
 //
 // # The contract of an assignor
 //

@@ -107,7 +107,8 @@ func median(values []float64) float64 {
 	if len(sorted)%2 == 1 {
 		return sorted[middle]
 	}
-	return sorted[middle-1]/2 + sorted[middle]/2
+	low, high := sorted[middle-1], sorted[middle]
+	return low + (high-low)/2 // the sum of both may be more than a float64 holds
 }
 
 // Check reports what makes g no problem to solve: a member id or a topic name that

@@ -22,8 +22,14 @@ func newIndex(g Group) *index {
 		memberNumber: make(map[string]int, len(g.Members)),
 		topicNumber:  make(map[string]int, len(g.Topics)),
 	}
+	// A plan has one entry for an id: of members that share one against the
+	// rules, only the first can be given anything. Topics likewise.
+	known := make(map[string]bool, max(len(g.Members), len(g.Topics)))
 	for i := range g.Members {
-		ix.members = append(ix.members, &g.Members[i])
+		if m := &g.Members[i]; !known[m.ID] {
+			known[m.ID] = true
+			ix.members = append(ix.members, m)
+		}
 	}
 	slices.SortFunc(ix.members, compareMembers)
 	for n, m := range ix.members {
@@ -39,8 +45,14 @@ func newIndex(g Group) *index {
 			}
 		}
 	}
+	clear(known)
 	for i := range g.Topics {
-		if t := &g.Topics[i]; t.Partitions > 0 && len(subscribers[t.Name]) > 0 {
+		t := &g.Topics[i]
+		if known[t.Name] {
+			continue
+		}
+		known[t.Name] = true
+		if t.Partitions > 0 && len(subscribers[t.Name]) > 0 {
 			ix.topics = append(ix.topics, t)
 		}
 	}

@@ -68,27 +68,33 @@ func (p *Plan) Give(member, topic string, partition int32) {
 // and from Withheld. A partition that nobody had is given all the same.
 func (p *Plan) Move(topic string, partition int32, member string) {
 	for id, list := range p.Assignment {
-		for i := range list {
-			if list[i].Topic != topic {
-				continue
-			}
-			kept := slices.DeleteFunc(slices.Clone(list[i].Partitions), func(q int32) bool { return q == partition })
-			if len(kept) == len(list[i].Partitions) {
-				continue
-			}
-			changed := slices.Clone(list)
-			if changed[i].Partitions = kept; len(kept) == 0 {
-				changed = slices.Delete(changed, i, i+1)
-			}
-			p.Assignment[id] = changed
-			break
+		has := func(tp TopicPartitions) bool {
+			return tp.Topic == topic && slices.Contains(tp.Partitions, partition)
 		}
+		if !slices.ContainsFunc(list, has) {
+			continue
+		}
+		// The lists may be shared with the group or with another plan.
+		kept := make([]TopicPartitions, 0, len(list))
+		for _, tp := range list {
+			if has(tp) {
+				tp.Partitions = slices.DeleteFunc(slices.Clone(tp.Partitions), func(q int32) bool { return q == partition })
+			}
+			if len(tp.Partitions) > 0 {
+				kept = append(kept, tp)
+			}
+		}
+		p.Assignment[id] = kept
 	}
 	p.Withheld = slices.DeleteFunc(slices.Clone(p.Withheld), func(w Withheld) bool {
 		return w.Topic == topic && w.Partition == partition
 	})
+	if p.Assignment == nil {
+		p.Assignment = make(Assignment)
+	}
+	p.Assignment[member] = cloneTopicPartitions(p.Assignment[member])
 	p.Give(member, topic, partition)
-	p.Assignment.Sort()
+	p.Assignment[member] = sortTopicPartitions(p.Assignment[member])
 }
 
 // Owner returns the member that the plan gives the partition to, and whether there
@@ -188,12 +194,17 @@ func cloneTopicPartitions(list []TopicPartitions) []TopicPartitions {
 func sortTopicPartitions(list []TopicPartitions) []TopicPartitions {
 	slices.SortStableFunc(list, func(l, r TopicPartitions) int { return cmp.Compare(l.Topic, r.Topic) })
 	merged := list[:0]
+	own := false // whether the last list of partitions was made here, and has no one else's behind it
 	for _, tp := range list {
 		if last := len(merged) - 1; last >= 0 && merged[last].Topic == tp.Topic {
-			merged[last].Partitions = append(slices.Clip(merged[last].Partitions), tp.Partitions...)
+			if !own {
+				merged[last].Partitions = slices.Clip(merged[last].Partitions)
+				own = len(tp.Partitions) > 0
+			}
+			merged[last].Partitions = append(merged[last].Partitions, tp.Partitions...)
 			continue
 		}
-		merged = append(merged, tp)
+		merged, own = append(merged, tp), false
 	}
 	merged = slices.DeleteFunc(merged, func(tp TopicPartitions) bool { return len(tp.Partitions) == 0 })
 	for i := range merged {

@@ -1,7 +1,10 @@
 package assign
 
+import "math"
+
 // Stats measures a plan against its group. Loads are weights divided by the
-// member's capacity, so that a member of capacity 2 with weight 10 has load 5.
+// member's capacity, so that a member of capacity 2 with weight 10 has load 5. What
+// would be larger than a float64 can hold is math.MaxFloat64, never infinite.
 type Stats struct {
 	// Members is the number of members, Idle how many of them get nothing.
 	Members int `json:"members"`
@@ -64,28 +67,29 @@ func Measure(g Group, plan Plan) Stats {
 	s := Stats{Members: len(ix.members), Withheld: len(plan.Withheld)}
 	owned := ix.owned()
 	counts := make([]int, len(ix.members))
-	loads := make([]float64, len(ix.members))
-	totalWeight := 0.0
+	// The weights are summed at a scale where no sum is infinite.
+	weights, scale := ix.scaledWeights()
+	carried := make([]float64, len(ix.members))
+	totalWeight, movedWeight := 0.0, 0.0
 	for t, topic := range ix.topics {
-		weights := topic.EffectiveWeights()
 		topicCounts := make([]int, len(ix.members))
 		largest := 0.0
 		for _, m := range ix.subscribers[t] {
 			largest = max(largest, ix.members[m].EffectiveCapacity())
 		}
 		for p, m := range placed[t] {
-			totalWeight += weights[p]
-			s.LowerBound = max(s.LowerBound, weights[p]/largest)
+			totalWeight += weights[t][p]
+			s.LowerBound = max(s.LowerBound, quotient(weights[t][p], largest, scale))
 			if m == unassigned {
 				continue
 			}
 			s.Partitions++
 			topicCounts[m]++
 			counts[m]++
-			loads[m] += weights[p]
+			carried[m] += weights[t][p]
 			if owner := owned[t][p]; owner != unassigned && owner != m {
 				s.MovedPartitions++
-				s.MovedWeight += weights[p]
+				movedWeight += weights[t][p]
 			}
 			if rack := ix.members[m].Rack; rack != "" && p < len(topic.Racks) {
 				for _, replicaRack := range topic.Racks[p] {
@@ -103,11 +107,11 @@ func Measure(g Group, plan Plan) Stats {
 		s.TopicSpread = max(s.TopicSpread, spread(subscriberCounts))
 	}
 	s.CountSpread = spread(counts)
-	totalCapacity := 0.0
+	s.MovedWeight = quotient(movedWeight, 1, scale)
+	capacities := make([]float64, len(ix.members))
 	for m, member := range ix.members {
-		capacity := member.EffectiveCapacity()
-		totalCapacity += capacity
-		load := loads[m] / capacity
+		capacities[m] = member.EffectiveCapacity()
+		load := quotient(carried[m], capacities[m], scale)
 		s.MaxLoad = max(s.MaxLoad, load)
 		if m == 0 || load < s.MinLoad {
 			s.MinLoad = load
@@ -116,10 +120,32 @@ func Measure(g Group, plan Plan) Stats {
 			s.Idle++
 		}
 	}
-	if totalCapacity > 0 {
-		s.LowerBound = max(s.LowerBound, totalWeight/totalCapacity)
+	if len(capacities) > 0 {
+		_, capacityScale := math.Frexp(scaleToOne([][]float64{capacities}, 0))
+		totalCapacity := 0.0
+		for _, c := range capacities {
+			totalCapacity += c
+		}
+		s.LowerBound = max(s.LowerBound, quotient(totalWeight, totalCapacity, scale-capacityScale))
 	}
 	return s
+}
+
+// scaledWeights returns the weights by topic and partition, divided by 2 to the
+// power of scale, at which none is more than 1.
+func (ix *index) scaledWeights() (weights [][]float64, scale int) {
+	for _, topic := range ix.topics {
+		weights = append(weights, topic.EffectiveWeights())
+	}
+	_, scale = math.Frexp(scaleToOne(weights, 0))
+	return weights, scale
+}
+
+// quotient returns weight/capacity times 2 to the power of scale: the closest finite
+// number, which unlike infinity has a form in JSON.
+func quotient(weight, capacity float64, scale int) float64 {
+	fraction, exponent := math.Frexp(capacity)
+	return min(math.Ldexp(weight/fraction, scale-exponent), math.MaxFloat64)
 }
 
 // spread returns the largest of counts less the smallest, 0 when there are none.

@@ -30,6 +30,13 @@ func assignSticky(g Group) (Plan, error) {
 	// reaches the balancer has no conflicts left.
 	owned := ix.plan(ix.owned()).Assignment
 	const settled = 1
+	// Likewise each topic once, and none that has nothing to assign.
+	subscriptions := make([][]string, len(ix.members))
+	for t, topic := range ix.topics {
+		for _, m := range ix.subscribers[t] {
+			subscriptions[m] = append(subscriptions[m], topic.Name)
+		}
+	}
 	members := make([]kmsg.JoinGroupResponseMember, len(ix.members))
 	for m, member := range ix.members {
 		sticky := kmsg.NewStickyMemberMetadata()
@@ -41,7 +48,7 @@ func assignSticky(g Group) (Plan, error) {
 		}
 		meta := kmsg.NewConsumerMemberMetadata()
 		meta.Version = 3
-		meta.Topics = append([]string(nil), member.Topics...)
+		meta.Topics = subscriptions[m]
 		meta.UserData = sticky.AppendTo(nil)
 		meta.Generation = settled
 		members[m] = kmsg.NewJoinGroupResponseMember()

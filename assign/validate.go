@@ -61,7 +61,10 @@ func (e *PlanError) Unwrap() error { return ErrInvalidPlan }
 func Validate(g Group, plan Plan) error {
 	v := validation{ix: newIndex(g), known: make(map[string]int32, len(g.Topics))}
 	for i := range g.Topics {
-		v.known[g.Topics[i].Name] = g.Topics[i].Partitions
+		t := &g.Topics[i]
+		if _, repeated := v.known[t.Name]; !repeated {
+			v.known[t.Name] = t.Partitions
+		}
 	}
 	v.given = v.ix.newTable()
 	for _, id := range plan.Assignment.Members() {
@@ -108,7 +111,7 @@ func (v *validation) give(id, topic string, p int32) {
 		return
 	}
 	if partitions := v.known[topic]; p < 0 || p >= partitions {
-		v.add(RulePartition, id, topic, p, "%s[%d] is given to %s, and topic %s has %d partitions", topic, p, id, topic, partitions)
+		v.add(RulePartition, id, topic, p, "%s[%d] is given to %s and does not exist: the group knows %d partitions of the topic", topic, p, id, partitions)
 		return
 	}
 	t, hasSubscriber := v.ix.topicNumber[topic]
@@ -118,7 +121,10 @@ func (v *validation) give(id, topic string, p int32) {
 			return
 		}
 	}
-	if first := v.given[t][p]; first != unassigned {
+	if first := v.given[t][p]; first == int32(m) {
+		v.add(RuleOnce, id, topic, p, "%s[%d] is given to %s twice", topic, p, id)
+		return
+	} else if first != unassigned {
 		v.add(RuleOnce, id, topic, p, "%s[%d] is given to both %s and %s", topic, p, v.ix.members[first].ID, id)
 		return
 	}
