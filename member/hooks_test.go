@@ -3,7 +3,6 @@ package member_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,9 +149,8 @@ func TestLeaderPlansForTheGroupAndTheNextOneTakesOver(t *testing.T) {
 		t.Fatalf("got %q", got)
 	}
 	b := startMember(t, seeds, "t", member.HooksConfig{Lead: lead("b")})
-	owners := settledOwners(t, 12, a, b)
 	eventually(t, "capacity 2 gets twice as much", func() bool {
-		owners = settledOwners(t, 12, a, b)
+		owners := settledOwners(t, 12, a, b)
 		n := 0
 		for _, m := range owners {
 			if m == 0 {
@@ -171,7 +169,7 @@ func TestLeaderPlansForTheGroupAndTheNextOneTakesOver(t *testing.T) {
 	if got := <-terms; got != "b leads" {
 		t.Fatalf("got %q", got)
 	}
-	owners = settledOwners(t, 12, b)
+	settledOwners(t, 12, b)
 }
 
 func TestAPanickingAssignorDoesNotStopTheGroup(t *testing.T) {
@@ -190,12 +188,13 @@ func TestAPanickingAssignorDoesNotStopTheGroup(t *testing.T) {
 // garbage is a balancer whose member sends three bytes that nobody can decode.
 type garbage struct{ kgo.GroupBalancer }
 
-func (garbage) ProtocolName() string                                            { return "balanced" }
+func (garbage) ProtocolName() string                                         { return "balanced" }
 func (garbage) JoinGroupMetadata([]string, map[string][]int32, int32) []byte { return []byte{1, 2, 3} }
 
 func TestAMemberWithGarbageIsIsolatedAndTheGroupGoesOn(t *testing.T) {
 	seeds := fakeCluster(t, "t", 6)
 	a := startMember(t, seeds, "t", member.HooksConfig{})
+	eventually(t, "the first to join leads", a.hooks.Leading)
 	b := startMember(t, seeds, "t", member.HooksConfig{})
 	settledOwners(t, 6, a, b)
 	bad, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"),
@@ -205,16 +204,7 @@ func TestAMemberWithGarbageIsIsolatedAndTheGroupGoesOn(t *testing.T) {
 	}
 	defer bad.Close()
 	eventually(t, "the member is isolated", func() bool { return len(a.all(member.EventIsolated)) > 0 })
-	owners := settledOwners(t, 6, a, b)
+	settledOwners(t, 6, a, b)
 	b.close() // what b had is withheld for one round at most
-	owners = settledOwners(t, 6, a)
-	if len(slices.Collect(func(yield func(int32) bool) {
-		for p := range owners {
-			if !yield(p) {
-				return
-			}
-		}
-	})) != 6 {
-		t.Error("partitions are missing")
-	}
+	settledOwners(t, 6, a)
 }

@@ -24,7 +24,9 @@ func TestCluster(t *testing.T) {
 	t.Logf("ready after %v", time.Since(began).Round(time.Second))
 
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...), kgo.DefaultProduceTopic("orders"),
-		kgo.MetadataMinAge(100*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(100*time.Millisecond),
+		// A node that is silent must not hold the test up for long.
+		kgo.DialTimeout(2*time.Second), kgo.ProduceRequestTimeout(2*time.Second), kgo.RequestTimeoutOverhead(2*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

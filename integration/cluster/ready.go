@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -68,82 +67,107 @@ func poll(ctx context.Context, what string, condition func(context.Context) erro
 
 // checkReady looks once, with connections of its own: those of a client that
 // lives on would back off from nodes that were down.
+//
+// It asks only the nodes that run, each for itself: what a client does by
+// default, ask any node and go where that points, would wait for silent ones.
 func checkReady(ctx context.Context, ids []int32, seeds []string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.RetryTimeout(2*time.Second), kgo.RequestRetries(0))
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(2*time.Second),
+		kgo.RequestTimeoutOverhead(2*time.Second))
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	defer client.Close()
-
+	brokers := map[int32]*kgo.Broker{}
 	for i, seed := range client.SeedBrokers() {
-		known, err := brokersKnownTo(ctx, seed)
-		if err != nil {
-			return fmt.Errorf("node at %s does not answer: %w", seeds[i], err)
-		}
-		for _, id := range ids {
-			if !slices.Contains(known, id) {
-				return fmt.Errorf("node at %s knows nodes %v, not yet %v", seeds[i], known, ids)
-			}
+		brokers[ids[i]] = seed
+	}
+	for _, id := range ids {
+		if err := checkMetadata(ctx, brokers[id], ids, nil); err != nil {
+			return fmt.Errorf("node %d: %w", id, err)
 		}
 	}
-	admin := kadm.NewClient(client)
-	if err := checkCoordinator(ctx, admin); err != nil {
+	if err := checkCoordinator(ctx, brokers, ids); err != nil {
 		return err
 	}
-	return checkOffsetsTopic(ctx, admin, ids)
-}
-
-// brokersKnownTo asks one node which brokers are registered and unfenced; with
-// KRaft, Metadata tells of no others.
-func brokersKnownTo(ctx context.Context, seed *kgo.Broker) ([]int32, error) {
-	request := kmsg.NewPtrMetadataRequest()
-	request.Topics = []kmsg.MetadataRequestTopic{}
-	response, err := seed.Request(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	var ids []int32
-	for _, broker := range response.(*kmsg.MetadataResponse).Brokers {
-		ids = append(ids, broker.NodeID)
-	}
-	slices.Sort(ids)
-	return ids, nil
-}
-
-// checkCoordinator also makes the brokers create __consumer_offsets.
-func checkCoordinator(ctx context.Context, admin *kadm.Client) error {
-	found := admin.FindGroupCoordinators(ctx, probeGroup)
-	if err := found.Error(); err != nil {
-		return fmt.Errorf("no coordinator is found: %w", err)
-	}
-	described, err := admin.DescribeGroups(ctx, probeGroup)
-	if err == nil {
-		err = described.Error()
-	}
-	// Kafka 4 has an error of its own for a group that does not exist.
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return fmt.Errorf("the coordinator does not answer: %w", err)
+	for _, id := range ids {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(offsetsTopic)
+		if err := checkMetadata(ctx, brokers[id], ids, []kmsg.MetadataRequestTopic{topic}); err != nil {
+			return fmt.Errorf("node %d: %w", id, err)
+		}
 	}
 	return nil
 }
 
-func checkOffsetsTopic(ctx context.Context, admin *kadm.Client, ids []int32) error {
-	metadata, err := admin.Metadata(ctx, offsetsTopic)
+// checkMetadata asks one node which brokers are registered and unfenced, as
+// with KRaft Metadata tells of no others, and how the partitions of the topics
+// fare.
+func checkMetadata(ctx context.Context, broker *kgo.Broker, ids []int32, topics []kmsg.MetadataRequestTopic) error {
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = append([]kmsg.MetadataRequestTopic{}, topics...) // nil would stand for all topics
+	response, err := request.RequestWith(ctx, broker)
 	if err != nil {
-		return fmt.Errorf("describe %s: %w", offsetsTopic, err)
+		return fmt.Errorf("does not answer: %w", err)
 	}
-	topic := metadata.Topics[offsetsTopic]
-	if topic.Err != nil {
-		return fmt.Errorf("describe %s: %w", offsetsTopic, topic.Err)
+	var known []int32
+	for _, each := range response.Brokers {
+		known = append(known, each.NodeID)
 	}
-	for _, partition := range topic.Partitions.Sorted() {
-		if !slices.Contains(ids, partition.Leader) {
-			return fmt.Errorf("%s-%d has no leader that runs", offsetsTopic, partition.Partition)
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return fmt.Errorf("knows the nodes %v, not all of %v", known, ids)
 		}
-		for _, replica := range partition.Replicas {
-			if slices.Contains(ids, replica) && !slices.Contains(partition.ISR, replica) {
-				return fmt.Errorf("%s-%d: replica %d is not in sync", offsetsTopic, partition.Partition, replica)
+	}
+	for _, topic := range response.Topics {
+		if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
+			return fmt.Errorf("describe %s: %w", *topic.Topic, err)
+		}
+		for _, partition := range topic.Partitions {
+			if !slices.Contains(ids, partition.Leader) {
+				return fmt.Errorf("%s-%d has no leader that runs", *topic.Topic, partition.Partition)
 			}
+			for _, replica := range partition.Replicas {
+				if slices.Contains(ids, replica) && !slices.Contains(partition.ISR, replica) {
+					return fmt.Errorf("%s-%d: replica %d is not in sync", *topic.Topic, partition.Partition, replica)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkCoordinator finds the coordinator of a group and lets it answer. It also
+// makes the brokers create __consumer_offsets.
+func checkCoordinator(ctx context.Context, brokers map[int32]*kgo.Broker, ids []int32) error {
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKey, find.CoordinatorKeys = probeGroup, []string{probeGroup}
+	found, err := find.RequestWith(ctx, brokers[ids[0]])
+	if err != nil {
+		return fmt.Errorf("node %d finds no coordinator: %w", ids[0], err)
+	}
+	code, id := found.ErrorCode, found.NodeID
+	if len(found.Coordinators) > 0 { // since version 4 of the request
+		code, id = found.Coordinators[0].ErrorCode, found.Coordinators[0].NodeID
+	}
+	if err := kerr.ErrorForCode(code); err != nil {
+		return fmt.Errorf("node %d finds no coordinator: %w", ids[0], err)
+	}
+	coordinator := brokers[id]
+	if coordinator == nil {
+		return fmt.Errorf("node %d names node %d as coordinator, which does not run", ids[0], id)
+	}
+
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	describe.Groups = []string{probeGroup}
+	described, err := describe.RequestWith(ctx, coordinator)
+	if err != nil {
+		return fmt.Errorf("the coordinator, node %d, does not answer: %w", id, err)
+	}
+	for _, group := range described.Groups {
+		// Kafka 4 has an error of its own for a group that does not exist.
+		err := kerr.ErrorForCode(group.ErrorCode)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("the coordinator, node %d, does not serve yet: %w", id, err)
 		}
 	}
 	return nil
