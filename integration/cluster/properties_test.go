@@ -1,0 +1,59 @@
+package cluster
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestNodeConfig(t *testing.T) {
+	c, err := newConfig([]Option{
+		WithNodes(2),
+		WithProperty("a", "all"), WithNodeProperty(2, "a", "two"),
+		WithProperty("num.io.threads", ""),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := c.nodeConfig(1, "127.0.0.1:1"), c.nodeConfig(2, "127.0.0.1:2")
+	if one["a"] != "all" || two["a"] != "two" {
+		t.Errorf("a is %q and %q", one["a"], two["a"])
+	}
+	if _, ok := one["num.io.threads"]; ok {
+		t.Error("a property set to nothing is still there")
+	}
+	for key, want := range map[string]string{
+		"broker.rack":                      "rack-2",
+		"advertised.listeners":             "EXTERNAL://127.0.0.1:2,INTERNAL://kafka-2:19093",
+		"controller.quorum.voters":         "1@kafka-1:19094,2@kafka-2:19094",
+		"offsets.topic.replication.factor": "2",
+		"min.insync.replicas":              "1",
+	} {
+		if two[key] != want {
+			t.Errorf("%s is %q, want %q", key, two[key], want)
+		}
+	}
+}
+
+func TestFormatProperties(t *testing.T) {
+	got := formatProperties(map[string]string{"b": "C:\\x", "a": "two\nlines"})
+	if want := "a=two\\nlines\nb=C:\\\\x\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestConfigReportsEverything(t *testing.T) {
+	_, err := newConfig([]Option{WithNodes(0), WithVersion(""), WithNodeProperty(4, "a", "b")})
+	for _, want := range []string{"WithNodes(0)", `WithVersion("")`, "WithNodeProperty(4"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not tell of %s", err, want)
+		}
+	}
+}
+
+func TestAddress(t *testing.T) {
+	got := address(netip.MustParsePrefix("172.18.0.0/16"), firstNode+1)
+	if got.String() != "172.18.0.11" {
+		t.Errorf("node 1 is at %v", got)
+	}
+}
