@@ -1,13 +1,10 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
 )
 
@@ -92,53 +89,6 @@ func (c *Cluster) Reconnect(ctx context.Context, id int32) error {
 	return c.waitBack(ctx, "reconnect", id, err)
 }
 
-// Exec runs a command inside the node's container and returns what it printed,
-// standard output and error together. A command that fails is an error with its
-// exit code. If ctx ends first, the command runs on inside the container.
-//
-// The jars of Kafka's own clients and tools are at /opt/kafka/libs:
-//
-//	cluster.Exec(ctx, 1, "java", "-cp", "/opt/kafka/libs/*",
-//		"org.apache.kafka.tools.TopicCommand", "--list", "--bootstrap-server", cluster.InternalSeeds()[0])
-func (c *Cluster) Exec(ctx context.Context, id int32, command ...string) (string, error) {
-	n, err := c.node(id)
-	if err != nil {
-		return "", fmt.Errorf("exec: %w", err)
-	}
-	fail := func(err error) (string, error) {
-		return "", fmt.Errorf("exec %q in node %d: %w", command, id, err)
-	}
-	created, err := c.engine.ExecCreate(ctx, n.container, client.ExecCreateOptions{
-		Cmd: command, AttachStdout: true, AttachStderr: true,
-	})
-	if err != nil {
-		return fail(err)
-	}
-	attached, err := c.engine.ExecAttach(ctx, created.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return fail(err)
-	}
-	defer attached.Close()
-	// The connection is the engine's, and knows nothing of ctx.
-	unblock := context.AfterFunc(ctx, attached.Close)
-	defer unblock()
-	output, err := demultiplex(attached.Reader)
-	if ctx.Err() != nil {
-		return fail(ctx.Err())
-	}
-	if err != nil {
-		return fail(err)
-	}
-	inspected, err := c.engine.ExecInspect(ctx, created.ID, client.ExecInspectOptions{})
-	if err != nil {
-		return fail(err)
-	}
-	if inspected.ExitCode != 0 {
-		return output, fmt.Errorf("exec %q in node %d: exit code %d: %s", command, id, inspected.ExitCode, lastBytes(output, 2000))
-	}
-	return output, nil
-}
-
 // allowed says from which states a node may get into another.
 var allowed = map[nodeState]map[nodeState]bool{
 	running:      {stopped: true, paused: true, disconnected: true},
@@ -181,11 +131,4 @@ func (c *Cluster) waitBack(ctx context.Context, verb string, id int32, err error
 		return fmt.Errorf("%s node %d: %w", verb, id, err)
 	}
 	return nil
-}
-
-// demultiplex joins the two streams of a container without a terminal.
-func demultiplex(reader io.Reader) (string, error) {
-	var output bytes.Buffer
-	_, err := stdcopy.StdCopy(&output, &output, reader)
-	return output.String(), err
 }

@@ -1,20 +1,22 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
 )
 
 const (
 	// failureLogLines is how much of each node's log is shown after a failure.
-	failureLogLines = 60
+	failureLogLines = 80
 	// failureLogBytes bounds it for lines that are long.
-	failureLogBytes = 12 << 10
+	failureLogBytes = 16 << 10
 )
 
 // Logs returns the last lines that the node printed; also of one that is down.
@@ -30,11 +32,11 @@ func (c *Cluster) Logs(ctx context.Context, id int32, lines int) (string, error)
 		return "", fmt.Errorf("logs of node %d: %w", id, err)
 	}
 	defer stream.Close()
-	output, err := demultiplex(stream)
-	if err != nil {
+	var output bytes.Buffer
+	if _, err := stdcopy.StdCopy(&output, &output, stream); err != nil {
 		return "", fmt.Errorf("logs of node %d: %w", id, err)
 	}
-	return output, nil
+	return output.String(), nil
 }
 
 // logTails is the end of every node's log, for a report of a failure.

@@ -18,6 +18,7 @@ type Engine interface {
 	ImageInspect(ctx context.Context, ref string, options ...client.ImageInspectOption) (client.ImageInspectResult, error)
 	ImagePull(ctx context.Context, ref string, options client.ImagePullOptions) (client.ImagePullResponse, error)
 	ImageImport(ctx context.Context, source client.ImageImportSource, ref string, options client.ImageImportOptions) (client.ImageImportResult, error)
+	ImageRemove(ctx context.Context, ref string, options client.ImageRemoveOptions) (client.ImageRemoveResult, error)
 }
 
 const (
@@ -61,11 +62,13 @@ func Ensure(ctx context.Context, engine Engine, version string, logf func(format
 	version, buildable := strings.CutPrefix(wanted, "apache/kafka:")
 	built := "groupkit/kafka:" + version
 	hash := recipeHash(version)
+	outdated := ""
 	if buildable {
 		inspected, err := engine.ImageInspect(ctx, built)
 		if err == nil && inspected.Config != nil && inspected.Config.Labels[recipeLabel] == hash {
 			return built, nil
 		}
+		outdated = inspected.ID
 	}
 
 	logf("pulling %s", wanted)
@@ -79,6 +82,11 @@ func Ensure(ctx context.Context, engine Engine, version string, logf func(format
 	logf("cannot pull %s (%v), building %s", wanted, pullErr, built)
 	if err := build(ctx, engine, version, built, hash); err != nil {
 		return "", fmt.Errorf("image %s cannot be pulled (%v), and not be built either: %w", wanted, pullErr, err)
+	}
+	if outdated != "" {
+		// It fails while a cluster of another process still runs the old image,
+		// which then stays without a name.
+		_, _ = engine.ImageRemove(ctx, outdated, client.ImageRemoveOptions{})
 	}
 	return built, nil
 }
