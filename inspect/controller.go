@@ -68,12 +68,14 @@ func (in *Inspector) Controller(ctx context.Context) (Answer[Controller], error)
 	}
 	answer.ClusterID = brokers.ClusterID
 
-	req := kmsg.NewPtrDescribeQuorumRequest()
-	topic := kmsg.NewDescribeQuorumRequestTopic()
-	topic.Topic = metadataLogName
-	topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
-	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, in.client)
+	resp, err := anyBroker[*kmsg.DescribeQuorumResponse](ctx, in, func() kmsg.Request {
+		req := kmsg.NewPtrDescribeQuorumRequest()
+		topic := kmsg.NewDescribeQuorumRequestTopic()
+		topic.Topic = metadataLogName
+		topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+		req.Topics = append(req.Topics, topic)
+		return req
+	})
 	if err != nil {
 		answer.missing(in.quorumProblem(ctx, err))
 		return answer, nil
@@ -170,7 +172,7 @@ func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
 // knows says whether a broker lists the request; true if that cannot be found
 // out either.
 func (in *Inspector) knows(ctx context.Context, key int16) bool {
-	resp, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, in.client)
+	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, func() kmsg.Request { return kmsg.NewPtrApiVersionsRequest() })
 	if err != nil || resp.ErrorCode != 0 {
 		return true
 	}

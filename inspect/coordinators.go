@@ -1,12 +1,15 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -173,16 +176,23 @@ func (in *Inspector) findCoordinators(ctx context.Context, groups []string) map[
 	found := make(map[string]coordinatorOrProblem, len(groups))
 	failed := func(group string, err error) {
 		if err == nil {
-			err = errors.New("the answer is of another kind")
+			err = errAnotherKind
 		}
 		p := problemFrom(err, group, fmt.Sprintf("find the coordinator of %q", group), fmt.Sprintf("DESCRIBE on the group %q", group))
 		found[group] = coordinatorOrProblem{problem: &p}
 	}
 	batches(groups, coordinatorBatch, func(batch []string) {
-		req := kmsg.NewPtrFindCoordinatorRequest()
-		req.CoordinatorType = 0
-		req.CoordinatorKeys = batch
-		for _, shard := range in.client.RequestSharded(ctx, req) {
+		shards, err := attempts(ctx, func(ctx context.Context) ([]kgo.ResponseShard, error) {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorType = 0
+			req.CoordinatorKeys = slices.Clone(batch)
+			shards := in.client.RequestSharded(ctx, req)
+			if len(shards) == 1 {
+				return shards, shards[0].Err
+			}
+			return shards, nil
+		})
+		for _, shard := range shards {
 			resp, ok := shard.Resp.(*kmsg.FindCoordinatorResponse)
 			if shard.Err != nil || !ok {
 				// The client may have split the batch into requests of one key.
@@ -204,7 +214,7 @@ func (in *Inspector) findCoordinators(ctx context.Context, groups []string) map[
 		}
 		for _, group := range batch {
 			if _, ok := found[group]; !ok {
-				failed(group, errors.New("the broker's answer leaves it out"))
+				failed(group, cmp.Or(err, errLeftOut))
 			}
 		}
 	})

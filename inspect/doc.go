@@ -26,7 +26,9 @@
 //
 // # Time
 //
-// No method outlives its context. Where one answer needs several requests,
+// No method outlives its context. (A request that the client itself does not
+// give up by then, such as a greeting that a broker does not answer, is left to
+// the client's own timeouts and its result is dropped.) Where one answer needs several requests,
 // each step takes at most a share of the time that is left, so that one broker
 // that hangs costs a part of the answer and not the whole. Give contexts a
 // deadline: without one, each step is bounded on its own, at half a minute.
@@ -44,6 +46,6 @@
 // lose its other rows. The client (its TLS, its credentials, its limits on the
 // size of a response) belongs to the caller.
 //
-// An Inspector holds no state between calls, starts no goroutine that outlives
-// one, and may be used by many goroutines at once.
+// An Inspector holds no state between calls and may be used by many goroutines
+// at once.
 package inspect

@@ -79,7 +79,7 @@ func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, parti
 			return result
 		}
 		reader := logReader{
-			broker: in.client.Broker(int(*leader)), topicID: topic.id, partition: partition,
+			inspector: in, node: *leader, topicID: topic.id, partition: partition,
 			budget: in.log, decoder: kgo.DefaultDecompressor(),
 		}
 		result.found, result.err = reader.newest(ctx, groups)

@@ -3,8 +3,11 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Groups returns the groups named, in their order, or all groups by name if
@@ -37,14 +40,15 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 	if invalid != nil {
 		return answer.fail(*invalid)
 	}
-	topic, clusterID, err := in.offsetsTopic(ctx)
+	metadata, err := in.metadata(ctx, []string{offsetsTopicName})
 	if err != nil {
 		return answer.fail(in.unreachable(err))
 	}
-	answer.ClusterID = clusterID
+	answer.ClusterID = metadata.ClusterID
+	topic := offsetsTopicFrom(metadata)
 
 	listCtx, cancel := step(ctx, 0.5)
-	listing := in.listGroups(listCtx)
+	listing := in.listGroups(listCtx, metadata.Brokers)
 	cancel()
 	if len(groups) == 0 {
 		if listing.answered == 0 && len(listing.problems) > 0 {
@@ -83,7 +87,6 @@ type descriptions struct {
 }
 
 func (d *descriptions) missing(p Problem) { d.errors = append(d.errors, p) }
-func (d *descriptions) warn(p Problem)    { d.warnings = append(d.warnings, p) }
 
 func (d *descriptions) notFound(group string) {
 	d.missing(Problem{
@@ -92,20 +95,13 @@ func (d *descriptions) notFound(group string) {
 	})
 }
 
-// failed keeps what the listing knows of a group that could not be described.
-func (d *descriptions) failed(group string, listed listedGroup, isListed bool, err error) {
+func (d *descriptions) failed(group string, err error) {
 	d.missing(problemFrom(err, group, fmt.Sprintf("describe the group %q", group), fmt.Sprintf("DESCRIBE on the group %q", group)))
-	if isListed {
-		d.groups[group] = listed.row(group)
-	}
 }
 
-// outcome is what came of describing one group.
-type outcome struct {
-	found  func(*Group)
-	gone   func(group string) // no such group, or not of this type
-	failed func(group string, err error)
-	warn   func(Problem)
+func (d *descriptions) found(answer described) {
+	d.groups[answer.name] = answer.group
+	d.warnings = append(d.warnings, answer.warnings...)
 }
 
 // describe asks for each group by its type, and by every type that it can be
@@ -134,12 +130,20 @@ func (in *Inspector) describe(ctx context.Context, groups []string, listing list
 		}
 	}
 	for _, groupType := range groupTypes() {
-		in.describeAs(ctx, groupType, byType[groupType], outcome{
-			found:  func(g *Group) { d.groups[g.Group] = g },
-			gone:   d.notFound, // it was deleted since it was listed
-			failed: func(group string, err error) { d.failed(group, listing.groups[group], true, err) },
-			warn:   d.warn,
-		})
+		asked := byType[groupType]
+		answers := in.describeAs(ctx, groupType, asked)
+		for _, group := range asked {
+			answer := answers[group]
+			switch {
+			case errors.Is(answer.err, kerr.GroupIDNotFound):
+				d.notFound(group) // deleted since it was listed
+			case answer.err != nil:
+				d.failed(group, answer.err)
+				d.groups[group] = listing.groups[group].row(group)
+			default:
+				d.found(answer)
+			}
+		}
 	}
 	in.describeUnlisted(ctx, unlisted, listing, d)
 	return d
@@ -152,39 +156,23 @@ func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, list
 	if len(listing.problems) == 0 {
 		types = types[:1]
 	}
-	left := groups
 	for _, groupType := range types {
-		var gone []string
-		in.describeAs(ctx, groupType, left, outcome{
-			found: func(g *Group) { d.groups[g.Group] = g },
-			gone:  func(group string) { gone = append(gone, group) },
-			failed: func(group string, err error) {
-				d.failed(group, listedGroup{}, false, err)
-			},
-			warn: d.warn,
-		})
-		left = gone
+		var notOfThisType []string
+		answers := in.describeAs(ctx, groupType, groups)
+		for _, group := range groups {
+			answer := answers[group]
+			switch {
+			case errors.Is(answer.err, kerr.GroupIDNotFound):
+				notOfThisType = append(notOfThisType, group)
+			case answer.err != nil:
+				d.failed(group, answer.err)
+			default:
+				d.found(answer)
+			}
+		}
+		groups = notOfThisType
 	}
-	for _, group := range left {
+	for _, group := range groups {
 		d.notFound(group)
-	}
-}
-
-func groupTypes() []string {
-	return []string{typeClassic, typeConsumer, typeShare, typeStreams}
-}
-
-// describeAs calls found, gone or failed of the outcome once for each group.
-func (in *Inspector) describeAs(ctx context.Context, groupType string, groups []string, to outcome) {
-	switch {
-	case len(groups) == 0:
-	case groupType == typeClassic:
-		in.describeClassic(ctx, groups, to)
-	case groupType == typeConsumer:
-		in.describeConsumer(ctx, groups, to)
-	case groupType == typeShare:
-		in.describeShare(ctx, groups, to)
-	case groupType == typeStreams:
-		in.describeStreams(ctx, groups, to)
 	}
 }

@@ -1,47 +1,26 @@
 package inspect
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// describeConsumer describes the groups of KIP-848.
-func (in *Inspector) describeConsumer(ctx context.Context, groups []string, to outcome) {
-	batches(groups, describeBatch, func(batch []string) {
-		left := newRemainder(batch)
-		req := kmsg.NewPtrConsumerGroupDescribeRequest()
-		req.Groups = batch
-		for _, shard := range in.client.RequestSharded(ctx, req) {
-			resp, ok := shard.Resp.(*kmsg.ConsumerGroupDescribeResponse)
-			if shard.Err != nil || !ok {
-				sent, _ := shard.Req.(*kmsg.ConsumerGroupDescribeRequest)
-				left.failed(sent.Groups, shard.Err, to)
-				continue
-			}
-			for _, g := range resp.Groups {
-				if !left.take(g.Group) {
-					continue
-				}
-				err := kerr.ErrorForCode(g.ErrorCode)
-				switch {
-				case errors.Is(err, kerr.GroupIDNotFound):
-					to.gone(g.Group)
-				case err != nil:
-					to.failed(g.Group, err)
-				default:
-					to.found(consumerGroup(g, shard.Meta.NodeID, to.warn))
-				}
-			}
+// consumerGroups reads the groups of KIP-848.
+func consumerGroups(resp *kmsg.ConsumerGroupDescribeResponse, node int32) []described {
+	all := make([]described, 0, len(resp.Groups))
+	for _, g := range resp.Groups {
+		d := described{name: g.Group, err: kerr.ErrorForCode(g.ErrorCode)}
+		if d.err == nil {
+			d.group, d.warnings = consumerGroup(g, node)
 		}
-		left.omitted(to)
-	})
+		all = append(all, d)
+	}
+	return all
 }
 
-func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32, warn func(Problem)) *Group {
+func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32) (*Group, []Problem) {
 	groupType, protocolType := typeConsumer, "consumer"
 	group := &Group{
 		Group:        g.Group,
@@ -53,13 +32,14 @@ func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32,
 		Coordinator:  known(coordinator),
 		Members:      make([]Member, 0, len(g.Members)),
 	}
+	var warnings []Problem
 	for _, m := range g.Members {
 		member := Member{
 			ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost,
 			Assigned: assignedFrom(m.Assignment),
 		}
 		if pattern := m.SubscribedTopicRegex; pattern != nil && *pattern != "" {
-			warn(Problem{
+			warnings = append(warnings, Problem{
 				Code: CodeSubscribedByPattern, Target: g.Group,
 				Message: fmt.Sprintf("the member %q of the group %q subscribes by the pattern %q, which the broker resolves without telling the topics", m.MemberID, g.Group, *pattern),
 			})
@@ -68,7 +48,7 @@ func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32,
 		}
 		group.Members = append(group.Members, member)
 	}
-	return group
+	return group, warnings
 }
 
 func assignedFrom(a kmsg.Assignment) []TopicPartitions {

@@ -2,9 +2,9 @@ package inspect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -33,36 +33,41 @@ func (l listedGroup) row(name string) *Group {
 	}
 }
 
-func (in *Inspector) listGroups(ctx context.Context) listing {
-	all := listing{groups: map[string]listedGroup{}}
-	for _, shard := range in.client.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
-		resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
-		err := shard.Err
-		switch {
-		case err != nil:
-		case !ok:
-			err = errors.New("the answer is of another kind")
-		default:
-			err = kerr.ErrorForCode(resp.ErrorCode)
-		}
-		if err != nil {
-			target, who := clusterTarget, "the groups"
-			if shard.Meta.NodeID >= 0 {
-				target = fmt.Sprintf("broker %d", shard.Meta.NodeID)
-				who = "the groups of " + target
+// listGroups asks each broker for the groups that it coordinates, all brokers
+// next to each other.
+func (in *Inspector) listGroups(ctx context.Context, brokers []kmsg.MetadataResponseBroker) listing {
+	responses := make([]*kmsg.ListGroupsResponse, len(brokers))
+	errs := make([]error, len(brokers))
+	slots := make(chan struct{}, brokersAtOnce)
+	var asking sync.WaitGroup
+	for i, broker := range brokers {
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			responses[i], errs[i] = oneBroker[*kmsg.ListGroupsResponse](ctx, in, broker.NodeID, kmsg.NewPtrListGroupsRequest())
+			if errs[i] == nil {
+				errs[i] = kerr.ErrorForCode(responses[i].ErrorCode)
 			}
-			all.problems = append(all.problems, problemFrom(err, target, "list "+who, "DESCRIBE on the cluster or on each group"))
+		})
+	}
+	asking.Wait()
+
+	all := listing{groups: map[string]listedGroup{}}
+	for i, broker := range brokers {
+		if errs[i] != nil {
+			target := fmt.Sprintf("broker %d", broker.NodeID)
+			all.problems = append(all.problems, problemFrom(errs[i], target, "list the groups of "+target, "DESCRIBE on the cluster or on each group"))
 			continue
 		}
 		all.answered++
-		for _, g := range resp.Groups {
+		for _, g := range responses[i].Groups {
 			// The coordinator that a group just left may still list it. Either
 			// is as good: describing goes to whoever coordinates it by then.
 			all.groups[g.Group] = listedGroup{
-				groupType:    typeOf(resp.Version, g.GroupType),
+				groupType:    typeOf(responses[i].Version, g.GroupType),
 				state:        g.GroupState,
 				protocolType: g.ProtocolType,
-				coordinator:  shard.Meta.NodeID,
+				coordinator:  broker.NodeID,
 			}
 		}
 	}

@@ -1,43 +1,21 @@
 package inspect
 
 import (
-	"context"
-	"errors"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// describeShare describes the groups of KIP-932.
-func (in *Inspector) describeShare(ctx context.Context, groups []string, to outcome) {
-	batches(groups, describeBatch, func(batch []string) {
-		left := newRemainder(batch)
-		req := kmsg.NewPtrShareGroupDescribeRequest()
-		req.GroupIDs = batch
-		for _, shard := range in.client.RequestSharded(ctx, req) {
-			resp, ok := shard.Resp.(*kmsg.ShareGroupDescribeResponse)
-			if shard.Err != nil || !ok {
-				sent, _ := shard.Req.(*kmsg.ShareGroupDescribeRequest)
-				left.failed(sent.GroupIDs, shard.Err, to)
-				continue
-			}
-			for _, g := range resp.Groups {
-				if !left.take(g.GroupID) {
-					continue
-				}
-				err := kerr.ErrorForCode(g.ErrorCode)
-				switch {
-				case errors.Is(err, kerr.GroupIDNotFound):
-					to.gone(g.GroupID)
-				case err != nil:
-					to.failed(g.GroupID, err)
-				default:
-					to.found(shareGroup(g, shard.Meta.NodeID))
-				}
-			}
+// shareGroups reads the groups of KIP-932.
+func shareGroups(resp *kmsg.ShareGroupDescribeResponse, node int32) []described {
+	all := make([]described, 0, len(resp.Groups))
+	for _, g := range resp.Groups {
+		d := described{name: g.GroupID, err: kerr.ErrorForCode(g.ErrorCode)}
+		if d.err == nil {
+			d.group = shareGroup(g, node)
 		}
-		left.omitted(to)
-	})
+		all = append(all, d)
+	}
+	return all
 }
 
 func shareGroup(g kmsg.ShareGroupDescribeResponseGroup, coordinator int32) *Group {

@@ -1,62 +1,23 @@
 package inspect
 
 import (
-	"context"
-	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// describeStreams describes the groups of KIP-1071. The client does not route
-// this request by coordinator, so each group's is found first.
-func (in *Inspector) describeStreams(ctx context.Context, groups []string, to outcome) {
-	byNode := map[int32][]string{}
-	named := in.findCoordinators(ctx, groups)
-	for _, group := range groups {
-		switch c := named[group]; {
-		case c.problem != nil:
-			to.failed(group, c.problem.Cause)
-		default:
-			byNode[*c.node] = append(byNode[*c.node], group)
+// streamsGroups reads the groups of KIP-1071.
+func streamsGroups(resp *kmsg.StreamsGroupDescribeResponse, node int32) []described {
+	all := make([]described, 0, len(resp.Groups))
+	for _, g := range resp.Groups {
+		d := described{name: g.Group, err: kerr.ErrorForCode(g.ErrorCode)}
+		if d.err == nil {
+			d.group = streamsGroup(g, node)
 		}
+		all = append(all, d)
 	}
-	for _, node := range sortedKeys(byNode) {
-		batches(byNode[node], describeBatch, func(batch []string) {
-			left := newRemainder(batch)
-			req := kmsg.NewPtrStreamsGroupDescribeRequest()
-			req.Groups = batch
-			resp, err := req.RequestWith(ctx, onBroker{in.client.Broker(int(node))})
-			if err != nil || resp == nil {
-				left.failed(batch, err, to)
-				return
-			}
-			for _, g := range resp.Groups {
-				if !left.take(g.Group) {
-					continue
-				}
-				err := kerr.ErrorForCode(g.ErrorCode)
-				switch {
-				case errors.Is(err, kerr.GroupIDNotFound):
-					to.gone(g.Group)
-				case err != nil:
-					to.failed(g.Group, err)
-				default:
-					to.found(streamsGroup(g, node))
-				}
-			}
-			left.omitted(to)
-		})
-	}
-}
-
-// onBroker sends requests to one broker, and again if the connection breaks.
-type onBroker struct{ broker *kgo.Broker }
-
-func (b onBroker) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
-	return b.broker.RetriableRequest(ctx, req)
+	return all
 }
 
 func streamsGroup(g kmsg.StreamsGroupDescribeResponseGroup, coordinator int32) *Group {

@@ -15,17 +15,19 @@ const offsetsTopicName = "__consumer_offsets"
 // It is a request of its own, because the cached ways of kgo and kadm may show
 // leaders of some seconds ago. It never lets the broker create a topic.
 func (in *Inspector) metadata(ctx context.Context, topics []string) (*kmsg.MetadataResponse, error) {
-	req := kmsg.NewPtrMetadataRequest()
-	req.AllowAutoTopicCreation = false
-	if topics != nil {
-		req.Topics = make([]kmsg.MetadataRequestTopic, 0, len(topics))
-	}
-	for _, topic := range topics {
-		rt := kmsg.NewMetadataRequestTopic()
-		rt.Topic = kmsg.StringPtr(topic)
-		req.Topics = append(req.Topics, rt)
-	}
-	return req.RequestWith(ctx, in.client)
+	return anyBroker[*kmsg.MetadataResponse](ctx, in, func() kmsg.Request {
+		req := kmsg.NewPtrMetadataRequest()
+		req.AllowAutoTopicCreation = false
+		if topics != nil {
+			req.Topics = make([]kmsg.MetadataRequestTopic, 0, len(topics))
+		}
+		for _, topic := range topics {
+			rt := kmsg.NewMetadataRequestTopic()
+			rt.Topic = kmsg.StringPtr(topic)
+			req.Topics = append(req.Topics, rt)
+		}
+		return req
+	})
 }
 
 // offsetsTopic is __consumer_offsets as the brokers show it.

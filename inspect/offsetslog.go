@@ -43,7 +43,8 @@ type foundRecord struct {
 
 // logReader reads one partition of __consumer_offsets from its leader.
 type logReader struct {
-	broker    *kgo.Broker
+	inspector *Inspector
+	node      int32
 	topicID   [16]byte
 	partition int32
 	budget    logBudget
@@ -54,7 +55,10 @@ type logReader struct {
 // backwards, so that the first one found is the newest. It returns those found
 // and why it stopped looking for the others: nil if there are no others.
 func (l *logReader) newest(ctx context.Context, groups []string) (map[string]foundRecord, error) {
-	wanted := newRemainder(groups)
+	wanted := make(map[string]bool, len(groups))
+	for _, group := range groups {
+		wanted[group] = true
+	}
 	found := make(map[string]foundRecord, len(groups))
 	start, err := l.listOffset(ctx, -2)
 	if err != nil {
@@ -87,7 +91,7 @@ func (l *logReader) newest(ctx context.Context, groups []string) (map[string]fou
 
 // scan reads the offsets from low up to end, and keeps the last record of each
 // group that is wanted.
-func (l *logReader) scan(ctx context.Context, low, end int64, wanted remainder, found map[string]foundRecord) error {
+func (l *logReader) scan(ctx context.Context, low, end int64, wanted map[string]bool, found map[string]foundRecord) error {
 	for at := low; at < end; {
 		if l.budget.records <= 0 || l.budget.bytes <= 0 {
 			return errBudget
@@ -136,7 +140,7 @@ func (l *logReader) listOffset(ctx context.Context, timestamp int64) (int64, err
 	partition.CurrentLeaderEpoch = -1
 	topic.Partitions = append(topic.Partitions, partition)
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, onBroker{l.broker})
+	resp, err := oneBroker[*kmsg.ListOffsetsResponse](ctx, l.inspector, l.node, req)
 	if err != nil {
 		return 0, err
 	}
@@ -176,7 +180,7 @@ func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTop
 	partition.PartitionMaxBytes = fetchBytes
 	topic.Partitions = append(topic.Partitions, partition)
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, onBroker{l.broker})
+	resp, err := oneBroker[*kmsg.FetchResponse](ctx, l.inspector, l.node, req)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,136 @@
+package inspect_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+// exampleClient connects to a small cluster in this process. Programs give
+// kgo.SeedBrokers the addresses of their own.
+func exampleClient() (*kgo.Client, func()) {
+	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, "__consumer_offsets"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for partition := range int32(2) {
+		if err := fake.MoveTopicPartition("orders", partition, partition); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := fake.MoveTopicPartition("__consumer_offsets", 31, fake.CoordinatorFor("orders")); err != nil {
+		log.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, func() { client.Close(); fake.Close() }
+}
+
+func Example() {
+	client, stop := exampleClient()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+
+	in := inspect.New(client)
+	answer, err := in.Partitions(ctx, "orders", "payments")
+	if err != nil {
+		log.Fatal(err) // nothing could be found out
+	}
+	for _, p := range answer.Data {
+		if p.Leader == nil {
+			fmt.Printf("%s-%d has no leader\n", p.Topic, p.Partition)
+			continue
+		}
+		fmt.Printf("%s-%d is led by broker %d\n", p.Topic, p.Partition, *p.Leader)
+	}
+	for _, problem := range answer.Errors {
+		fmt.Println(problem.Code, problem.Message)
+	}
+	// Output:
+	// orders-0 is led by broker 0
+	// orders-1 is led by broker 1
+	// TOPIC_NOT_FOUND the topic "payments" does not exist
+}
+
+func ExampleInspector_Coordinators() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Coordinators(context.Background(), "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range answer.Data {
+		fmt.Println(c.Group, "hashes to", c.Hash, "and belongs to partition", *c.Partition, "of", *c.PartitionCount)
+		fmt.Println("both ways agree:", *c.Agrees)
+	}
+	// Output:
+	// orders hashes to -1008770331 and belongs to partition 31 of 50
+	// both ways agree: true
+}
+
+func ExampleInspector_Controller() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Controller(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if answer.Data.Node == nil {
+		// The cluster of this example runs without KRaft.
+		fmt.Println("no controller:", answer.Errors[0].Code)
+		return
+	}
+	fmt.Println("the controller is", *answer.Data.Node)
+	// Output:
+	// no controller: UNSUPPORTED
+}
+
+func ExampleInspector_Groups() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Groups(context.Background(), "nobody")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(answer.Data), "groups;", answer.Err())
+	// Output:
+	// 0 groups; the group "nobody" does not exist
+}
+
+func ExampleInspector_Partitions() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Partitions(context.Background(), "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range answer.Data {
+		fmt.Println(p.Topic, p.Partition, "leader", *p.Leader, "preferred", *p.Preferred, "offline", p.Offline)
+	}
+	// Output:
+	// orders 0 leader 0 preferred 0 offline false
+	// orders 1 leader 1 preferred 1 offline false
+}
+
+func ExampleHash() {
+	fmt.Println(inspect.Hash("orders"), inspect.Hash("polygenelubricants"))
+	// Output: -1008770331 -2147483648
+}
+
+func ExampleOffsetsPartition() {
+	fmt.Println(inspect.OffsetsPartition("orders", 50), inspect.OffsetsPartition("polygenelubricants", 50))
+	// Output: 31 0
+}

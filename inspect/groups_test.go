@@ -1,0 +1,280 @@
+package inspect_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+func describeOne(t *testing.T, fake *kfake.Cluster, group string, options ...inspect.Option) (inspect.Group, inspect.Answer[[]inspect.Group]) {
+	t.Helper()
+	answer, err := inspect.New(newClient(t, fake), options...).Groups(testContext(t), group)
+	if err != nil || len(answer.Data) != 1 {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	return answer.Data[0], answer
+}
+
+func assignedCount(group inspect.Group) int {
+	n := 0
+	for _, m := range group.Members {
+		for _, tp := range m.Assigned {
+			n += len(tp.Partitions)
+		}
+	}
+	return n
+}
+
+func TestGroupsDescribeAClassicGroupWithItsLeader(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	client := joinGroup(t, fake, "workers", 1, kgo.InstanceID("one"), kgo.Balancers(kgo.RangeBalancer()))
+	member, generation := client.GroupMetadata()
+	writeLog(t, fake, "workers", groupRecord("workers", "older", generation-1), groupRecord("workers", member, generation), groupRecord("others", "x", 99))
+
+	group, answer := describeOne(t, fake, "workers")
+	if answer.Err() != nil || len(answer.Warnings) > 0 {
+		t.Fatal(answer.Errors, answer.Warnings)
+	}
+	if *group.Type != "classic" || *group.State != "Stable" || *group.ProtocolType != "consumer" || *group.Assignor != "range" {
+		t.Errorf("group %+v", group)
+	}
+	if *group.Leader != member || *group.Generation != generation {
+		t.Errorf("leader %q of generation %d, want %q of %d", *group.Leader, *group.Generation, member, generation)
+	}
+	if *group.OffsetsPartition != inspect.OffsetsPartition("workers", 50) || *group.Coordinator != fake.CoordinatorFor("workers") {
+		t.Errorf("partition %d, coordinator %d", *group.OffsetsPartition, *group.Coordinator)
+	}
+	if len(group.Members) != 1 || assignedCount(group) != 6 {
+		t.Fatalf("members %+v", group.Members)
+	}
+	m := group.Members[0]
+	if m.ID != member || *m.Instance != "one" || m.ClientID != "member-1" || m.Host == "" || !slices.Equal(m.Topics, []string{"orders"}) {
+		t.Errorf("member %+v", m)
+	}
+}
+
+func TestGroupsWithoutALogSayWhyTheLeaderIsUnknown(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"))
+	joinGroup(t, fake, "workers", 1)
+	group, answer := describeOne(t, fake, "workers")
+	if group.Leader != nil || group.Generation != nil || group.OffsetsPartition != nil {
+		t.Errorf("group %+v", group)
+	}
+	if len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeOffsetsTopicAbsent || answer.Warnings[0].Target != "workers" ||
+		!strings.Contains(answer.Warnings[0].Message, "leader and the generation") {
+		t.Errorf("warnings %+v", answer.Warnings)
+	}
+	if answer.Err() != nil {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+}
+
+func TestGroupsTellTheTypesApart(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	joinGroup(t, fake, "modern", 1, kgo.ServerSideBalancer(), kgo.Balancers(kgo.CooperativeStickyBalancer()))
+	joinGroup(t, fake, "old", 1, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+
+	group, answer := describeOne(t, fake, "modern")
+	if *group.Type != "consumer" || *group.State != "Stable" || group.Leader != nil || *group.Generation < 1 || assignedCount(group) != 6 {
+		t.Errorf("group %+v of %+v", group, answer)
+	}
+	if group, _ := describeOne(t, fake, "old"); *group.Type != "classic" {
+		t.Errorf("group %+v", group)
+	}
+	all, err := inspect.New(newClient(t, fake)).Groups(testContext(t))
+	if err != nil || len(all.Data) != 2 || all.Data[0].Group != "modern" || all.Data[1].Group != "old" {
+		t.Errorf("all groups: %v, %+v", err, all)
+	}
+}
+
+func TestGroupsThatDoNotExistOrMayNotBeSeen(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	joinGroup(t, fake, "workers", 1)
+	fake.Fault(
+		kfake.Fault{Group: "secret", Err: kerr.GroupAuthorizationFailed, Count: -1},
+	)
+	answer, err := inspect.New(newClient(t, fake)).Groups(testContext(t), "nobody", "workers", "secret")
+	if err != nil || len(answer.Data) != 1 || answer.Data[0].Group != "workers" {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	byTarget := map[string]inspect.Code{}
+	for _, p := range answer.Errors {
+		byTarget[p.Target] = p.Code
+	}
+	if len(answer.Errors) != 2 || byTarget["nobody"] != inspect.CodeGroupNotFound || byTarget["secret"] != inspect.CodeNotAuthorized {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	if !errors.Is(answer.Err(), kerr.GroupAuthorizationFailed) {
+		t.Error("the cause is lost")
+	}
+}
+
+func TestAMissingGroupDoesNotCreateTheOffsetsTopic(t *testing.T) {
+	fake := newFake(t)
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	answer, err := inspect.New(newClient(t, fake)).Groups(testContext(t), "nobody")
+	if err != nil || !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeGroupNotFound}) {
+		t.Errorf("%v: %+v", err, answer)
+	}
+	if asked.Hits() > 0 {
+		t.Error("FindCoordinator, which creates the topic, was sent")
+	}
+}
+
+// fakeGroup makes the cluster answer DescribeGroups with a group of its own.
+func fakeGroup(fake *kfake.Cluster, group kmsg.DescribeGroupsResponseGroup) {
+	fake.ControlKey(int16(kmsg.ListGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
+		listed := kmsg.NewListGroupsResponseGroup()
+		listed.Group, listed.GroupType, listed.GroupState, listed.ProtocolType = group.Group, "Classic", group.State, group.ProtocolType
+		resp.Groups = append(resp.Groups, listed)
+		return resp, nil, true
+	})
+	fake.ControlKey(int16(kmsg.DescribeGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+		resp.Groups = append(resp.Groups, group)
+		return resp, nil, true
+	})
+}
+
+func describedGroup(state, protocolType string, members ...kmsg.DescribeGroupsResponseGroupMember) kmsg.DescribeGroupsResponseGroup {
+	group := kmsg.NewDescribeGroupsResponseGroup()
+	group.Group, group.State, group.ProtocolType, group.Protocol = "workers", state, protocolType, "range"
+	group.Members = members
+	return group
+}
+
+func describedMember(id string, metadata, assignment []byte) kmsg.DescribeGroupsResponseGroupMember {
+	member := kmsg.NewDescribeGroupsResponseGroupMember()
+	member.MemberID, member.ProtocolMetadata, member.MemberAssignment = id, metadata, assignment
+	return member
+}
+
+func memberBytes(topic string, partitions ...int32) (metadata, assignment []byte) {
+	m := kmsg.NewConsumerMemberMetadata()
+	m.Version = 1
+	m.Topics = []string{topic}
+	a := kmsg.NewConsumerMemberAssignment()
+	at := kmsg.NewConsumerMemberAssignmentTopic()
+	at.Topic, at.Partitions = topic, partitions
+	a.Topics = append(a.Topics, at)
+	return m.AppendTo(nil), a.AppendTo(nil)
+}
+
+func TestOneMembersGarbageDoesNotHideTheOthers(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	metadata, assignment := memberBytes("orders", 3, 1, 1)
+	fakeGroup(fake, describedGroup("Stable", "consumer",
+		describedMember("z", []byte{0, 1, 0x7f}, []byte{0, 0, 0x7f, 0xff, 0xff, 0xff}),
+		describedMember("a", metadata, assignment),
+		describedMember("idle", metadata, nil),
+	))
+	writeLog(t, fake, "workers", groupRecord("workers", "a", 4))
+	group, answer := describeOne(t, fake, "workers")
+	if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{inspect.CodeMemberUnreadable}) {
+		t.Errorf("warnings %v", answer.Warnings)
+	}
+	a, idle, z := group.Members[0], group.Members[1], group.Members[2]
+	if a.ID != "a" || !slices.Equal(a.Assigned[0].Partitions, []int32{1, 3}) {
+		t.Errorf("member %+v", a)
+	}
+	if idle.Assigned == nil || len(idle.Assigned) != 0 {
+		t.Errorf("a member with nothing assigned: %+v", idle)
+	}
+	if z.ID != "z" || z.Topics != nil || z.Assigned != nil {
+		t.Errorf("garbage became %+v", z)
+	}
+}
+
+func TestMembersOfOtherProtocolTypes(t *testing.T) {
+	metadata, assignment := memberBytes("orders", 0)
+	for _, test := range []struct {
+		protocolType         string
+		metadata, assignment []byte
+		reads                bool
+	}{
+		{"groupkit", metadata, assignment, true},
+		{"connect", metadata, assignment, false},
+		{"other", []byte("{json}"), []byte{1, 2, 3}, false},
+		{"other", append(slices.Clone(metadata), 0), append(slices.Clone(assignment), 0), false},
+	} {
+		fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+		fakeGroup(fake, describedGroup("Stable", test.protocolType, describedMember("a", test.metadata, test.assignment)))
+		writeLog(t, fake, "workers", groupRecord("workers", "a", 4))
+		group, answer := describeOne(t, fake, "workers")
+		if m := group.Members[0]; (m.Topics != nil) != test.reads || (m.Assigned != nil) != test.reads || len(answer.Warnings) > 0 {
+			t.Errorf("%s: %+v, %v", test.protocolType, m, answer.Warnings)
+		}
+	}
+}
+
+func TestTheLeaderOfARebalanceUnderWay(t *testing.T) {
+	for _, test := range []struct {
+		name, state, recorded string
+		leader                bool
+		code                  inspect.Code
+	}{
+		{"still a member", "PreparingRebalance", "a", true, inspect.CodeRebalancing},
+		{"gone", "CompletingRebalance", "b", false, inspect.CodeRecordStale},
+		{"gone, stable", "Stable", "b", false, inspect.CodeRecordStale},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+			metadata, assignment := memberBytes("orders", 0)
+			fakeGroup(fake, describedGroup(test.state, "consumer", describedMember("a", metadata, assignment)))
+			writeLog(t, fake, "workers", groupRecord("workers", test.recorded, 4))
+			group, answer := describeOne(t, fake, "workers")
+			if *group.Generation != 4 || (group.Leader != nil) != test.leader {
+				t.Errorf("group %+v", group)
+			}
+			if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{test.code}) {
+				t.Errorf("warnings %v", got)
+			}
+		})
+	}
+}
+
+func TestABrokerThatHangsCostsOnlyItsPart(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	client := joinGroup(t, fake, "workers", 1)
+	member, generation := client.GroupMetadata()
+	writeLog(t, fake, "workers", groupRecord("workers", member, generation))
+	// Not the coordinator, and not the leader of the group's partition.
+	coordinator := fake.CoordinatorFor("workers")
+	if err := fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), coordinator); err != nil {
+		t.Fatal(err)
+	}
+	hanging := (coordinator + 1) % 3
+	fake.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		return nil, nil, fake.CurrentNode() == hanging
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	start := time.Now()
+	answer, err := inspect.New(newClient(t, fake)).Groups(ctx, "workers")
+	if err != nil || answer.Err() != nil || len(answer.Data) != 1 || answer.Data[0].Leader == nil {
+		t.Errorf("%v: %+v", err, answer)
+	}
+	if took := time.Since(start); took > 2500*time.Millisecond {
+		t.Errorf("took %v, past the context", took)
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	answer, err = inspect.New(newClient(t, fake)).Groups(ctx)
+	if err != nil || len(answer.Data) != 1 || !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeTimeout}) {
+		t.Errorf("listing all: %v: %+v", err, answer)
+	}
+}
