@@ -68,7 +68,11 @@ missing.`
 	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return &usageError{fmt.Sprintf("%v; see '%s --help'", err, command.CommandPath())}
+		hint := ""
+		if strings.HasPrefix(err.Error(), "unknown ") {
+			hint = "; put -- before a name that begins with a dash"
+		}
+		return &usageError{fmt.Sprintf("%v%s; see '%s --help'", err, hint, command.CommandPath())}
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")

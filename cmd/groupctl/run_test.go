@@ -1,0 +1,474 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+var update = flag.Bool("update", false, "rewrite the files in testdata")
+
+type ran struct {
+	code           int
+	stdout, stderr string
+}
+
+func runWith(t *testing.T, getenv func(string) string, args ...string) ran {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	code := run(ctx, args, environment{stdout: &stdout, stderr: &stderr, getenv: getenv})
+	return ran{code, stdout.String(), stderr.String()}
+}
+
+func runArgs(t *testing.T, args ...string) ran {
+	t.Helper()
+	return runWith(t, func(string) string { return "" }, args...)
+}
+
+// newCluster is a fake cluster with a classic group of one member, "workers".
+func newCluster(t *testing.T) (*kfake.Cluster, string) {
+	t.Helper()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.ClusterID("fake"), kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, "__consumer_offsets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("orders"), kgo.InstanceID("one"), kgo.ClientID("reader"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	polling, stop := context.WithCancel(context.Background())
+	polled := make(chan struct{})
+	go func() {
+		defer close(polled)
+		for polling.Err() == nil {
+			client.PollFetches(polling)
+		}
+	}()
+	t.Cleanup(func() { stop(); <-polled; client.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if _, err := fake.WaitGroupStable(ctx, "workers", 1); err != nil {
+		t.Fatal(err)
+	}
+	return fake, strings.Join(fake.ListenAddrs(), ",")
+}
+
+// serveQuorum makes the fake answer DescribeQuorum, which it does not know.
+func serveQuorum(t *testing.T, fake *kfake.Cluster, address string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(address, ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	versions, err := kmsg.NewPtrApiVersionsRequest().RequestWith(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := kmsg.NewApiVersionsResponseApiKey()
+	key.ApiKey, key.MaxVersion = 55, 2
+	versions.ApiKeys = append(versions.ApiKeys, key)
+	fake.ControlKey(18, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		copied := *versions
+		copied.Version = req.GetVersion()
+		return &copied, nil, true
+	})
+	fake.ControlKey(55, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeQuorumResponse)
+		topic := kmsg.NewDescribeQuorumResponseTopic()
+		topic.Topic = "__cluster_metadata"
+		partition := kmsg.NewDescribeQuorumResponseTopicPartition()
+		partition.LeaderID, partition.LeaderEpoch = 1, 4
+		for node, end := range []int64{90, 100, -1} {
+			state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+			state.ReplicaID, state.LogEndOffset = int32(node), end
+			partition.CurrentVoters = append(partition.CurrentVoters, state)
+		}
+		state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+		state.ReplicaID, state.LogEndOffset = 7, 99
+		partition.Observers = append(partition.Observers, state)
+		topic.Partitions = append(topic.Partitions, partition)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+}
+
+type printed struct {
+	Schema           *string
+	ClusterID        *string `json:"clusterId"`
+	ObservedAt       time.Time
+	Data             any
+	Warnings, Errors []map[string]string
+}
+
+func parse(t *testing.T, out string) printed {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(out))
+	var p printed
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	if decoder.More() {
+		t.Fatalf("more than one object: %q", out)
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(out), &keys); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"schema", "clusterId", "observedAt", "data", "warnings", "errors"} {
+		if _, ok := keys[key]; !ok {
+			t.Errorf("the envelope has no %q: %s", key, out)
+		}
+	}
+	if len(keys) != 6 {
+		t.Errorf("the envelope has %d keys: %s", len(keys), out)
+	}
+	if p.Warnings == nil || p.Errors == nil {
+		t.Errorf("warnings or errors are null: %s", out)
+	}
+	return p
+}
+
+// shape reduces JSON to its names and kinds, so that it can be compared.
+func shape(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		shaped := map[string]any{}
+		for key, value := range v {
+			shaped[key] = shape(value)
+		}
+		return shaped
+	case []any:
+		if len(v) == 0 {
+			return []any{}
+		}
+		return []any{shape(v[0])}
+	case nil:
+		return "null"
+	case float64:
+		return "number"
+	case bool:
+		return "boolean"
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+func TestJSONKeepsItsShape(t *testing.T) {
+	fake, address := newCluster(t)
+	serveQuorum(t, fake, address)
+	for name, args := range map[string][]string{
+		"group-coordinator":  {"group", "coordinator", "workers"},
+		"group-describe":     {"group", "describe", "workers"},
+		"cluster-controller": {"cluster", "controller"},
+		"topic-leaders":      {"topic", "leaders", "orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result := runArgs(t, append([]string{"-b", address, "-o", "json"}, args...)...)
+			if result.code != exitFound {
+				t.Fatalf("%+v", result)
+			}
+			p := parse(t, result.stdout)
+			if *p.Schema != "groupctl/v1/"+name || *p.ClusterID != "fake" || time.Since(p.ObservedAt) > time.Minute {
+				t.Errorf("envelope %+v", p)
+			}
+			if strings.Contains(result.stdout, ": -1,") {
+				t.Errorf("-1 is shown for unknown: %s", result.stdout)
+			}
+			got, err := json.MarshalIndent(shape(p.Data), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", name+".shape.json")
+			if *update {
+				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(append(got, '\n'), want) {
+				t.Errorf("the shape changed from\n%s\nto\n%s", want, got)
+			}
+		})
+	}
+}
+
+func TestTablesAreAligned(t *testing.T) {
+	fake, address := newCluster(t)
+	serveQuorum(t, fake, address)
+	for _, test := range []struct {
+		args []string
+		has  []string
+	}{
+		{[]string{"group", "coordinator", "workers", "b\nb\x1b[31m"}, []string{"AGREES", "workers", `b\nb\x1b[31m`}},
+		{[]string{"group", "describe", "workers"}, []string{"LEADER", "classic", "Stable", "INSTANCE", "one", "orders[0-1]"}},
+		{[]string{"cluster", "controller"}, []string{"EPOCH", "kraft", "observer", "leader"}},
+		{[]string{"topic", "leaders", "orders"}, []string{"PREFERRED", "orders"}},
+	} {
+		result := runArgs(t, append([]string{"-b", address}, test.args...)...)
+		if result.code != exitFound {
+			t.Errorf("%v: %+v", test.args, result)
+		}
+		for _, want := range test.has {
+			if !strings.Contains(result.stdout, want) {
+				t.Errorf("%v: no %q in\n%s", test.args, want, result.stdout)
+			}
+		}
+		if strings.ContainsAny(result.stdout, "\t\x1b") {
+			t.Errorf("%v: control characters in %q", test.args, result.stdout)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	fake, address := newCluster(t)
+	fake.Fault(kfake.Fault{Group: "secret", Err: kerr.GroupAuthorizationFailed, Count: -1})
+	for _, test := range []struct {
+		args   string
+		code   int
+		stderr string
+		data   bool
+	}{
+		{"group coordinator nobody", exitFound, "", true},
+		{"group coordinator secret", exitPartial, "DESCRIBE on the group", true},
+		{"group describe workers", exitFound, "", true},
+		{"group describe nobody", exitNotFound, `"nobody" does not exist`, false},
+		{"group describe nobody none", exitNotFound, `"none" does not exist`, false},
+		{"group describe workers nobody", exitPartial, `"nobody" does not exist`, true},
+		{"group describe secret", exitFailed, "not authorized", false},
+		{"group describe workers secret", exitPartial, "not authorized", true},
+		{"topic leaders", exitFound, "", true},
+		{"topic leaders orders", exitFound, "", true},
+		{"topic leaders nothing", exitNotFound, `"nothing" does not exist`, false},
+		{"topic leaders orders nothing", exitPartial, `"nothing" does not exist`, true},
+		{"cluster controller", exitFailed, "DescribeQuorum", false},
+	} {
+		result := runArgs(t, append([]string{"-b", address, "-o", "json"}, strings.Fields(test.args)...)...)
+		if result.code != test.code {
+			t.Errorf("%s: exit %d, want %d: %s", test.args, result.code, test.code, result.stderr)
+		}
+		if !strings.Contains(result.stderr, test.stderr) {
+			t.Errorf("%s: stderr %q, want %q in it", test.args, result.stderr, test.stderr)
+		}
+		p := parse(t, result.stdout)
+		if rows, ok := p.Data.([]any); ok && (len(rows) > 0) != test.data {
+			t.Errorf("%s: data %v", test.args, p.Data)
+		}
+		if (test.code == exitFound) != (len(p.Errors) == 0) {
+			t.Errorf("%s: exit %d with errors %v", test.args, test.code, p.Errors)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		says string
+	}{
+		{"", "needs a command"},
+		{"group", "needs a command"},
+		{"grup describe x", "did you mean group"},
+		{"group descibe x", "did you mean describe"},
+		{"group frobnicate", `no command "frobnicate"`},
+		{"group describe", "needs at least one group"},
+		{"group coordinator", "needs at least one group"},
+		{"cluster controller now", `"now"`},
+		{"topic leaders --frob", "--frob"},
+		{"--frob", "--frob"},
+		{"group describe -a-dash", "put -- before"},
+		{"topic leaders", "GROUPCTL_BOOTSTRAP_SERVER"},
+		{"topic leaders -b ,", "GROUPCTL_BOOTSTRAP_SERVER"},
+		{"-b x topic leaders -o yaml", `"yaml"`},
+		{"-b x topic leaders --timeout 0s", "not positive"},
+		{"-b x topic leaders --timeout 8", "8"},
+		{"-b x:y topic leaders", "x:y"},
+		{"-b x group describe \xff", "UTF-8"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			result := runArgs(t, strings.Fields(test.args)...)
+			if result.code != exitUsage || result.stdout != "" || strings.Count(result.stderr, "\n") != 1 || !strings.Contains(result.stderr, test.says) {
+				t.Errorf("%+v", result)
+			}
+			// With -o json at the front, the same comes as an envelope.
+			if strings.Contains(test.args, "-o") {
+				return
+			}
+			result = runArgs(t, append([]string{"-o", "json"}, strings.Fields(test.args)...)...)
+			p := parse(t, result.stdout)
+			if result.code != exitUsage || len(p.Errors) != 1 || p.Errors[0]["code"] != "USAGE" || p.Data != nil {
+				t.Errorf("%+v", result)
+			}
+		})
+	}
+}
+
+func TestUsageErrorsComeAsJSONWhereverTheFlagIs(t *testing.T) {
+	for _, args := range []string{"--frob -o json", "group describe -o=json", "--frob --output json", "--frob --output=json", "--frob -ojson"} {
+		if result := runArgs(t, strings.Fields(args)...); result.code != exitUsage || len(parse(t, result.stdout).Errors) != 1 {
+			t.Errorf("%s: %+v", args, result)
+		}
+	}
+	if result := runArgs(t, "--frob", "--", "-o", "json"); result.stdout != "" {
+		t.Errorf("what comes after -- is no flag: %+v", result)
+	}
+}
+
+func TestNamesThatLookLikeFlags(t *testing.T) {
+	_, address := newCluster(t)
+	result := runArgs(t, "-b", address, "-o", "json", "group", "coordinator", "--", "-a", "--help", "", "two words", "☕")
+	if result.code != exitFound {
+		t.Fatalf("%+v", result)
+	}
+	var got []string
+	for _, row := range parse(t, result.stdout).Data.([]any) {
+		got = append(got, row.(map[string]any)["group"].(string))
+	}
+	if want := []string{"-a", "--help", "", "two words", "☕"}; !slices.Equal(got, want) {
+		t.Errorf("groups %q, want %q", got, want)
+	}
+}
+
+func TestTheBrokersMayComeFromTheEnvironment(t *testing.T) {
+	_, address := newCluster(t)
+	getenv := func(name string) string {
+		if name == bootstrapVariable {
+			return address
+		}
+		return ""
+	}
+	if result := runWith(t, getenv, "topic", "leaders"); result.code != exitFound {
+		t.Errorf("%+v", result)
+	}
+	if result := runWith(t, getenv, "topic", "leaders", "-b", "127.0.0.1:1"); result.code != exitFailed {
+		t.Errorf("the flag does not win: %+v", result)
+	}
+}
+
+func TestHelpHasAnExample(t *testing.T) {
+	for _, args := range []string{"", "group", "cluster", "topic", "group coordinator", "group describe", "cluster controller", "topic leaders"} {
+		result := runArgs(t, append(strings.Fields(args), "--help")...)
+		if result.code != exitFound || !strings.Contains(result.stdout, "Examples:") || !strings.Contains(result.stdout, "groupctl -b localhost:9092") || result.stderr != "" {
+			t.Errorf("%q: %+v", args, result)
+		}
+	}
+}
+
+func TestBrokersThatDoNotAnswer(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	serve := func(handle func(net.Conn)) string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go handle(conn)
+			}
+		}()
+		return listener.Addr().String()
+	}
+	silent := serve(func(conn net.Conn) {
+		buffer := make([]byte, 1024)
+		for {
+			if _, err := conn.Read(buffer); err != nil {
+				conn.Close()
+				return
+			}
+		}
+	})
+	for name, address := range map[string]string{
+		"refuses":  closed.Addr().String(),
+		"hangs up": serve(func(conn net.Conn) { conn.Close() }),
+		"silent":   silent,
+		"web": serve(func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1024))
+			_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			conn.Close()
+		}),
+	} {
+		for _, command := range []string{"group coordinator x", "group describe x", "cluster controller", "topic leaders"} {
+			t.Run(name+" "+command, func(t *testing.T) {
+				start := time.Now()
+				result := runArgs(t, append([]string{"-b", address, "-o", "json", "--timeout", "500ms"}, strings.Fields(command)...)...)
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("took %v", took)
+				}
+				p := parse(t, result.stdout)
+				if result.code != exitFailed || p.Data != nil || len(p.Errors) != 1 || p.Errors[0]["code"] != "BROKER_UNREACHABLE" || !strings.Contains(p.Errors[0]["message"], address) {
+					t.Errorf("%+v", result)
+				}
+				if strings.Count(result.stderr, "\n") != 1 || strings.Contains(result.stderr, "goroutine") {
+					t.Errorf("stderr %q", result.stderr)
+				}
+			})
+		}
+	}
+	t.Run("one of two", func(t *testing.T) {
+		_, address := newCluster(t)
+		first, _, _ := strings.Cut(address, ",")
+		if result := runArgs(t, "-b", silent+","+first, "--timeout", "4s", "topic", "leaders", "orders"); result.code != exitFound {
+			t.Errorf("%+v", result)
+		}
+	})
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":      "plain",
+		"a b":        "a b",
+		"日本 😀":       "日本 😀",
+		"a\tb\r\n":   `a\tb\r\n`,
+		"\x1b]0;x\a": `\x1b]0;x\a`,
+		"a\u202eb":   `a\u202eb`,
+		"\u200b":     `\u200b`,
+		"\xff":       `\ufffd`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) = %s, want %s", in, got, want)
+		}
+	}
+	if got := name(`a\n`); got != `a\\n` {
+		t.Errorf("a backslash of the name's own shows as %s", got)
+	}
+	if got := name(""); got != `""` {
+		t.Errorf("an empty name shows as %s", got)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	for want, in := range map[string][]int32{"": nil, "1": {1}, "0-3": {0, 1, 2, 3}, "0,2-3,9": {0, 2, 3, 9}} {
+		if got := ranges(in); got != want {
+			t.Errorf("ranges(%v) = %q, want %q", in, got, want)
+		}
+	}
+}
