@@ -1,0 +1,38 @@
+# Everything that a developer or CI runs. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := $(CURDIR)/.cache/bin
+
+# Modules whose code is checked; tools holds only versions of linters.
+MODULES := . integration
+
+.PHONY: help demo test unit integration lint bench
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+demo: ## show a group elect, plan, lose its leader and go on, in one process
+	go run ./cmd/groupctl demo
+
+test: unit integration ## all tests; on Debian as root it installs what is missing
+
+unit: ## tests that need no Kafka, with the race detector
+	scripts/debian-packages.sh gcc=gcc,libc6-dev
+	go vet ./...
+	go test -race -timeout 10m ./...
+
+integration: ## tests on a real Kafka in containers
+	integration/engine.sh run -- integration/test.sh
+
+lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	  if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files; exit 1; fi
+	@for module in $(MODULES); do \
+	  ( cd $$module && go vet ./... && $(BIN)/staticcheck ./... && go mod tidy -diff ) || exit 1; done
+
+$(BIN)/staticcheck: tools/go.mod tools/go.sum
+	go -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
+
+bench: ## benchmarks of the library's own cost
+	go test -run '^$$' -bench . -benchmem ./...
