@@ -93,7 +93,7 @@ func (c *Cluster) Reconnect(ctx context.Context, id int32) error {
 var allowed = map[nodeState]map[nodeState]bool{
 	running:      {stopped: true, paused: true, disconnected: true},
 	paused:       {running: true, stopped: true},
-	disconnected: {running: true, stopped: false},
+	disconnected: {running: true},
 	stopped:      {running: true},
 }
 

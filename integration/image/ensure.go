@@ -81,7 +81,7 @@ func Ensure(ctx context.Context, engine Engine, version string, logf func(format
 	}
 	logf("cannot pull %s (%v), building %s", wanted, pullErr, built)
 	if err := build(ctx, engine, version, built, hash); err != nil {
-		return "", fmt.Errorf("image %s cannot be pulled (%v), and not be built either: %w", wanted, pullErr, err)
+		return "", fmt.Errorf("image %s cannot be pulled (%w), and not be built either: %w", wanted, pullErr, err)
 	}
 	if outdated != "" {
 		// It fails while a cluster of another process still runs the old image,
