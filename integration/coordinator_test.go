@@ -1,0 +1,239 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// groupNames returns at least 1,000 names of all kinds that a hash may trip over.
+func groupNames() []string {
+	random := rand.New(rand.NewPCG(1, 2))
+	from := func(alphabet string, length int) string {
+		runes := []rune(alphabet)
+		var b strings.Builder
+		for range length {
+			b.WriteRune(runes[random.IntN(len(runes))])
+		}
+		return b.String()
+	}
+	const ascii = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	// The hash of each of these is MinInt32, whose absolute value is none.
+	names := []string{"polygenelubricants", "GydZG_", "DESIGNING WORKHOUSES"}
+	// Hardly any characters, and such as are easily lost.
+	names = append(names, " ", "  ", ".", "-", "--help", "a", "0", "\t", "\n", "\\", "/", "\"", "a b", "\u200b", "\ufeff", "\uffff", "e\u0301", "é")
+	for i := range 250 {
+		names = append(names,
+			from(ascii, 1+i%40),
+			from("日本語消费者组분산처리かなカナ漢字", 1+i%30),
+			from("😀🦜🎉👩‍👩‍👧‍👦𝔾𝕣𝕠𝕦𝕡🏴", 1+i%20),
+			from(ascii+"éßø日😀", 249))
+	}
+	for i := 0; len(names) < 1400; i++ {
+		if name := fmt.Sprintf("orders-%d", i); inspect.Hash(name) < 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func TestTheComputedCoordinatorIsTheOneThatTheBrokersName(t *testing.T) {
+	c := cluster.Shared(t)
+	client := newClient(t, c)
+	names := groupNames()
+	answer, err := inspect.New(client).Coordinators(t.Context(), names...)
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Err())
+	}
+	// Asked for here again, by another way through another client.
+	named := kadm.NewClient(newClient(t, c)).FindGroupCoordinators(t.Context(), names...)
+	rows := map[string]inspect.Coordinator{}
+	negative, smallest := 0, 0
+	for _, row := range answer.Data {
+		rows[row.Group] = row
+		if row.Hash < 0 {
+			negative++
+		}
+		if row.Hash == math.MinInt32 {
+			smallest++
+		}
+		brokers := named[row.Group]
+		if brokers.Err != nil {
+			t.Fatalf("%q: %v", row.Group, brokers.Err)
+		}
+		if row.Leader == nil || *row.Leader != brokers.NodeID || row.Coordinator == nil || *row.Coordinator != brokers.NodeID || row.Agrees == nil || !*row.Agrees {
+			t.Errorf("%q of hash %d in partition %d: led by %v, named %d", row.Group, row.Hash, *row.Partition, show(row.Leader), brokers.NodeID)
+		}
+	}
+	if len(rows) < 1000 || negative < 300 || smallest < 3 {
+		t.Errorf("only %d names were tried, %d of negative hash and %d of the smallest", len(rows), negative, smallest)
+	}
+	if len(answer.Warnings) > 0 {
+		t.Errorf("warnings %v", answer.Warnings)
+	}
+}
+
+func TestTheComputedPartitionIsWhereTheBrokersKeepTheGroup(t *testing.T) {
+	c := cluster.Shared(t)
+	topic := newTopic(t, c, 1)
+	suffix := unique(t, "")
+	// A name that hashes to the smallest number cannot be made unique, so these
+	// are as they are; a kept cluster has them from earlier, in the same place.
+	names := []string{"polygenelubricants", "GydZG_", "DESIGNING WORKHOUSES"}
+	for _, name := range []string{"orders", "日本", "😀🦜", strings.Repeat("z", 150)} {
+		for i := range 5 {
+			names = append(names, fmt.Sprintf("%s%d%s", name, i, suffix))
+		}
+	}
+	client := newClient(t, c)
+	admin := kadm.NewClient(client)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	t.Cleanup(func() { _, _ = admin.DeleteGroups(context.Background(), names...) })
+	for _, name := range names {
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1})
+		eventually(t, "an offset of "+name+" is committed", func() (bool, string) {
+			err := admin.CommitAllOffsets(ctx, name, offsets)
+			return err == nil, fmt.Sprint(err)
+		})
+	}
+	answer, err := inspect.New(client).Coordinators(ctx, names...)
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Err())
+	}
+	want := map[string]int32{}
+	for _, row := range answer.Data {
+		want[row.Group] = *row.Partition
+	}
+	reader := newClient(t, c, kgo.ConsumeTopics("__consumer_offsets"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	for len(want) > 0 {
+		fetches := reader.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			t.Fatalf("%v; not seen: %v", err, want)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			key := kmsg.NewOffsetCommitKey()
+			if key.ReadFrom(r.Key) != nil || key.Version > 1 || key.Topic != topic {
+				return
+			}
+			partition, ok := want[key.Group]
+			if ok && partition != r.Partition {
+				t.Errorf("the group %q is kept in partition %d, and %d was computed", key.Group, r.Partition, partition)
+			}
+			delete(want, key.Group)
+		})
+	}
+}
+
+// offsetsTopicIsCreatedOnRequest makes a cluster as if it never had a group.
+func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
+	client := newClient(t, c)
+	admin := kadm.NewClient(client)
+	if _, err := admin.DeleteTopic(t.Context(), "__consumer_offsets"); err != nil {
+		t.Fatal(err)
+	}
+	exists := func() bool {
+		answer, err := inspect.New(client).Partitions(t.Context(), "__consumer_offsets")
+		return err == nil && len(answer.Data) > 0
+	}
+	eventually(t, "the offsets topic is gone", func() (bool, string) { return !exists(), "" })
+
+	answer, err := inspect.New(client).Coordinators(t.Context(), "orders")
+	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent {
+		t.Errorf("%v: %+v", err, answer)
+	}
+	if row := answer.Data[0]; row.Hash != inspect.Hash("orders") || row.Partition != nil || row.Coordinator != nil {
+		t.Errorf("row %+v", row)
+	}
+	groups, err := inspect.New(client).Groups(t.Context(), "orders")
+	if err != nil || len(groups.Errors) != 1 || groups.Errors[0].Code != inspect.CodeGroupNotFound {
+		t.Errorf("%v: %+v", err, groups)
+	}
+	if exists() {
+		t.Fatal("the topic was created without being asked for")
+	}
+
+	answer, err = inspect.New(client, inspect.CreateOffsetsTopic()).Coordinators(t.Context(), "orders")
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Err())
+	}
+	if row := answer.Data[0]; row.Partition == nil || *row.PartitionCount != 50 || row.Agrees == nil || !*row.Agrees {
+		t.Errorf("row %+v", row)
+	}
+}
+
+// coordinatorIsReplaced kills the broker that coordinates a group.
+func coordinatorIsReplaced(t *testing.T, c *cluster.Cluster) {
+	const partitions, batch = 6, 300
+	topic, group := newTopic(t, c, partitions), unique(t, "group")
+	in := inspect.New(newClient(t, c))
+	first, second := startReader(t, c, group, topic), startReader(t, c, group, topic)
+	produceValues(t, c, topic, "before", batch)
+	eventually(t, "both readers read", func() (bool, string) {
+		return first.count()+second.count() >= batch && first.count() > 0 && second.count() > 0, fmt.Sprint(first.count(), second.count())
+	})
+
+	before := coordinatorOf(t, in, group)
+	replicas := partitionOf(t, in, "__consumer_offsets", *before.Partition)
+	killed := *before.Coordinator
+	if *before.Leader != killed || !*before.Agrees {
+		t.Fatalf("before: %+v", before)
+	}
+	want := nextLeader(replicas, killed)
+	kill(t, c, killed)
+
+	var after inspect.Coordinator
+	eventually(t, "another broker coordinates the group", func() (bool, string) {
+		answer, err := in.Coordinators(t.Context(), group)
+		if err != nil {
+			return false, err.Error()
+		}
+		after = answer.Data[0]
+		return after.Agrees != nil && *after.Agrees && *after.Leader != killed, fmt.Sprintf("%s %v", show(after.Leader), answer.Errors)
+	})
+	if *after.Leader != want || *after.Partition != *before.Partition || *after.LeaderEpoch <= *before.LeaderEpoch {
+		t.Errorf("partition %d went from %d in epoch %d to %d in epoch %d, want %d: replicas %v, in sync %v",
+			*after.Partition, *before.Leader, *before.LeaderEpoch, *after.Leader, *after.LeaderEpoch, want, replicas.Replicas, replicas.ISR)
+	}
+	produceValues(t, c, topic, "after", batch)
+	eventually(t, "the members go on and read every record", func() (bool, string) {
+		n := distinctValues(first, second)
+		return n == 2*batch, fmt.Sprintf("%d of %d", n, 2*batch)
+	})
+	answer, err := in.Groups(t.Context(), group)
+	if err != nil || answer.Err() != nil || *answer.Data[0].Coordinator != want || len(answer.Data[0].Members) != 2 {
+		t.Errorf("described by the new coordinator: %v %+v", err, answer)
+	}
+}
+
+func coordinatorOf(t *testing.T, in *inspect.Inspector, group string) inspect.Coordinator {
+	t.Helper()
+	var row inspect.Coordinator
+	eventually(t, "the group "+group+" has a coordinator", func() (bool, string) {
+		answer, err := in.Coordinators(t.Context(), group)
+		if err != nil {
+			return false, err.Error()
+		}
+		row = answer.Data[0]
+		return row.Agrees != nil && *row.Agrees, fmt.Sprint(answer.Errors, answer.Warnings)
+	})
+	return row
+}
+
+func show(n *int32) string {
+	if n == nil {
+		return "nobody"
+	}
+	return fmt.Sprint(*n)
+}
