@@ -13,7 +13,7 @@ import (
 
 func TestBalancedCountsDifferByOneAtMost(t *testing.T) {
 	r := newRand(t)
-	for range cases(20000) {
+	for range cases(6000) {
 		g := randomGroup(r)
 		subscriptions := make([]string, 0, len(g.Topics))
 		for i := range g.Topics {
@@ -171,7 +171,7 @@ func TestBalanced(t *testing.T) {
 // few more than the partitions that it had.
 func TestBalancedKeepsMostInPlace(t *testing.T) {
 	r := newRand(t)
-	for range cases(1000) {
+	for range cases(300) {
 		topic := assign.Topic{Name: "t", Partitions: 200}
 		for range topic.Partitions {
 			topic.Weights = append(topic.Weights, 1+r.Float64())
@@ -198,30 +198,44 @@ func TestBalancedRefusesTolerances(t *testing.T) {
 	}
 }
 
-// TestBalancedEndsInTime plans for 100 members and 10,000 partitions, of which a few
-// weigh as much as all the others.
+// TestBalancedEndsInTime plans for 100 members and 10,000 partitions, of which one
+// weighs as much as ten members should have. BenchmarkBalanced tells how long more
+// such groups take.
 func TestBalancedEndsInTime(t *testing.T) {
-	for _, skew := range []float64{1, 1.5} {
-		for _, tolerance := range []float64{0, assign.Exact} {
-			g := largeGroup(skew)
-			a := assign.Balanced{Tolerance: tolerance}
-			timed := func(what string, g assign.Group) assign.Plan {
-				start := time.Now()
-				plan := mustAssign(t, a, g)
-				if took := time.Since(start); took > 5*time.Second {
-					t.Errorf("%s, skew %v, tolerance %v: %v", what, skew, tolerance, took)
-				}
-				return plan
+	for _, tolerance := range []float64{0, assign.Exact} {
+		a := assign.Balanced{Tolerance: tolerance}
+		timed := func(what string, g assign.Group) assign.Plan {
+			start := time.Now()
+			plan := mustAssign(t, a, g)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%s, tolerance %v: %v", what, tolerance, took)
 			}
-			plan := timed("from scratch", g)
 			if stats := assign.Measure(g, plan); stats.MaxLoad > stats.LowerBound*1.01 {
-				t.Errorf("skew %v, tolerance %v: load %v, at least %v", skew, tolerance, stats.MaxLoad, stats.LowerBound)
+				t.Errorf("%s, tolerance %v: load %v, at least %v", what, tolerance, stats.MaxLoad, stats.LowerBound)
 			}
-			g = owning(g, plan)
-			g.Members = g.Members[1:]
-			timed("one member left", g)
-			if tolerance != assign.Exact {
-				timed("range before", owning(g, mustAssign(t, assign.Range(), g)))
+			return plan
+		}
+		g := largeGroup(1)
+		g = owning(g, timed("from scratch", g))
+		g.Members = g.Members[1:]
+		timed("one member left", g)
+	}
+}
+
+func BenchmarkBalanced(b *testing.B) {
+	for _, skew := range []float64{0.6, 1, 1.5} {
+		for name, tolerance := range map[string]float64{"default": 0, "exact": assign.Exact} {
+			a := assign.Balanced{Tolerance: tolerance}
+			fresh := largeGroup(skew)
+			left := owning(fresh, mustAssign(b, a, fresh))
+			left.Members = left.Members[1:]
+			ranged := owning(fresh, mustAssign(b, assign.Range(), fresh))
+			for what, g := range map[string]assign.Group{"scratch": fresh, "left": left, "range": ranged} {
+				b.Run(fmt.Sprintf("skew=%v/%s/%s", skew, name, what), func(b *testing.B) {
+					for b.Loop() {
+						mustAssign(b, a, g)
+					}
+				})
 			}
 		}
 	}

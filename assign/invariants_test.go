@@ -35,7 +35,7 @@ func everyAssignor() []promises {
 func TestAssignorsKeepTheirPromises(t *testing.T) {
 	r := newRand(t)
 	assignors := everyAssignor()
-	for range cases(10000) {
+	for range cases(4000) {
 		g := randomGroup(r)
 		if err := g.Check(); err != nil {
 			t.Fatalf("the random group is none: %v", err)

@@ -31,6 +31,8 @@ type spreading struct {
 	allowed  [][]bool    // topic → member → is eligible
 	taking   []bool      // member → is eligible for any topic
 	share    float64     // the load that is fair, see fairShare
+	changed  []int       // member → step of even in which its blocks changed last
+	failed   []int       // member → step of even in which nothing relieved it, or never
 }
 
 func newSpreading(ix *index) *spreading {
@@ -248,9 +250,13 @@ func (s *spreading) placeUnowned() {
 // Each step brings the loads of two members below the higher of the two before, so
 // it comes to an end. Where it has ended, it makes no step when it is called again.
 func (s *spreading) even(tolerance float64, freeOnly bool) {
+	s.changed, s.failed = make([]int, len(s.capacity)), make([]int, len(s.capacity))
+	for m := range s.failed {
+		s.failed[m] = never
+	}
 	stuck := make([]bool, len(s.capacity))
 	goal := tolerance
-	for {
+	for now := 1; ; now++ {
 		heavy := -1
 		for m := range s.capacity {
 			if !stuck[m] && (heavy < 0 || s.load(m, 0) > s.load(heavy, 0)) {
@@ -260,11 +266,18 @@ func (s *spreading) even(tolerance float64, freeOnly bool) {
 		if heavy < 0 {
 			return
 		}
-		if s.relieve(heavy, goal, freeOnly) {
+		light, found := s.relieve(heavy, goal, freeOnly)
+		if !found {
+			stuck[heavy], s.failed[heavy] = true, now
+			continue
+		}
+		s.changed[heavy], s.changed[light] = now, now
+		clear(stuck)
+		if goal != tolerance/2 {
 			goal = tolerance / 2
-			clear(stuck)
-		} else {
-			stuck[heavy] = true
+			for m := range s.failed {
+				s.failed[m] = never // to find a step under the other goal
+			}
 		}
 	}
 }
@@ -277,18 +290,23 @@ type step struct {
 	back   int     // by place in the blocks of the other, or none
 }
 
-const none = -1
+const (
+	none  = -1
+	never = -1
+)
 
 // relieve takes the one move, or failing that the one swap, from heavy that brings
-// the heavier of the two members lowest.
-func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) bool {
+// the heavier of the two members lowest, and returns the other member. It does not
+// look again at pairs of which neither has changed since it last failed.
+func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) (light int, found bool) {
 	const negligible = 1e-9 // gains below this part of the load are rounding
 	before := s.load(heavy, 0)
 	best := step{before - before*negligible, none, none, none}
 	for _, look := range []func(int, int, bool, *step){s.findMove, s.findSwap} {
 		for light := range s.capacity {
 			within := before <= s.share*(1+tolerance) && s.load(light, 0) >= s.share*(1-tolerance)
-			if light != heavy && s.load(light, 0) < before && !within {
+			looked := max(s.changed[heavy], s.changed[light]) <= s.failed[heavy]
+			if light != heavy && s.load(light, 0) < before && !within && !looked {
 				look(heavy, light, freeOnly, &best)
 			}
 		}
@@ -297,7 +315,7 @@ func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) bool {
 		}
 	}
 	if best.member == none {
-		return false
+		return none, false
 	}
 	given := s.blocks[heavy][best.give]
 	if best.back != none {
@@ -307,7 +325,7 @@ func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) bool {
 	s.transfer(heavy, best.give, best.member)
 	s.weigh(heavy)
 	s.weigh(best.member)
-	return true
+	return best.member, true
 }
 
 // peak is the higher load of the two after heavy gave weight to light.
