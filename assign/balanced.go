@@ -8,7 +8,10 @@ import (
 // DefaultTolerance is the Tolerance of the zero [Balanced].
 const DefaultTolerance = 0.05
 
-// Exact as Balanced.Tolerance allows no imbalance that a move can lessen.
+// Exact as Balanced.Tolerance allows no imbalance that a move can lessen. In a
+// cooperative group that plans anew in each round it can take many rounds to settle,
+// as partitions that were given up may find a better place than the one meant for
+// them.
 const Exact = -1
 
 // Balanced is the assignor "balanced": it spreads the weight of partitions over the
@@ -18,13 +21,18 @@ const Exact = -1
 //     nothing as long as another subscriber remains;
 //  2. an even load: weight over capacity, so that a member of capacity 2 carries
 //     twice the weight;
-//  3. little movement: a partition leaves its owner only to bring a member that is
-//     outside the tolerance closer to its fair share.
+//  3. little movement: a partition leaves its owner only where a member is outside
+//     the tolerance. Moves then go on to half of it, so that the next small change
+//     leads to none.
 //
 // With equal weights, capacities and subscriptions no member has more than one
 // partition more than another, whatever the tolerance. Where every weight is zero
 // the partitions count as equal. Otherwise it is a heuristic: loads are lowered by
 // single moves and by swaps of two partitions until neither helps.
+//
+// The fair share is that of the whole group. A member whose subscriptions keep it
+// away from that share is outside the tolerance for good, and is then evened out with
+// others as by [Exact].
 //
 // The time grows with partitions × members for partitions without an owner.
 type Balanced struct {
