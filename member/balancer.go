@@ -2,7 +2,6 @@ package member
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,9 +43,10 @@ func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32
 // MemberBalancer implements kgo.GroupBalancer. It never fails: a member whose
 // metadata cannot be read is kept aside.
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
-	r := &round{hooks: b.hooks, protocol: b.protocol, began: time.Now()}
+	r := &round{hooks: b.hooks, protocol: b.protocol}
 	topics := make(map[string]struct{})
 	seen := make(map[string]bool, len(members))
+	seen[""] = true // no member, and nothing can be sent to it
 	for i := range members {
 		if seen[members[i].MemberID] {
 			continue
@@ -54,7 +54,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 		seen[members[i].MemberID] = true
 		m, err := decodeMember(b.protocol, &members[i])
 		if err != nil {
-			r.isolated = append(r.isolated, isolated{m.ID, err})
+			r.isolated = append(r.isolated, isolated{m.ID, m.Instance, err})
 			continue
 		}
 		r.group.Members = append(r.group.Members, m)
@@ -68,9 +68,12 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 
 // ParseSyncAssignment implements kgo.GroupBalancer.
 func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
-	assigned, err := kgo.ParseConsumerSyncAssignment(assignment)
-	if err != nil {
-		return nil, err
+	assigned := map[string][]int32{}
+	if len(assignment) > 0 { // else the leader left this member out, which means nothing
+		var err error
+		if assigned, err = kgo.ParseConsumerSyncAssignment(assignment); err != nil {
+			return nil, err
+		}
 	}
 	b.hooks.synced(b.protocol.name(), assigned)
 	return assigned, nil
@@ -87,9 +90,12 @@ func (c clientHook) OnGroupManageError(err error) {
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
 func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
-	if key == int16(kmsg.LeaveGroup) {
-		c.hooks.endTerm(ErrLeft)
+	if key != int16(kmsg.LeaveGroup) || !c.hooks.endTerm(ErrLeft) {
+		return
 	}
+	// The request may have been the user's, about another member. If this one
+	// is still in the group, a round brings the term back.
+	c.hooks.forceRebalance()
 }
 
 // OnClientClosed implements kgo.HookClientClosed.
@@ -99,7 +105,19 @@ func (c clientHook) OnClientClosed(*kgo.Client) { c.hooks.endTerm(ErrLeft) }
 func (h *Hooks) joining() {
 	h.mu.Lock()
 	h.round = nil
+	if h.replanning != nil {
+		h.replanning.Stop() // this is the round it was for
+		h.replanning = nil
+	}
+	client, t := h.client, h.term
 	h.mu.Unlock()
+	if t != nil && client != nil {
+		// JoinGroup was answered with UNKNOWN_MEMBER_ID: kgo forgot the
+		// member id and starts afresh, and tells nobody else.
+		if id, _ := client.GroupMetadata(); id != t.Member {
+			h.end(t, errMembershipLost)
+		}
+	}
 	h.emit(Event{Kind: EventJoining})
 }
 
@@ -123,38 +141,46 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	h.owned = owned
 	r := h.round
 	h.round = nil
-	leader := r != nil
+	client := h.client
 	replan := false
 	var started *term
-	if leader {
-		// Without a plan the coordinator kept the one it had: a static
-		// leader came back (KIP-814). What the plan was is not known, so a
-		// round is brought about before this member leads.
-		if replan = !r.planned; !replan {
-			h.previous = r.sent.Assignment
-			replan = h.emptyIsolatedLocked(r)
-			if h.term == nil && h.pending == nil && h.ctx.Err() == nil {
-				if t := h.newTerm(r); h.client == nil {
-					h.pending = t
-				} else {
-					h.installLocked(t)
-					started = t
-				}
+	switch {
+	case r == nil: // another member leads
+		h.previous, h.known = nil, nil
+	case !r.adopted(owned):
+		// The coordinator kept the plan it had: a static leader came back
+		// (KIP-814). What that plan was is not known, so a round is
+		// brought about before this member leads.
+		h.previous, h.known = nil, nil
+		replan = true
+	default:
+		h.previous, h.known = r.sent.Assignment, r.known()
+		switch {
+		case h.term != nil:
+			h.term.lease.renew(r.sentAt, nil)
+		case h.ctx.Err() != nil:
+		case client == nil:
+			if h.pending != nil {
+				h.pending.cancel(errMembershipLost)
 			}
+			h.pending = h.newTerm(r)
+		default:
+			started = h.newTerm(r)
+			h.installLocked(started)
 		}
-	} else {
-		h.previous, h.emptied = nil, nil
+		if r.withheldForIsolated {
+			h.replanLocked()
+		}
 	}
-	client := h.client
 	if replan && client == nil {
 		h.replan = true
 	}
 	h.mu.Unlock()
 
-	if !leader {
+	if r == nil {
 		h.endTerm(ErrSucceeded)
 	}
-	h.emit(Event{Kind: EventAssigned, Protocol: protocol, Assigned: owned, Leader: leader})
+	h.emit(Event{Kind: EventAssigned, Protocol: protocol, Assigned: owned, Leader: r != nil})
 	if started != nil {
 		h.run(started)
 	}
@@ -163,23 +189,29 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	}
 }
 
-// emptyIsolatedLocked notes that the members isolated in r now hold nothing, and
-// tells whether partitions were withheld because of them, so that a round is due.
-func (h *Hooks) emptyIsolatedLocked(r *round) bool {
-	h.emptied = make(map[string]bool, len(r.isolated))
-	for _, m := range r.isolated {
-		h.emptied[m.id] = true
+// replanLocked brings about the round that gives out what was withheld because of
+// isolated members. It waits a heartbeat interval: a member that is slow with its
+// SyncGroup would be turned away by the next round, and never learn that it has to
+// give up what it holds.
+func (h *Hooks) replanLocked() {
+	if h.client == nil {
+		h.replan = true
+		return
 	}
-	return r.withheldForIsolated
+	h.replanning = time.AfterFunc(h.settings.interval, h.client.ForceRebalance)
 }
 
-// heartbeat asks the coordinator whether this member still is one: nil when it is,
-// errRebalancing when it is but has to join again, errMembershipLost when it is not,
-// any other error when the answer says nothing.
-func (h *Hooks) heartbeat(ctx context.Context, client *kgo.Client, s settings) error {
+// heartbeat asks the coordinator whether the member of the given id still is one: nil
+// when it is, errRebalancing when it is but a round is on, errMembershipLost when it
+// is not, any other error when the answer says nothing.
+//
+// It has no effect but to renew the member's session: kgo sends it over the
+// connection of its own heartbeats, which JoinGroup and SyncGroup do not block, and
+// drops the answer when ctx ends first.
+func (h *Hooks) heartbeat(ctx context.Context, client *kgo.Client, s settings, member string) error {
 	id, generation := client.GroupMetadata()
-	if id == "" || generation < 0 {
-		return errStaleHeartbeat
+	if id != member {
+		return errMembershipLost // the client has joined anew
 	}
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID, req.Generation = s.group, id, generation
@@ -190,11 +222,15 @@ func (h *Hooks) heartbeat(ctx context.Context, client *kgo.Client, s settings) e
 	if err != nil {
 		return err
 	}
-	err = heartbeatError(resp.ErrorCode)
-	if errors.Is(err, errMembershipLost) {
-		if now, _ := client.GroupMetadata(); now != id {
-			return errStaleHeartbeat // of a membership before this one
-		}
+	if err := heartbeatError(resp.ErrorCode); err != nil {
+		return err
 	}
-	return err
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.round != nil {
+		// Between JoinGroup and SyncGroup the coordinator answers as if all
+		// was settled, but still drops a member that does not sync in time.
+		return errRebalancing
+	}
+	return nil
 }

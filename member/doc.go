@@ -28,8 +28,12 @@
 //
 //   - A member whose metadata cannot be decoded is isolated: it is given nothing, an
 //     event names it, and the round goes on for the others. In a cooperative group
-//     nobody can know what it still holds, so partitions that no other member claims
-//     are withheld for one round, and the leader brings about the next.
+//     nobody can know what it still holds. Where this leader cannot tell either,
+//     because it has made no plan yet or could read the member in its last one,
+//     partitions that no other member claims are withheld for one round, and the
+//     leader brings about the next. That is enough for a member that does as it is
+//     told; one that never reads its assignment may go on consuming.
+//   - Topic names that no topic can have are left out of what members subscribe to.
 //   - An assignor or hook that panics, fails, runs past its deadline or returns a
 //     plan that breaks the rules is replaced, for this round, by assign.Keep: what is
 //     owned stays, partitions without an owner go to the member with the fewest. An
@@ -39,17 +43,30 @@
 //
 // [HooksConfig.Lead] runs in one member at a time. Its context ends as soon as the
 // client learns that it no longer leads, and in any case when the lease runs out:
-// the package heartbeats on its own while Lead runs, and a leader that the
-// coordinator has not acknowledged for the session timeout must expect that another
-// was elected. What no client can promise, and this package does not: that work
-// stops which does not look at its context; that nothing overlaps when an
-// administrator removes the member, or when a second process joins with the same
-// instance id, for then the successor may be leading before the coordinator can tell
-// this one.
+// the package heartbeats on its own while a term is on, and a leader that the
+// coordinator has not acknowledged for the session timeout, or that could not take part
+// in a round for the rebalance timeout, must expect that another was elected. A tenth
+// of the session timeout before that the context ends. The same holds when the
+// process was stopped or its machine suspended, but for the moment that it takes to
+// notice.
+//
+// What no client can promise, and this package does not:
+//
+//   - that work stops which does not look at its context;
+//   - that nothing overlaps when an administrator removes the member, or when a second
+//     process joins with the same instance id, for then the successor may be leading
+//     before the coordinator can tell this one;
+//   - the same when the client is closed, or leaves the group, before [Hooks.Close]:
+//     the term ends when LeaveGroup is written, which is not before it is read;
+//   - that a broker which is cut off from its cluster, and does not know that the
+//     group has another coordinator by now, does not acknowledge heartbeats.
+//
+// Work that must not overlap even then needs a fence where it takes effect.
 //
 // # Goroutines
 //
 // Callbacks say on which goroutine they run. The package starts goroutines for each
 // term that this member leads, and one for each assignor or hook call that has a
-// deadline; [Hooks.Close] waits for all but a call that has overrun.
+// deadline. [Hooks.Close] waits for the first. The others end with their call, for
+// which the client's Close waits unless it has overrun.
 package member

@@ -44,7 +44,7 @@ func guarded[T any](g *guard, limit time.Duration, f func(context.Context) (T, e
 	}
 	done := make(chan result, 1)
 	go func() {
-		var r result
+		r := result{err: fmt.Errorf("%s did not return: %w", g.what, errGoexit)}
 		defer func() {
 			if p := recover(); p != nil {
 				r = result{zero, &PanicError{g.what, p, debug.Stack()}}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -25,8 +26,9 @@ type HooksConfig struct {
 
 	// Weights, when set, is asked in each round that this member leads for
 	// the load of partitions: topic → weight by partition, as in
-	// assign.Topic. Topics may be left out. When it fails the round goes on
-	// without weights, with an EventFallback.
+	// assign.Topic. Topics may be left out. When it fails, or takes more than
+	// half of PlanTimeout, the round goes on without weights, with an
+	// EventFallback.
 	Weights func(ctx context.Context, topics []assign.Topic) (map[string][]float64, error)
 
 	// OnPlan, when set, sees every plan that this member makes as leader,
@@ -43,17 +45,21 @@ type HooksConfig struct {
 	// once a term and never twice at the same time in this process. ctx ends
 	// before another member can lead, provided that Lead returns promptly when
 	// it does; context.Cause(ctx) tells why. Lead may return earlier, when its
-	// work is done; an error is told by EventLeadFailed.
+	// work is done; an error or a panic is told by EventLeadFailed. It must not
+	// call Close, which waits for it.
 	Lead func(ctx context.Context, term Term) error
 
 	// OnEvent, when set, is told what happens, one event at a time, on the
 	// goroutine that made it happen: most often the client's group
-	// management. It must not block, nor call Attach or Close.
+	// management. It must not block, nor call Attach or Close. A panic in it
+	// is caught and logged.
 	OnEvent func(Event)
 
 	// PlanTimeout bounds Weights, the assignor and OnPlan together in one
-	// round; the default is a third of the client's session timeout. No
-	// heartbeat is sent meanwhile.
+	// round; the default is a third of the client's session timeout, below
+	// which it has to be: the client sends no heartbeat meanwhile. A call
+	// that overruns goes on in the background until it returns, and is not
+	// made again before.
 	PlanTimeout time.Duration
 
 	// Logger gets what OnEvent gets, in words. The default is none.
@@ -88,7 +94,8 @@ const defaultSessionTimeout = 45 * time.Second
 //	hooks.Close() // ends Lead, and waits for it
 //	client.Close()
 //
-// All methods may be called from any goroutine.
+// All methods may be called from any goroutine, but Attach and Close not by OnEvent,
+// and Close not by Lead.
 type Hooks struct {
 	cfg    HooksConfig
 	traits []byte
@@ -105,12 +112,14 @@ type Hooks struct {
 	settings settings
 	round    *round // the round this member is the leader of, until SyncGroup is answered
 	previous assign.Assignment
-	emptied  map[string]bool // isolated members that an adopted plan gave nothing
+	known    map[string]bool // the members of the last adopted plan, see round.known
 	owned    []assign.TopicPartitions
 	term     *term // the current one
 	last     *term // the one whose Lead may still be running
 	pending  *term // adopted before Attach
 	replan   bool  // a round is due, and Attach brings it about
+
+	replanning *time.Timer // brings about a round that is due
 }
 
 // settings are what Hooks read from the client.
@@ -122,11 +131,12 @@ type settings struct {
 // NewHooks checks cfg and returns hooks for one client.
 func NewHooks(cfg HooksConfig) (*Hooks, error) {
 	traits, traitsErr := cfg.Traits.encode()
-	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr); err != nil {
-		return nil, err
-	}
+	var timeoutErr error
 	if cfg.PlanTimeout < 0 {
-		return nil, fmt.Errorf("the member's PlanTimeout is %s; give 0 for the default, or more", cfg.PlanTimeout)
+		timeoutErr = fmt.Errorf("the member's PlanTimeout is %s; give 0 for the default, or more", cfg.PlanTimeout)
+	}
+	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr, timeoutErr); err != nil {
+		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -150,7 +160,8 @@ func (h *Hooks) Opts() []kgo.Opt {
 
 // Attach tells h of the client that was made with Opts. Until then rounds are
 // planned all the same, but Lead waits. It fails when the client was not made with
-// Opts, is in no group, or has h for its second client.
+// Opts, is in no group, asks for KIP-848, has a session timeout that PlanTimeout
+// exceeds, or is the second client of h.
 func (h *Hooks) Attach(client *kgo.Client) error {
 	balancers, _ := client.OptValue(kgo.Balancers).([]kgo.GroupBalancer)
 	ours := len(balancers) > 0
@@ -173,6 +184,9 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 	}
 	if optValue[bool](client, kgo.ServerSideBalancer) {
 		return errors.New("the client asks for KIP-848, in which brokers assign partitions and no member leads; leave out kgo.ServerSideBalancer to use assignors and leader hooks")
+	}
+	if h.cfg.PlanTimeout >= s.session {
+		return fmt.Errorf("the member's PlanTimeout of %s is not below the client's session timeout of %s, and a leader that plans for so long is put out of the group; lower PlanTimeout or raise kgo.SessionTimeout", h.cfg.PlanTimeout, s.session)
 	}
 	h.mu.Lock()
 	if h.client != nil && h.client != client {
@@ -220,7 +234,17 @@ func (h *Hooks) Close() {
 func (h *Hooks) Leading() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.term != nil && h.term.ctx.Err() == nil
+	return h.term != nil && h.term.ctx.Err() == nil && h.term.lease.left(time.Now()) > 0
+}
+
+// forceRebalance brings about a round if the client is still in the group.
+func (h *Hooks) forceRebalance() {
+	h.mu.Lock()
+	client := h.client
+	h.mu.Unlock()
+	if client != nil {
+		client.ForceRebalance()
+	}
 }
 
 // emit tells the user of an event. No lock of h may be held.
@@ -255,9 +279,18 @@ func (h *Hooks) emit(e Event) {
 		attrs = append(attrs, slog.Any("err", e.Err))
 	}
 	h.cfg.Logger.LogAttrs(h.ctx, level, "group member "+string(e.Kind), attrs...)
-	if h.cfg.OnEvent != nil {
-		h.events.Lock()
-		defer h.events.Unlock()
-		h.cfg.OnEvent(e)
+	if h.cfg.OnEvent == nil {
+		return
 	}
+	h.events.Lock()
+	defer h.events.Unlock()
+	defer func() {
+		// This goroutine is the client's: a panic would end the process
+		// over what is mere news.
+		if p := recover(); p != nil {
+			err := &PanicError{"OnEvent", p, debug.Stack()}
+			h.cfg.Logger.LogAttrs(h.ctx, slog.LevelError, "group member", slog.Any("err", err), slog.String("stack", string(err.Stack)))
+		}
+	}()
+	h.cfg.OnEvent(e)
 }

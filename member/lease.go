@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,7 +13,6 @@ import (
 // What a heartbeat can say beside nil and a failure to reach the coordinator.
 var (
 	errRebalancing    = errors.New("a round is on")
-	errStaleHeartbeat = errors.New("the member joined anew while the heartbeat was under way")
 	errMembershipLost = errors.New("the coordinator does not know this member any more")
 )
 
@@ -28,7 +28,8 @@ func heartbeatError(code int16) error {
 		return fmt.Errorf("%w: %w", errMembershipLost, err)
 	}
 	// ILLEGAL_GENERATION proves nothing: the answer to JoinGroup, with the new
-	// generation, may be on its way.
+	// generation, may be on its way. Neither do errors about the coordinator,
+	// which kgo retries: they come from a broker that is none.
 	return err
 }
 
@@ -37,14 +38,17 @@ func heartbeatError(code int16) error {
 // the coordinator counts from a later one.
 //
 // Two things remove a leader that does not leave by itself: a session without
-// heartbeats, and, while a round goes on, a member that has not joined when the
-// rebalance timeout ends. Heartbeats answered with REBALANCE_IN_PROGRESS renew the
-// first and not the second.
+// heartbeats, and, while a round goes on, a member that has not joined, or not synced,
+// when the rebalance timeout ends. Heartbeats answered with REBALANCE_IN_PROGRESS
+// renew the first and not the second.
+//
+// One goroutine keeps the lease; another may renew it and look at it.
 type lease struct {
 	session, rebalance, margin time.Duration
 
-	acknowledged time.Time // last heartbeat answered at all
-	settled      time.Time // last heartbeat answered without REBALANCE_IN_PROGRESS
+	mu           sync.Mutex
+	acknowledged time.Time // when the last request was sent that was answered at all
+	settled      time.Time // when the last one was sent that told of no round
 	rebalancing  bool
 }
 
@@ -55,18 +59,31 @@ func newLease(s settings, from time.Time) *lease {
 	return &lease{session: s.session, rebalance: s.rebalance, margin: s.session / 10, acknowledged: from, settled: from}
 }
 
-// renew takes note of the answer to a heartbeat that was sent at the given time.
+// renew takes note of the answer to a heartbeat that was sent at the given time, or,
+// as a nil answer, to a SyncGroup. Neither time goes back: answers may overtake each
+// other.
 func (l *lease) renew(sent time.Time, answer error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	round := errors.Is(answer, errRebalancing)
+	if answer != nil && !round {
+		return
+	}
+	if sent.After(l.acknowledged) {
+		l.acknowledged = sent
+	}
 	switch {
-	case answer == nil:
-		l.acknowledged, l.settled, l.rebalancing = sent, sent, false
-	case errors.Is(answer, errRebalancing):
-		l.acknowledged, l.rebalancing = sent, true
+	case round:
+		l.rebalancing = true
+	case !sent.Before(l.settled):
+		l.settled, l.rebalancing = sent, false
 	}
 }
 
 // end returns the time at which the leader must have stopped.
 func (l *lease) end() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	end := l.acknowledged.Add(l.session)
 	if r := l.settled.Add(l.rebalance); l.rebalancing && r.Before(end) {
 		end = r
@@ -74,22 +91,33 @@ func (l *lease) end() time.Time {
 	return end.Add(-l.margin)
 }
 
+// left returns how long the lease still runs; it is over at 0 and below. The wall
+// clock has a say, for the monotonic one stands still while the machine is suspended
+// and the coordinator's does not. A wall clock that is set forward ends leases early,
+// which is safe.
+func (l *lease) left(now time.Time) time.Duration {
+	end := l.end()
+	return min(end.Sub(now), end.Round(0).Sub(now.Round(0)))
+}
+
 // keep sends a heartbeat each interval and returns why the lease ended: the cause of
 // ctx, errMembershipLost, or ErrLeaseExpired. Failed heartbeats are tried again until
 // the lease runs out.
 func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func(context.Context) error) error {
 	for {
-		wait := min(interval, time.Until(l.end()))
+		wait := time.NewTimer(min(interval, l.left(time.Now())))
 		select {
 		case <-ctx.Done():
+			wait.Stop()
 			return context.Cause(ctx)
-		case <-time.After(wait):
-		}
-		if !time.Now().Before(l.end()) {
-			return ErrLeaseExpired
+		case <-wait.C:
 		}
 		sent := time.Now()
-		call, cancel := context.WithDeadline(ctx, l.end())
+		left := l.left(sent)
+		if left <= 0 {
+			return ErrLeaseExpired
+		}
+		call, cancel := context.WithTimeout(ctx, left)
 		err := heartbeat(call)
 		cancel()
 		if errors.Is(err, errMembershipLost) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,7 +27,8 @@ type Config struct {
 }
 
 // A Handler processes the records of one partition, in the order of their offsets.
-// Their offsets are committed once it returned nil. It is called on the goroutine that
+// Once it returned nil they count as handled, and are committed when all that was
+// polled with them is done. It is called on the goroutine that
 // called Run, and while it runs none of the member's partitions is given up, so it has
 // to return within the rebalance timeout (kgo's default is a minute).
 type Handler func(ctx context.Context, records []*kgo.Record) error
@@ -56,6 +58,9 @@ func New(cfg Config) (*Member, error) {
 	}
 	if len(cfg.Topics) == 0 {
 		errs = append(errs, errors.New("the member's config has no topic; set Config.Topics"))
+	}
+	if slices.Contains(cfg.Topics, "") {
+		errs = append(errs, errors.New("the member's config has a topic without a name; leave it out of Config.Topics"))
 	}
 	hooks, err := NewHooks(cfg.HooksConfig)
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -89,11 +94,19 @@ func (m *Member) Leading() bool { return m.hooks.Leading() }
 
 // Run consumes until ctx ends or the member is closed, and then returns nil; what was
 // handled is committed by then, and the member stays in the group until Close. It
-// returns the handler's error when that returns one, with the records named; they are
-// not committed. After Close it returns [ErrClosed]. Only one Run may be under way at a
-// time. It may be called again after it returned, and begins with what an earlier Run
-// left unhandled.
+// returns the handler's error when that returns one, with the records named, unless it
+// is the error of a ctx that has ended. What was polled and not handled is not
+// committed, also when the handler panics, and is what the next Run begins with, or
+// the next owner of the partition. After Close it returns [ErrClosed]. Only one Run
+// may be under way at a time.
+//
+// Offsets that cannot be committed are logged and not tried again before the next
+// commit of their partition: whoever has the partition next may handle the records
+// once more.
 func (m *Member) Run(ctx context.Context, handle Handler) error {
+	if handle == nil {
+		return errors.New("the member has no handler; pass one to Run")
+	}
 	m.mu.Lock()
 	switch {
 	case m.closed:
@@ -120,10 +133,13 @@ func (m *Member) Run(ctx context.Context, handle Handler) error {
 		if fetches.IsClientClosed() {
 			return nil
 		}
-		if err := m.handle(ctx, fetches, handle); err != nil {
+		err := m.handle(ctx, fetches, handle)
+		switch {
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return nil
+		case err != nil:
 			return err
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return nil
 		}
 		m.client.AllowRebalance()
@@ -131,51 +147,71 @@ func (m *Member) Run(ctx context.Context, handle Handler) error {
 }
 
 // handle hands each partition's records to the handler and commits what it processed.
-// What it did not process is polled again.
+// What it did not process is polled again. No partition is given up meanwhile, so both
+// are about partitions of this member.
 func (m *Member) handle(ctx context.Context, fetches kgo.Fetches, handle Handler) error {
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if ctx.Err() == nil {
 			m.hooks.cfg.Logger.Warn("records could not be fetched", "topic", topic, "partition", partition, "err", err)
 		}
 	})
-	var handled []*kgo.Record
-	unhandled := make(map[string]map[int32]kgo.EpochOffset)
-	var failed error
+	var parts [][]*kgo.Record
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if len(p.Records) == 0 {
-			return
+		if len(p.Records) > 0 {
+			parts = append(parts, p.Records)
 		}
-		first, last := p.Records[0], p.Records[len(p.Records)-1]
-		if failed == nil && ctx.Err() == nil {
-			err := handle(ctx, p.Records)
-			if err == nil {
-				handled = append(handled, last)
-				return
-			}
-			failed = fmt.Errorf("the handler failed on %s[%d], offsets %d to %d: %w", p.Topic, p.Partition, first.Offset, last.Offset, err)
-		}
-		if unhandled[p.Topic] == nil {
-			unhandled[p.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		unhandled[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: -1, Offset: first.Offset}
 	})
+	var handled []*kgo.Record // the last record of each part
+	// Deferred, for a handler may panic and its caller call Run again.
+	defer func() { m.rewind(parts[len(handled):]) }()
+
+	var failed error
+	for _, records := range parts {
+		if ctx.Err() != nil {
+			break
+		}
+		first, last := records[0], records[len(records)-1]
+		if err := handle(ctx, records); err != nil {
+			failed = fmt.Errorf("the handler failed on %s[%d], offsets %d to %d: %w", first.Topic, first.Partition, first.Offset, last.Offset, err)
+			break
+		}
+		handled = append(handled, last)
+	}
 	if len(handled) > 0 {
-		// What was handled is committed even when ctx has just ended.
-		if err := m.client.CommitRecords(context.WithoutCancel(ctx), handled...); err != nil {
-			// Whoever has the partition next handles the records again.
+		// What was handled is committed even when ctx has just ended, but a
+		// commit later than the session timeout is refused anyway.
+		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.hooks.sessionTimeout())
+		defer cancel()
+		if err := m.client.CommitRecords(commit, handled...); err != nil {
 			m.hooks.cfg.Logger.Warn("offsets could not be committed", "err", err)
 		}
 	}
-	if len(unhandled) > 0 {
-		m.client.SetOffsets(unhandled)
-	}
 	return failed
+}
+
+// rewind makes the client poll the records again. It must run before rebalances are
+// allowed again: until then kgo keeps the positions of all that was polled.
+func (m *Member) rewind(parts [][]*kgo.Record) {
+	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	for _, records := range parts {
+		first := records[0]
+		if offsets[first.Topic] == nil {
+			offsets[first.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		if at, listed := offsets[first.Topic][first.Partition]; !listed || first.Offset < at.Offset {
+			offsets[first.Topic][first.Partition] = kgo.EpochOffset{Epoch: -1, Offset: first.Offset}
+		}
+	}
+	m.client.SetOffsets(offsets)
 }
 
 // Close ends Run and Lead, waits for both, leaves the group and closes the client. A
 // static member (kgo.InstanceID) keeps its place in the group until its session ends.
 // When ctx ends first, Close returns its error and the rest goes on in the background.
-// Close may be called repeatedly, from any goroutine but the handler's.
+// Until both have returned the member stays in the group with all it has, for another
+// member must not do their work meanwhile: a process whose handler or Lead may hang
+// has to exit. Close may be called repeatedly and from any goroutine, but not by the
+// handler, Lead or OnEvent, which it would wait for in vain.
 func (m *Member) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -55,7 +56,7 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	if err != nil {
 		return m, err
 	}
-	m.Topics = slices.Compact(slices.Sorted(slices.Values(meta.Topics)))
+	m.Topics = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(meta.Topics))), impossibleTopic)
 	if meta.Rack != nil {
 		m.Rack = *meta.Rack
 	}
@@ -72,19 +73,37 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	return m, nil
 }
 
+// impossibleTopic tells whether no topic can have the name, by the rules of
+// org.apache.kafka.common.internals.Topic. Asking the cluster about such a name, or
+// planning for it, could fail the round for all members.
+func impossibleTopic(name string) bool {
+	if name == "" || name == "." || name == ".." || len(name) > 249 {
+		return true
+	}
+	return strings.ContainsFunc(name, func(c rune) bool {
+		letterOrDigit := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		return !letterOrDigit && c != '.' && c != '_' && c != '-'
+	})
+}
+
 func decodeSubscription(data []byte) (kmsg.ConsumerMemberMetadata, error) {
 	meta := kmsg.NewConsumerMemberMetadata()
 	if len(data) > maxMetadata {
 		return meta, errMetadataSize
 	}
-	err := meta.ReadFrom(data)
+	err := checkSubscriptionSizes(data)
+	if err == nil {
+		err = meta.ReadFrom(data)
+	}
 	if err != nil && len(data) >= 2 && data[0] == 0 && data[1] == 1 {
 		// Some clients claim version 1 and send version 0, without the
 		// owned partitions; what is there is read all the same.
 		data = slices.Clone(data)
 		data[1] = 0
 		meta = kmsg.NewConsumerMemberMetadata()
-		err = meta.ReadFrom(data)
+		if err = checkSubscriptionSizes(data); err == nil {
+			err = meta.ReadFrom(data)
+		}
 	}
 	if err != nil {
 		return meta, fmt.Errorf("the member's metadata, %d bytes, cannot be decoded: %w", len(data), err)
@@ -98,7 +117,7 @@ func decodeSubscription(data []byte) (kmsg.ConsumerMemberMetadata, error) {
 // decodeSticky reads StickyAssignorUserDataV1; what cannot be read owns nothing.
 func decodeSticky(data []byte) (owned []assign.TopicPartitions, generation int32) {
 	sticky := kmsg.NewStickyMemberMetadata()
-	if len(data) == 0 || sticky.ReadFrom(data) != nil {
+	if len(data) == 0 || checkStickySizes(data) != nil || sticky.ReadFrom(data) != nil {
 		return nil, -1
 	}
 	for _, c := range sticky.CurrentAssignment {

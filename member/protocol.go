@@ -23,13 +23,16 @@ type Protocol struct {
 	// Eager says that members give up all they own before each round. The
 	// default is cooperative (KIP-429): they keep what does not move. The
 	// standard names "range", "roundrobin" and "sticky" are always eager, for
-	// that is what other clients take them to be.
+	// that is what other clients take them to be, and "cooperative-sticky"
+	// never is.
 	Eager bool
 }
 
 // stickyName is the protocol whose user data is the ownership itself
 // (StickyAssignorUserDataV1), so that nothing else can travel there.
 const stickyName = "sticky"
+
+const cooperativeStickyName = "cooperative-sticky"
 
 func (p Protocol) name() string { return cmp.Or(p.Name, p.Assignor.Name()) }
 
@@ -55,6 +58,9 @@ func checkProtocols(protocols []Protocol) error {
 		name := p.name()
 		if name == "" {
 			errs = append(errs, fmt.Errorf("protocol %d of the member's config has no name; set Protocol.Name or let the assignor return one", i))
+		}
+		if name == cooperativeStickyName && p.Eager {
+			errs = append(errs, fmt.Errorf("protocol %q of the member's config is eager, and other clients take it to be cooperative; leave out Protocol.Eager or give another name", name))
 		}
 		if names[name] {
 			errs = append(errs, fmt.Errorf("protocol %q is in the member's config twice; give each protocol a name of its own", name))

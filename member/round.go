@@ -44,8 +44,8 @@ type Round struct {
 
 // isolated is a member whose metadata cannot be read.
 type isolated struct {
-	id  string
-	err error
+	id, instance string
+	err          error
 }
 
 // round is one round that this member leads, from its election to the answer to
@@ -54,7 +54,6 @@ type isolated struct {
 type round struct {
 	hooks    *Hooks
 	protocol Protocol
-	began    time.Time // when JoinGroup was answered
 	group    assign.Group
 	isolated []isolated
 	info     kgo.BalanceInfo
@@ -63,6 +62,7 @@ type round struct {
 	// that manages the group.
 	planned             bool
 	sent                assign.Plan
+	sentAt              time.Time // before SyncGroup is sent
 	withheldForIsolated bool
 }
 
@@ -103,7 +103,40 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	for _, m := range r.isolated {
 		members = append(members, m.id)
 	}
+	r.sentAt = time.Now()
 	return intoSync(encodeAssignment(members, r.sent.Assignment)), nil
+}
+
+// adopted tells whether the group follows the plan of this round, given what this
+// member was assigned by it.
+func (r *round) adopted(own []assign.TopicPartitions) bool {
+	if !r.planned {
+		return false
+	}
+	const me = "this member"
+	return assign.Assignment{me: own}.Equal(assign.Assignment{me: r.sent.Assignment[r.info.LeaderID]})
+}
+
+// known returns the members of the round, and of each whether its metadata could be
+// read. A static member goes by its instance, for its id changes while it keeps its
+// partitions.
+func (r *round) known() map[string]bool {
+	known := make(map[string]bool, len(r.group.Members)+len(r.isolated))
+	for i := range r.group.Members {
+		known[lasting(r.group.Members[i].ID, r.group.Members[i].Instance)] = true
+	}
+	for _, m := range r.isolated {
+		known[lasting(m.id, m.instance)] = false
+	}
+	return known
+}
+
+// lasting returns what names a member for as long as it can keep partitions.
+func lasting(id, instance string) string {
+	if instance != "" {
+		return "instance " + instance
+	}
+	return "member " + id
 }
 
 // intoSync implements kgo.IntoSyncAssignment.
@@ -166,7 +199,8 @@ func (r *round) target() assign.Plan {
 
 	if h.cfg.Weights != nil {
 		topics := r.group.Topics
-		weights, err := guarded(&h.weightsGuard, left(), func(ctx context.Context) (map[string][]float64, error) {
+		// Without weights there can be a plan, without time there is none.
+		weights, err := guarded(&h.weightsGuard, left()/2, func(ctx context.Context) (map[string][]float64, error) {
 			return h.cfg.Weights(ctx, topics)
 		})
 		if err == nil {
@@ -178,7 +212,8 @@ func (r *round) target() assign.Plan {
 	}
 
 	proposed, err := guarded(&h.assignGuard, left(), func(context.Context) (assign.Plan, error) {
-		return r.protocol.Assignor.Assign(r.group)
+		plan, err := r.protocol.Assignor.Assign(r.group)
+		return plan.Clone(), err // OnPlan may change it, whoever else has it
 	})
 	if err == nil {
 		err = assign.Validate(r.group, proposed)
@@ -204,6 +239,7 @@ func (r *round) target() assign.Plan {
 	case err != nil:
 		r.fallback(fmt.Errorf("members keep what they own, because OnPlan failed: %w", err))
 	default:
+		decided = decided.Clone() // what the user keeps of it is the user's
 		decided.Assignment.Sort()
 		return decided
 	}
@@ -245,14 +281,15 @@ func (r *round) public(proposed assign.Plan) Round {
 }
 
 // withholdForIsolated keeps back, for this round, the partitions that nobody is known
-// to own while an isolated member may own them. A member that an adopted plan of this
-// leader gave nothing owns nothing.
+// to own while an isolated member may own them. One that an adopted plan of this leader
+// gave nothing owns nothing; nor does one that joined since, for it can only have got
+// something from this leader.
 func (r *round) withholdForIsolated() {
 	h := r.hooks
 	h.mu.Lock()
 	suspect := ""
 	for _, m := range r.isolated {
-		if !h.emptied[m.id] {
+		if readable, present := h.known[lasting(m.id, m.instance)]; h.known == nil || present && readable {
 			suspect = m.id
 		}
 	}
@@ -289,7 +326,11 @@ func (h *Hooks) planTimeout() time.Duration {
 	if h.cfg.PlanTimeout > 0 {
 		return h.cfg.PlanTimeout
 	}
+	return h.sessionTimeout() / 3
+}
+
+func (h *Hooks) sessionTimeout() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.settings.session / 3
+	return h.settings.session
 }

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -20,16 +21,22 @@ type Term struct {
 type term struct {
 	Term
 	began  time.Time // from when the lease counts
-	before *term     // the term before, whose Lead may still be running
+	lease  *lease
+	before *term // the term before, whose Lead may still be running
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when Lead has returned and the lease is not kept any more
+
+	announced chan struct{} // closed when OnEvent was told that the term begins
+	resigned  chan struct{} // closed when OnEvent was told that it ended
+	done      chan struct{} // closed when Lead has returned and the lease is not kept any more
 }
 
 func (h *Hooks) newTerm(r *round) *term {
 	t := &term{
 		Term:  Term{Group: r.info.Group, Member: r.info.LeaderID, Generation: r.info.Generation, Protocol: r.protocol.name()},
-		began: r.began, done: make(chan struct{}),
+		began: r.sentAt,
+
+		announced: make(chan struct{}), resigned: make(chan struct{}), done: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(h.ctx)
 	return t
@@ -38,19 +45,24 @@ func (h *Hooks) newTerm(r *round) *term {
 // installLocked makes t the current term. The caller then calls run without the lock.
 func (h *Hooks) installLocked(t *term) {
 	t.before = h.last
+	t.lease = newLease(h.settings, t.began)
 	h.term, h.last = t, t
 }
 
 // run starts the work of an installed term, and must be called for each.
 func (h *Hooks) run(t *term) {
+	if t.before != nil {
+		<-t.before.resigned // told of in the order in which they happened
+	}
 	h.emit(Event{Kind: EventLeading, Member: t.Member, Generation: t.Generation, Protocol: t.Protocol})
+	close(t.announced)
 	h.mu.Lock()
 	client, s := h.client, h.settings
 	h.mu.Unlock()
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := newLease(s, t.began).keep(t.ctx, s.interval, func(ctx context.Context) error {
-			return h.heartbeat(ctx, client, s)
+		err := t.lease.keep(t.ctx, s.interval, func(ctx context.Context) error {
+			return h.heartbeat(ctx, client, s, t.Member)
 		})
 		if t.ctx.Err() == nil {
 			h.end(t, err)
@@ -67,15 +79,21 @@ func (h *Hooks) run(t *term) {
 		if h.cfg.Lead == nil || t.ctx.Err() != nil {
 			return
 		}
-		if err := h.lead(t); err != nil && t.ctx.Err() == nil {
-			h.emit(Event{Kind: EventLeadFailed, Member: t.Member, Protocol: t.Protocol, Err: err})
-		}
+		err := errGoexit // what stays when Lead ends its goroutine
+		defer func() {
+			if err != nil && t.ctx.Err() == nil {
+				h.emit(Event{Kind: EventLeadFailed, Member: t.Member, Protocol: t.Protocol, Err: err})
+			}
+		}()
+		err = h.lead(t)
 	})
 	go func() {
 		running.Wait()
 		close(t.done)
 	}()
 }
+
+var errGoexit = errors.New("the call ended its goroutine instead of returning; leave out runtime.Goexit and testing's FailNow")
 
 func (h *Hooks) lead(t *term) (err error) {
 	defer func() {
@@ -86,30 +104,31 @@ func (h *Hooks) lead(t *term) (err error) {
 	return h.cfg.Lead(t.ctx, t.Term)
 }
 
-// endTerm ends the current term, if there is one.
-func (h *Hooks) endTerm(why error) {
+// endTerm ends the current term, if there is one, and tells whether there was.
+func (h *Hooks) endTerm(why error) bool {
 	h.mu.Lock()
 	t := h.term
 	if h.pending != nil {
 		t, h.pending = h.pending, nil
 	}
 	h.mu.Unlock()
-	if t != nil {
-		h.end(t, why)
-	}
+	return t != nil && h.end(t, why)
 }
 
-// end ends t for the reason given, once.
-func (h *Hooks) end(t *term, why error) {
+// end ends t for the reason given, once, and tells whether it was this call that did.
+func (h *Hooks) end(t *term, why error) bool {
 	h.mu.Lock()
 	current := h.term == t
 	if current {
 		h.term = nil
-		h.previous, h.emptied = nil, nil
+		h.previous, h.known = nil, nil
 	}
 	t.cancel(why)
 	h.mu.Unlock()
 	if current {
+		<-t.announced
 		h.emit(Event{Kind: EventResigned, Member: t.Member, Protocol: t.Protocol, Err: context.Cause(t.ctx)})
+		close(t.resigned)
 	}
+	return current
 }
