@@ -10,11 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const (
-	metadataLogName = "__cluster_metadata"
-	describeQuorum  = "DescribeQuorum"
-)
-
 // Controller says which node decides for the cluster, and how well those who
 // could take over keep up with it.
 type Controller struct {
@@ -54,8 +49,12 @@ type QuorumNode struct {
 // brokers put a random live broker there, to spread admin requests, and not the
 // controller (KafkaApis, metadata cache getRandomAliveBrokerId).
 //
-// The answering broker forwards the question to the controller that it knows.
-// A quorum without a leader gives an answer without Node, with [CodeNoLeader].
+// Up to five brokers are asked at once, each of which forwards the question to
+// the controller that it knows, and the answer of the newest epoch counts. A
+// controller whose machine has just died can hold them up for about ten seconds
+// (socket.connection.setup.timeout.ms), although another was elected long before;
+// with less time than that, the answer is [CodeTimeout] without Node. A quorum
+// without a leader gives an answer without Node, with [CodeNoLeader].
 // Brokers that do not know DescribeQuorum (Kafka with ZooKeeper, or before 3.0,
 // and some that are not Kafka) give an answer without anything but the cluster's
 // ID, with [CodeUnsupported]. It takes DESCRIBE on the cluster; where that is
@@ -68,19 +67,7 @@ func (in *Inspector) Controller(ctx context.Context) (Answer[Controller], error)
 	}
 	answer.ClusterID = brokers.ClusterID
 
-	resp, err := anyBroker[*kmsg.DescribeQuorumResponse](ctx, in, func() kmsg.Request {
-		req := kmsg.NewPtrDescribeQuorumRequest()
-		topic := kmsg.NewDescribeQuorumRequestTopic()
-		topic.Topic = metadataLogName
-		topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
-		req.Topics = append(req.Topics, topic)
-		return req
-	})
-	if err != nil {
-		answer.missing(in.quorumProblem(ctx, err))
-		return answer, nil
-	}
-	quorum, err := quorumFrom(resp)
+	quorum, err := in.describeQuorum(ctx, brokers.Brokers)
 	if err != nil {
 		answer.missing(in.quorumProblem(ctx, err))
 		return answer, nil
@@ -95,28 +82,8 @@ func (in *Inspector) Controller(ctx context.Context) (Answer[Controller], error)
 	return answer, nil
 }
 
-// quorumFrom finds the one partition that was asked for. Errors are at three
-// levels of the answer.
-func quorumFrom(resp *kmsg.DescribeQuorumResponse) (*kmsg.DescribeQuorumResponseTopicPartition, error) {
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return nil, err
-	}
-	for _, topic := range resp.Topics {
-		for i, partition := range topic.Partitions {
-			if topic.Topic != metadataLogName || partition.Partition != 0 {
-				continue
-			}
-			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
-				return nil, err
-			}
-			return &topic.Partitions[i], nil
-		}
-	}
-	return nil, errors.New("the answer leaves out " + metadataLogName + "-0")
-}
-
-func controllerFrom(quorum *kmsg.DescribeQuorumResponseTopicPartition) Controller {
-	mode, source := "kraft", describeQuorum
+func controllerFrom(quorum *quorumPartition) Controller {
+	mode, source := "kraft", "DescribeQuorum"
 	var end *int64
 	for _, voter := range quorum.CurrentVoters {
 		if voter.ReplicaID == quorum.LeaderID {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -147,7 +148,24 @@ func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 		answer, err := inspect.New(client).Partitions(t.Context(), "__consumer_offsets")
 		return err == nil && len(answer.Data) > 0
 	}
-	eventually(t, "the offsets topic is gone", func() (bool, string) { return !exists(), "" })
+	// On every broker: one that has not heard of it yet would be asked for a
+	// coordinator, and the next would create the topic.
+	eventually(t, "the offsets topic is gone", func() (bool, string) {
+		for _, id := range c.NodeIDs() {
+			req := kmsg.NewPtrMetadataRequest()
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = kmsg.StringPtr("__consumer_offsets")
+			req.Topics = append(req.Topics, topic)
+			resp, err := client.Broker(int(id)).RetriableRequest(t.Context(), req)
+			if err != nil {
+				return false, err.Error()
+			}
+			if code := resp.(*kmsg.MetadataResponse).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code {
+				return false, fmt.Sprintf("broker %d: %v", id, kerr.ErrorForCode(code))
+			}
+		}
+		return true, ""
+	})
 
 	answer, err := inspect.New(client).Coordinators(t.Context(), "orders")
 	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent {

@@ -1,0 +1,120 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	metadataLogName = "__cluster_metadata"
+	// quorumAsked is how many brokers are asked for the quorum.
+	quorumAsked = 5
+	// quorumSpread is how long the first good answer waits for a newer one.
+	quorumSpread = 250 * time.Millisecond
+)
+
+type quorumPartition = kmsg.DescribeQuorumResponseTopicPartition
+
+// describeQuorum asks several brokers at once, and returns the answer of the
+// newest epoch.
+//
+// Each broker forwards the question to the controller that it knows. When that
+// one dies, brokers may hold the question back until their attempt to connect to
+// it has failed, each in its own time; and for a moment a controller that is cut
+// off still takes itself for the active one.
+func (in *Inspector) describeQuorum(ctx context.Context, brokers []kmsg.MetadataResponseBroker) (*quorumPartition, error) {
+	ctx, cancel := step(ctx, 1)
+	defer cancel()
+	type result struct {
+		quorum *quorumPartition
+		err    error
+	}
+	asked := min(len(brokers), quorumAsked)
+	results := make(chan result, asked)
+	for _, broker := range brokers[:asked] {
+		go func() {
+			quorum, err := in.quorumOf(ctx, broker.NodeID)
+			results <- result{quorum, err}
+		}()
+	}
+	var newest *quorumPartition
+	var errs []error
+	enough := make(<-chan time.Time)
+	pending := asked
+waiting:
+	for pending > 0 {
+		select {
+		case r := <-results:
+			pending--
+			switch {
+			case r.err != nil:
+				errs = append(errs, r.err)
+			case newest == nil || r.quorum.LeaderEpoch > newest.LeaderEpoch || r.quorum.LeaderEpoch == newest.LeaderEpoch && newest.LeaderID < 0:
+				newest = r.quorum
+			}
+			if newest != nil && newest.LeaderID >= 0 {
+				enough = time.After(quorumSpread)
+			}
+		case <-enough:
+			break waiting
+		}
+	}
+	cancel()
+	for range pending {
+		<-results
+	}
+	if newest != nil {
+		return newest, nil
+	}
+	if len(errs) == 0 {
+		return nil, errors.New("no broker is known")
+	}
+	return nil, mostTelling(errs)
+}
+
+// mostTelling prefers what a broker said over what became of the connection.
+func mostTelling(errs []error) error {
+	for _, err := range errs {
+		if _, ok := errors.AsType[*kerr.Error](err); ok && !errors.Is(err, kerr.RequestTimedOut) {
+			return err
+		}
+	}
+	return errs[0]
+}
+
+func (in *Inspector) quorumOf(ctx context.Context, node int32) (*quorumPartition, error) {
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	topic := kmsg.NewDescribeQuorumRequestTopic()
+	topic.Topic = metadataLogName
+	topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+	req.Topics = append(req.Topics, topic)
+	resp, err := oneBroker[*kmsg.DescribeQuorumResponse](ctx, in, node, req)
+	if err != nil {
+		return nil, err
+	}
+	return quorumFrom(resp)
+}
+
+// quorumFrom finds the one partition that was asked for. Errors are at three
+// levels of the answer.
+func quorumFrom(resp *kmsg.DescribeQuorumResponse) (*quorumPartition, error) {
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	for _, topic := range resp.Topics {
+		for i, partition := range topic.Partitions {
+			if topic.Topic != metadataLogName || partition.Partition != 0 {
+				continue
+			}
+			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
+				return nil, err
+			}
+			return &topic.Partitions[i], nil
+		}
+	}
+	return nil, errors.New("the answer leaves out " + metadataLogName + "-0")
+}
