@@ -1,0 +1,241 @@
+package member
+
+import (
+	"bytes"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+func protocolNamed(name string) Protocol {
+	return Protocol{Assignor: assign.Balanced{}, Name: name}
+}
+
+func joined(id string, metadata []byte) *kmsg.JoinGroupResponseMember {
+	m := kmsg.NewJoinGroupResponseMember()
+	m.MemberID, m.ProtocolMetadata = id, metadata
+	return &m
+}
+
+func TestMetadataSurvivesTheWire(t *testing.T) {
+	owned := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}, {Topic: "b", Partitions: []int32{1}}}
+	traits := Traits{Capacity: 2.5, Labels: map[string]string{"zone": "eu-1"}, Draining: true}
+	data, err := traits.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := assign.Member{ID: "m", Topics: []string{"a", "b"}, Owned: owned, Generation: 7}
+	got, err := decodeMember(protocolNamed("sticky"), joined("m", encodeSubscription(protocolNamed("sticky"), []string{"b", "a", "b"}, owned, 7, data)))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("sticky: got %+v, %v, want %+v", got, err, want)
+	}
+	want.Capacity, want.Labels, want.Draining = traits.Capacity, traits.Labels, traits.Draining
+	got, err = decodeMember(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("balanced: got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// What kgo's own sticky members send, which is what Java's StickyAssignor reads.
+func TestStickyMetadataIsWhatOtherClientsSend(t *testing.T) {
+	topics := []string{"a", "b"}
+	current := map[string][]int32{"b": {1}, "a": {0, 2}}
+	ours := encodeSubscription(protocolNamed("sticky"), topics, toTopicPartitions(current), 7, nil)
+	theirs := kgo.StickyBalancer().JoinGroupMetadata(topics, current, 7)
+	if !bytes.Equal(ours, theirs) {
+		t.Errorf("ours   % x\ntheirs % x", ours, theirs)
+	}
+}
+
+func TestCooperativeStickyMetadataDiffersInUserDataOnly(t *testing.T) {
+	topics := []string{"a", "b"}
+	current := map[string][]int32{"b": {1}, "a": {0, 2}}
+	var ours, theirs kmsg.ConsumerMemberMetadata
+	if err := ours.ReadFrom(encodeSubscription(protocolNamed("cooperative-sticky"), topics, toTopicPartitions(current), 7, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.ReadFrom(kgo.CooperativeStickyBalancer().JoinGroupMetadata(topics, current, 7)); err != nil {
+		t.Fatal(err)
+	}
+	theirs.UserData = nil
+	if !reflect.DeepEqual(ours, theirs) {
+		t.Errorf("ours   %+v\ntheirs %+v", ours, theirs)
+	}
+}
+
+func TestMetadataOfOtherClientsIsRead(t *testing.T) {
+	old := kmsg.NewConsumerMemberMetadata() // version 0: topics and user data
+	old.Topics, old.UserData = []string{"t"}, []byte("of some other client")
+	claimsV1 := old.AppendTo(nil)
+	claimsV1[1] = 1 // as some clients do, without owned partitions
+	newer := kmsg.NewConsumerMemberMetadata()
+	newer.Version, newer.Topics, newer.Rack = 3, []string{"t"}, kmsg.StringPtr("r1")
+	withMore := newer.AppendTo(nil)
+	withMore[1] = 9 // a version to come only adds fields
+	withMore = append(withMore, "what version 9 adds"...)
+	for name, data := range map[string][]byte{"version 0": old.AppendTo(nil), "version 0 that claims to be 1": claimsV1, "a version to come": withMore} {
+		m, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+		if err != nil || !reflect.DeepEqual(m.Topics, []string{"t"}) {
+			t.Errorf("%s: got %+v, %v", name, m, err)
+		}
+	}
+	if m, _ := decodeMember(protocolNamed("balanced"), joined("m", withMore)); m.Rack != "r1" {
+		t.Errorf("rack %q", m.Rack)
+	}
+}
+
+func TestImpossibleTopicsAreLeftOut(t *testing.T) {
+	data := encodeSubscription(protocolNamed("balanced"), []string{"", ".", "..", "a b", "good.Topic_1-x", "né", "\xff\xfe", strings.Repeat("x", 250), strings.Repeat("y", 249)}, nil, -1, nil)
+	m, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+	if err != nil || !reflect.DeepEqual(m.Topics, []string{"good.Topic_1-x", strings.Repeat("y", 249)}) {
+		t.Errorf("got %q, %v", m.Topics, err)
+	}
+}
+
+// hostile is metadata that claims far more than it holds.
+func hostile(topics, owned, partitions uint32) []byte {
+	count := func(n uint32) []byte { return []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)} }
+	data := append([]byte{0, 3}, count(topics)...)
+	if topics > 0 {
+		return append(data, make([]byte, 100_000)...)
+	}
+	data = append(data, count(0xffffffff)...) // no user data
+	data = append(data, count(owned)...)
+	data = append(data, 0, 1, 't')
+	data = append(data, count(partitions)...)
+	return append(data, make([]byte, 100_000)...)
+}
+
+func TestHostileMetadataIsRefusedWithoutMuchMemory(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"nothing":             nil,
+		"one byte":            {0},
+		"three bytes":         {1, 2, 3},
+		"negative version":    append([]byte{0xff, 0xff}, make([]byte, 8)...),
+		"many topics":         hostile(60_000, 0, 0),
+		"too many topics":     hostile(1<<31-1, 0, 0),
+		"many owned topics":   hostile(0, 50_000, 0),
+		"many partitions":     hostile(0, 1, 90_000),
+		"too many partitions": hostile(0, 1, 1<<31-1),
+		"too large":           make([]byte, maxMetadata+1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+			runtime.ReadMemStats(&after)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > 1_000_000 {
+				t.Errorf("%d bytes were allocated for %d bytes", got, len(data))
+			}
+		})
+	}
+}
+
+func TestTraitsPrefixIsAGenerationThatJavaIgnores(t *testing.T) {
+	data, err := Traits{Capacity: 2}.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// CooperativeStickyAssignor.memberData reads the user data as
+	// {"generation": int32} when the subscription has no generation of its
+	// own, and takes -1 (DEFAULT_GENERATION) for none.
+	if want := append([]byte{0xff, 0xff, 0xff, 0xff}, "gk\x01{\"capacity\":2}"...); !bytes.Equal(data, want) {
+		t.Errorf("got %q", data)
+	}
+}
+
+func TestTraitsOfOthersAreNone(t *testing.T) {
+	with := func(body string) []byte { return append(bytes.Clone(traitsPrefix), body...) }
+	for name, data := range map[string][]byte{
+		"none":              nil,
+		"prefix only":       with(""),
+		"other client":      []byte("sarama"),
+		"sticky":            {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff},
+		"not JSON":          with("{"),
+		"trailing bytes":    with(`{"capacity":2}x`),
+		"negative capacity": with(`{"capacity":-1}`),
+		"huge capacity":     with(`{"capacity":1e999}`),
+		"wrong type":        with(`{"labels":[1]}`),
+		"deep":              with(strings.Repeat("[", 15_000)),
+		"too long":          with(`{"labels":{"a":"` + strings.Repeat("x", maxTraits) + `"}}`),
+	} {
+		if got := decodeTraits(data); !got.zero() {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func FuzzTraits(f *testing.F) {
+	data, _ := Traits{Capacity: 2, Labels: map[string]string{"a": "b"}, Draining: true}.encode()
+	f.Add(data)
+	f.Add(append(bytes.Clone(traitsPrefix), `{"capacity":1e308,"labels":{"`...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got := decodeTraits(data)
+		again, err := got.encode()
+		if err != nil && len(data) < maxTraits/8 { // escapes can make it longer
+			t.Fatalf("%+v cannot be encoded: %v", got, err)
+		}
+		if err == nil && !reflect.DeepEqual(decodeTraits(again), got) && len(got.Labels) > 0 {
+			t.Fatalf("%+v became %+v", got, decodeTraits(again))
+		}
+	})
+}
+
+func FuzzDecodeMember(f *testing.F) {
+	owned := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}}
+	for _, name := range []string{"balanced", "sticky"} {
+		f.Add(name == "sticky", encodeSubscription(protocolNamed(name), []string{"a", "b"}, owned, 7, traitsPrefix))
+	}
+	f.Add(false, []byte{1, 2, 3})
+	f.Add(false, hostile(0, 1, 30)[:50])
+	f.Fuzz(func(t *testing.T, sticky bool, data []byte) {
+		protocol := protocolNamed("balanced")
+		if sticky {
+			protocol = protocolNamed("sticky")
+		}
+		before := bytes.Clone(data)
+		m, err := decodeMember(protocol, joined("m", data))
+		if !bytes.Equal(before, data) {
+			t.Fatal("the metadata was changed")
+		}
+		if err != nil {
+			return
+		}
+		// Whatever was read can be planned for.
+		g := assign.Group{Members: []assign.Member{m}, Topics: []assign.Topic{{Name: "a", Partitions: 3}}}
+		if err := g.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if err := assign.Validate(g, assign.Keep(g)); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzAssignment(f *testing.F) {
+	f.Add([]byte(nil))
+	for _, a := range encodeAssignment([]string{"m"}, assign.Assignment{"m": {{Topic: "t", Partitions: []int32{1, 2}}}}) {
+		f.Add(a.MemberAssignment)
+	}
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		hooks, err := NewHooks(HooksConfig{Protocols: []Protocol{{Assignor: assign.Balanced{}}}})
+		if err != nil {
+			panic(err)
+		}
+		b := &balancer{hooks: hooks, protocol: hooks.cfg.Protocols[0], first: true}
+		assigned, err := b.ParseSyncAssignment(data)
+		if err == nil && len(data) > 0 {
+			hooks.cfg.Protocols[0].Eager = true
+			b.JoinGroupMetadata([]string{"t"}, assigned, 1)
+		}
+	})
+}

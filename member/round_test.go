@@ -1,0 +1,401 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// leader plays the client of a member that is elected in each round, and needs no
+// cluster for it.
+type leader struct {
+	t          *testing.T
+	hooks      *Hooks
+	balancer   *balancer
+	generation int32
+	events     []Event
+}
+
+func newLeader(t *testing.T, cfg HooksConfig) *leader {
+	t.Helper()
+	l := &leader{t: t}
+	if cfg.Protocols == nil {
+		cfg.Protocols = []Protocol{{Assignor: assign.Balanced{}}}
+	}
+	cfg.OnEvent = func(e Event) { l.events = append(l.events, e) }
+	hooks, err := NewHooks(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.hooks = hooks
+	l.balancer = &balancer{hooks: hooks, protocol: cfg.Protocols[0], first: true}
+	return l
+}
+
+// says is the metadata of a member that subscribes to topic "t".
+func (l *leader) says(owned ...int32) []byte {
+	var tps []assign.TopicPartitions
+	if len(owned) > 0 {
+		tps = []assign.TopicPartitions{{Topic: "t", Partitions: owned}}
+	}
+	return encodeSubscription(l.balancer.protocol, []string{"t"}, tps, l.generation, nil)
+}
+
+var garbled = []byte{1, 2, 3}
+
+// round plays a round of topic "t" up to the answer to SyncGroup and returns what each
+// member is given.
+func (l *leader) round(partitions int32, members ...*kmsg.JoinGroupResponseMember) map[string][]int32 {
+	l.t.Helper()
+	given := l.plan(partitions, members...)
+	l.sync(given["me"])
+	return given
+}
+
+func (l *leader) plan(partitions int32, members ...*kmsg.JoinGroupResponseMember) map[string][]int32 {
+	l.t.Helper()
+	l.balancer.JoinGroupMetadata([]string{"t"}, nil, l.generation)
+	l.generation++
+	list := make([]kmsg.JoinGroupResponseMember, len(members))
+	for i, m := range members {
+		list[i] = *m
+	}
+	r, topics, err := l.balancer.MemberBalancer(list)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for topic := range topics {
+		if topic != "t" {
+			l.t.Errorf("the topic %q is asked for", topic)
+		}
+	}
+	r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: l.generation, LeaderID: "me"})
+	into, err := r.(kgo.GroupMemberBalancerOrError).BalanceOrError(map[string]int32{"t": partitions})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	given := make(map[string][]int32)
+	for _, a := range into.IntoSyncAssignment() {
+		if _, twice := given[a.MemberID]; twice {
+			l.t.Errorf("%s is given something twice", a.MemberID)
+		}
+		assigned, err := kgo.ParseConsumerSyncAssignment(a.MemberAssignment)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		given[a.MemberID] = assigned["t"]
+	}
+	return given
+}
+
+// sync answers SyncGroup.
+func (l *leader) sync(partitions []int32) {
+	l.t.Helper()
+	var wire kmsg.ConsumerMemberAssignment
+	if len(partitions) > 0 {
+		wire.Topics = []kmsg.ConsumerMemberAssignmentTopic{{Topic: "t", Partitions: partitions}}
+	}
+	if _, err := l.balancer.ParseSyncAssignment(wire.AppendTo(nil)); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *leader) of(kind EventKind) (found []Event) {
+	for _, e := range l.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// replans tells whether the round brings about another one.
+func (l *leader) replans() bool {
+	defer func() { l.hooks.replan = false }()
+	return l.hooks.replan
+}
+
+func count(given map[string][]int32) (n int) {
+	for _, list := range given {
+		n += len(list)
+	}
+	return n
+}
+
+func TestIsolatedMembersHoldPartitionsBackForOneRound(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	given := l.round(6, joined("me", l.says(0, 1)), joined("bad", garbled))
+	if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 1}, "bad": nil}) || !l.replans() {
+		t.Fatalf("what nobody claims must be withheld and a round follow: %v", given)
+	}
+	if got := l.of(EventIsolated); len(got) != 1 || got[0].Subject != "bad" || got[0].Err == nil {
+		t.Errorf("got %+v", got)
+	}
+	if got := l.of(EventPlanned); len(got) != 1 || len(got[0].Plan.Withheld) != 4 || !strings.Contains(got[0].Plan.Withheld[0].Reason, "bad cannot be read") {
+		t.Errorf("got %+v", got)
+	}
+	for range 3 {
+		given = l.round(6, joined("me", l.says(given["me"]...)), joined("bad", garbled))
+		if len(given["me"]) != 6 || l.replans() {
+			t.Fatalf("all must be given out, and no round follow: %v", given)
+		}
+	}
+	// It cannot have got anything by joining again.
+	given = l.round(8, joined("me", l.says(given["me"]...)), joined("bad-2", garbled))
+	if len(given["me"]) != 8 || l.replans() {
+		t.Errorf("new partitions must be given out, and no round follow: %v", given)
+	}
+}
+
+func TestMembersThatComeBackWithGarbageAndANewIDStopNobody(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	l.round(6, joined("me", l.says()), joined("bad", garbled))
+	for i := range 5 {
+		l.replans()
+		given := l.round(6, joined("me", l.says()), joined(fmt.Sprint("bad-", i), garbled))
+		if len(given["me"]) != 6 || l.replans() {
+			t.Fatalf("round %d: %v", i, given)
+		}
+	}
+}
+
+func TestAMemberThatWasReadBeforeMayStillHoldWhatItHad(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	given := l.round(6, joined("me", l.says()), joined("other", l.says()))
+	if len(given["me"]) != 3 || len(given["other"]) != 3 {
+		t.Fatal(given)
+	}
+	before := given["me"]
+	given = l.round(6, joined("me", l.says(before...)), joined("other", garbled))
+	if !slices.Equal(given["me"], before) || !l.replans() {
+		t.Fatalf("got %v", given)
+	}
+	given = l.round(6, joined("me", l.says(before...)), joined("other", garbled))
+	if len(given["me"]) != 6 || l.replans() {
+		t.Fatalf("got %v", given)
+	}
+	// As a static member it keeps what it has while its id changes.
+	static := joined("static-1", l.says())
+	static.InstanceID = kmsg.StringPtr("i")
+	given = l.round(6, joined("me", l.says()), static)
+	static = joined("static-2", garbled)
+	static.InstanceID = kmsg.StringPtr("i")
+	given = l.round(6, joined("me", l.says(given["me"]...)), static)
+	if len(given["me"]) != 3 || !l.replans() {
+		t.Fatalf("got %v", given)
+	}
+}
+
+func TestAnotherLeaderMayHaveGivenSomethingToAnIsolatedMember(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	given := l.round(2, joined("me", l.says()), joined("bad", garbled))
+	given = l.round(2, joined("me", l.says(given["me"]...)), joined("bad", garbled))
+	if len(given["me"]) != 2 {
+		t.Fatal(given)
+	}
+	l.balancer.JoinGroupMetadata([]string{"t"}, nil, l.generation)
+	l.sync(nil) // as a follower
+	l.replans()
+	if given = l.round(2, joined("me", l.says()), joined("bad", garbled)); count(given) != 0 || !l.replans() {
+		t.Errorf("got %v", given)
+	}
+}
+
+func TestEagerMembersHoldNothingInARound(t *testing.T) {
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.Range()}}})
+	if given := l.round(4, joined("me", l.says()), joined("bad", garbled)); len(given["me"]) != 4 || l.replans() {
+		t.Errorf("got %v", given)
+	}
+}
+
+func TestRoundsOfOddMembers(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	for range 2 { // all garbage, the leader's too
+		if given := l.round(4, joined("me", garbled), joined("bad", nil)); count(given) != 0 || len(given) != 2 || l.replans() {
+			t.Errorf("got %v", given)
+		}
+	}
+	given := l.round(4, joined("me", l.says()), joined("me", l.says()), joined("", l.says()), joined("large", make([]byte, maxMetadata+1)))
+	if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 1, 2, 3}, "large": nil}) {
+		t.Errorf("got %v", given)
+	}
+	if got := l.of(EventIsolated); !errors.Is(got[len(got)-1].Err, errMetadataSize) {
+		t.Errorf("got %v", got[len(got)-1].Err)
+	}
+	odd := encodeSubscription(l.balancer.protocol, []string{"", "t", "a b"}, []assign.TopicPartitions{{Topic: "t", Partitions: []int32{-1, 99, 0, 0}}, {Topic: "", Partitions: []int32{1}}}, 99, nil)
+	given = l.round(4, joined("me", l.says(0, 1)), joined("odd", odd))
+	if len(l.of(EventFallback)) > 0 || count(given) == 0 {
+		t.Errorf("odd claims must not disturb the assignor: %v, %v", given, l.of(EventFallback))
+	}
+}
+
+func TestEachFailureOfTheUsersCodeHasItsEvent(t *testing.T) {
+	good := assign.Balanced{}
+	for name, c := range map[string]struct {
+		cfg  HooksConfig
+		kind EventKind
+		says string
+	}{
+		"assignor panics":  {HooksConfig{Protocols: []Protocol{{Assignor: assign.New("a", func(assign.Group) (assign.Plan, error) { panic("boom") })}}}, EventFallback, "the assignor panicked: boom"},
+		"assignor fails":   {HooksConfig{Protocols: []Protocol{{Assignor: assign.New("a", func(assign.Group) (assign.Plan, error) { return assign.Plan{}, errors.New("no") })}}}, EventFallback, `assignor "a" failed: no`},
+		"assignor forgets": {HooksConfig{Protocols: []Protocol{{Assignor: assign.New("a", func(assign.Group) (assign.Plan, error) { return assign.Plan{}, nil })}}}, EventFallback, "t[0] is given to nobody"},
+		"assignor overdue": {HooksConfig{Protocols: []Protocol{{Assignor: assign.New("a", func(assign.Group) (assign.Plan, error) { time.Sleep(time.Hour); return assign.Plan{}, nil })}}}, EventFallback, "was not back after 15s"},
+		"weights panic":    {HooksConfig{Weights: func(context.Context, []assign.Topic) (map[string][]float64, error) { panic("boom") }}, EventFallback, "without weights: Weights panicked: boom"},
+		"weights overdue": {HooksConfig{Weights: func(ctx context.Context, _ []assign.Topic) (map[string][]float64, error) {
+			<-ctx.Done()
+			return nil, nil
+		}}, EventFallback, "without weights: Weights was not back after 7.5s"},
+		"weights make no sense": {HooksConfig{Weights: func(context.Context, []assign.Topic) (map[string][]float64, error) {
+			return map[string][]float64{"t": {-1}}, nil
+		}}, EventFallback, "weight -1"},
+		"OnPlan vetoes": {HooksConfig{OnPlan: func(context.Context, Round) (assign.Plan, error) {
+			return assign.Plan{}, fmt.Errorf("too much: %w", ErrVeto)
+		}}, EventVetoed, "too much"},
+		"OnPlan fails":   {HooksConfig{OnPlan: func(context.Context, Round) (assign.Plan, error) { return assign.Plan{}, errors.New("no") }}, EventFallback, "OnPlan failed: no"},
+		"OnPlan panics":  {HooksConfig{OnPlan: func(context.Context, Round) (assign.Plan, error) { panic("boom") }}, EventFallback, "OnPlan panicked: boom"},
+		"OnPlan overdue": {HooksConfig{OnPlan: func(ctx context.Context, _ Round) (assign.Plan, error) { <-ctx.Done(); return assign.Plan{}, nil }}, EventFallback, "OnPlan was not back after 15s"},
+		"OnPlan gives twice": {HooksConfig{OnPlan: func(_ context.Context, r Round) (assign.Plan, error) {
+			r.Proposed.Give("me", "t", 0)
+			r.Proposed.Give("other", "t", 0)
+			return r.Proposed, nil
+		}}, EventFallback, "OnPlan failed"},
+		"OnPlan invents a member": {HooksConfig{OnPlan: func(_ context.Context, r Round) (assign.Plan, error) {
+			r.Proposed.Move("t", 0, "nobody")
+			return r.Proposed, nil
+		}}, EventFallback, "OnPlan failed: the plan breaks the rules"},
+		"OnPlan has nil": {HooksConfig{OnPlan: func(context.Context, Round) (assign.Plan, error) { return assign.Plan{}, nil }}, EventFallback, "given to nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if c.cfg.Protocols == nil {
+					c.cfg.Protocols = []Protocol{{Assignor: good}}
+				}
+				l := newLeader(t, c.cfg)
+				given := l.round(4, joined("me", l.says(0, 3)), joined("other", l.says(2)))
+				if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 3}, "other": {1, 2}}) {
+					t.Errorf("what is owned must stay, and what is not go to the other: %v", given)
+				}
+				got := l.of(c.kind)
+				if len(got) != 1 || !strings.Contains(got[0].Err.Error(), c.says) {
+					t.Errorf("got %v, want an event that says %q", got, c.says)
+				}
+				if l.hooks.pending == nil || len(l.of(EventPlanned)) != 1 {
+					t.Error("the round must be planned and make this member lead")
+				}
+				time.Sleep(2 * time.Hour) // for what lingers to come back
+			})
+		})
+	}
+}
+
+func TestOnPlanDecides(t *testing.T) {
+	var seen Round
+	var kept assign.Plan
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, r Round) (assign.Plan, error) {
+		seen = r
+		for p := range int32(4) {
+			r.Proposed.Move("t", p, "other")
+		}
+		kept = r.Proposed
+		return r.Proposed, nil
+	}})
+	given := l.round(4, joined("me", l.says(0)), joined("other", l.says(2)), joined("bad", garbled))
+	if !reflect.DeepEqual(given, map[string][]int32{"me": nil, "other": {2}, "bad": nil}) {
+		t.Errorf("got %v: 0 waits for its owner, 1 and 3 for the isolated member", given)
+	}
+	if seen.Leader != "me" || seen.Group != "g" || seen.Generation != 1 || seen.Protocol != "balanced" || !seen.Cooperative ||
+		!slices.Equal(seen.Isolated, []string{"bad"}) || seen.Previous != nil || seen.Stats.Partitions != 4 {
+		t.Errorf("got %+v", seen)
+	}
+	for id := range kept.Assignment { // what the user does with it later is the user's
+		kept.Assignment[id] = nil
+	}
+	l.round(4, joined("me", l.says()), joined("other", l.says(2)))
+	if want := (assign.Assignment{"other": {{Topic: "t", Partitions: []int32{2}}}}); !seen.Previous.Equal(want) {
+		t.Errorf("previous %v, want %v", seen.Previous, want)
+	}
+}
+
+func TestWeightsReachTheAssignor(t *testing.T) {
+	l := newLeader(t, HooksConfig{Weights: func(_ context.Context, topics []assign.Topic) (map[string][]float64, error) {
+		if len(topics) != 1 || topics[0].Name != "t" || topics[0].Partitions != 4 {
+			t.Errorf("got %+v", topics)
+		}
+		return map[string][]float64{"t": {3, 1, 1, 1}}, nil
+	}})
+	given := l.round(4, joined("me", l.says()), joined("other", l.says()))
+	if !reflect.DeepEqual(given, map[string][]int32{"me": {0}, "other": {1, 2, 3}}) && !reflect.DeepEqual(given, map[string][]int32{"other": {0}, "me": {1, 2, 3}}) {
+		t.Errorf("got %v", given)
+	}
+}
+
+func TestARoundWithoutAPlanOfItsOwnBringsAnother(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	// KIP-814: the static leader came back, kgo does not ask for a plan.
+	l.balancer.JoinGroupMetadata([]string{"t"}, nil, -1)
+	r, _, _ := l.balancer.MemberBalancer([]kmsg.JoinGroupResponseMember{*joined("me", l.says())})
+	r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: 3, LeaderID: "me"})
+	l.sync([]int32{0})
+	if !l.replans() || l.hooks.pending != nil || l.hooks.previous != nil {
+		t.Error("a round must follow, and this member must not lead before")
+	}
+	// Under a well-known name kgo asks, and does not send the plan.
+	given := l.plan(4, joined("me", l.says()))
+	l.sync(given["me"][:1])
+	if !l.replans() || l.hooks.pending != nil {
+		t.Error("the plan was not adopted")
+	}
+	given = l.plan(4, joined("me", l.says()))
+	l.sync(given["me"])
+	if l.replans() || l.hooks.pending == nil {
+		t.Error("the plan was adopted")
+	}
+	l.balancer.JoinGroupMetadata([]string{"t"}, nil, 1)
+	if _, err := l.balancer.ParseSyncAssignment(nil); err != nil || l.hooks.pending != nil {
+		t.Errorf("a member that the leader left out has nothing and does not lead: %v", err)
+	}
+}
+
+func TestEventsOfARoundComeInOrder(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	l.round(4, joined("me", l.says()), joined("bad", garbled))
+	var kinds []EventKind
+	for _, e := range l.events {
+		kinds = append(kinds, e.Kind)
+	}
+	if want := []EventKind{EventJoining, EventElected, EventIsolated, EventPlanned, EventAssigned}; !slices.Equal(kinds, want) {
+		t.Errorf("got %v, want %v", kinds, want)
+	}
+}
+
+func TestRacksOfReplicasComeFromTheClientsMetadata(t *testing.T) {
+	rack := func(name string) *string { return &name }
+	r := &round{group: assign.Group{Members: []assign.Member{{ID: "me", Topics: []string{"t", "u"}, Rack: "r1"}}}}
+	r.info = kgo.BalanceInfo{
+		Topics: func() map[string]kgo.TopicMetadata {
+			return map[string]kgo.TopicMetadata{"t": {Partitions: []kgo.PartitionMetadata{
+				{Partition: 0, Leader: 2, Replicas: []int32{1, 2, 3}},
+				{Partition: 7, Leader: 1, Replicas: []int32{1}}, // more than the plan is for
+			}}}
+		},
+		Brokers: func() map[int32]kgo.BrokerMetadata {
+			return map[int32]kgo.BrokerMetadata{1: {NodeID: 1, Rack: rack("r1")}, 2: {NodeID: 2, Rack: rack("r2")}, 3: {NodeID: 3}}
+		},
+	}
+	r.describeTopics(map[string]int32{"t": 2})
+	want := []assign.Topic{{Name: "t", Partitions: 2, Racks: [][]string{{"r2", "r1", ""}, nil}}, {Name: "u", Racks: [][]string{}}}
+	if !reflect.DeepEqual(r.group.Topics, want) {
+		t.Errorf("got %+v, want %+v", r.group.Topics, want)
+	}
+}
