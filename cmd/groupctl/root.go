@@ -80,6 +80,7 @@ missing.`
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
 
 	root.AddCommand(
+		newDemoCommand(s),
 		newParentCommand("group", "Show consumer groups",
 			newGroupCoordinatorCommand(s),
 			newGroupDescribeCommand(s),
