@@ -44,7 +44,8 @@ type Member struct {
 	// member.
 	Instance *string `json:"instance"`
 	ClientID string  `json:"clientId"`
-	// Host is the address that the coordinator saw the member at.
+	// Host is the address that the coordinator saw the member at, as it writes
+	// it: "/10.0.0.7".
 	Host string `json:"host"`
 	// Topics are the topics subscribed to, sorted. Nil if not told: between
 	// two generations of a classic group, for a member that subscribes by a

@@ -38,6 +38,13 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 	}
 
 	partitions := sortedKeys(byPartition)
+	if len(partitions) > 0 {
+		// Describing takes long when a coordinator has just died, and then the
+		// partition has another leader by now.
+		if now, _, err := in.offsetsTopic(ctx); err == nil && now.count != nil {
+			topic = now
+		}
+	}
 	results := make([]readRecords, len(partitions))
 	slots := make(chan struct{}, logReaders)
 	var readers sync.WaitGroup

@@ -111,6 +111,27 @@ func TestTheLogIsReadOnlySoFar(t *testing.T) {
 	}
 }
 
+func TestACompactedLogIsReadAcrossItsGaps(t *testing.T) {
+	fake := newFake(t)
+	if err := fake.CreateTopic(offsetsTopic, 50, map[string]string{"cleanup.policy": "compact", "segment.bytes": "4096"}); err != nil {
+		t.Fatal(err)
+	}
+	metadata, assignment := memberBytes("orders", 0)
+	fakeGroup(fake, describedGroup("Stable", "consumer", describedMember("a", metadata, assignment)))
+	log := []kgo.Record{groupRecord("workers", "a", 1), groupRecord("workers", "a", 2)}
+	for i := range 3000 {
+		log = append(log, commitRecord("workers", i))
+	}
+	writeLog(t, fake, "workers", log...)
+	fake.Compact()
+	if info := fake.PartitionInfo(offsetsTopic, inspect.OffsetsPartition("workers", 50)); info.HighWatermark != int64(len(log)) {
+		t.Fatalf("the log ends at %d", info.HighWatermark)
+	}
+	if group, answer := describeOne(t, fake, "workers"); value(group.Leader) != "a" || value(group.Generation) != 2 {
+		t.Errorf("group %+v, warnings %v", group, answer.Warnings)
+	}
+}
+
 func TestTheLogThatMayNotBeRead(t *testing.T) {
 	for _, test := range []struct {
 		name string

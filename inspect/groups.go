@@ -48,7 +48,7 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 	topic := offsetsTopicFrom(metadata)
 
 	listCtx, cancel := step(ctx, 0.5)
-	listing := in.listGroups(listCtx, metadata.Brokers)
+	listing := in.listGroups(listCtx, metadata.Brokers, groups)
 	cancel()
 	if len(groups) == 0 {
 		if listing.answered == 0 && len(listing.problems) > 0 {

@@ -3,8 +3,8 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -34,43 +34,64 @@ func (l listedGroup) row(name string) *Group {
 }
 
 // listGroups asks each broker for the groups that it coordinates, all brokers
-// next to each other.
-func (in *Inspector) listGroups(ctx context.Context, brokers []kmsg.MetadataResponseBroker) listing {
-	responses := make([]*kmsg.ListGroupsResponse, len(brokers))
-	errs := make([]error, len(brokers))
-	slots := make(chan struct{}, brokersAtOnce)
-	var asking sync.WaitGroup
-	for i, broker := range brokers {
-		slots <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-slots }()
-			responses[i], errs[i] = oneBroker[*kmsg.ListGroupsResponse](ctx, in, broker.NodeID, kmsg.NewPtrListGroupsRequest())
-			if errs[i] == nil {
-				errs[i] = kerr.ErrorForCode(responses[i].ErrorCode)
-			}
-		})
+// next to each other. Where groups are wanted by name, it is done when all of
+// them have turned up, and does not wait for the other brokers.
+func (in *Inspector) listGroups(ctx context.Context, brokers []kmsg.MetadataResponseBroker, wanted []string) listing {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		broker int32
+		resp   *kmsg.ListGroupsResponse
+		err    error
 	}
-	asking.Wait()
+	results := make(chan result, len(brokers))
+	slots := make(chan struct{}, brokersAtOnce)
+	for _, broker := range brokers {
+		go func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			resp, err := oneBroker[*kmsg.ListGroupsResponse](ctx, in, broker.NodeID, kmsg.NewPtrListGroupsRequest())
+			if err == nil {
+				err = kerr.ErrorForCode(resp.ErrorCode)
+			}
+			results <- result{broker.NodeID, resp, err}
+		}()
+	}
 
 	all := listing{groups: map[string]listedGroup{}}
-	for i, broker := range brokers {
-		if errs[i] != nil {
-			target := fmt.Sprintf("broker %d", broker.NodeID)
-			all.problems = append(all.problems, problemFrom(errs[i], target, "list the groups of "+target, "DESCRIBE on the cluster or on each group"))
-			continue
-		}
-		all.answered++
-		for _, g := range responses[i].Groups {
-			// The coordinator that a group just left may still list it. Either
-			// is as good: describing goes to whoever coordinates it by then.
-			all.groups[g.Group] = listedGroup{
-				groupType:    typeOf(responses[i].Version, g.GroupType),
-				state:        g.GroupState,
-				protocolType: g.ProtocolType,
-				coordinator:  broker.NodeID,
+	missing := make(map[string]bool, len(wanted))
+	for _, group := range wanted {
+		missing[group] = true
+	}
+	enough := false
+	for range brokers {
+		r := <-results
+		switch {
+		case enough: // what came of the requests that were canceled
+		case r.err != nil:
+			target := fmt.Sprintf("broker %d", r.broker)
+			all.problems = append(all.problems, problemFrom(r.err, target, "list the groups of "+target, "DESCRIBE on the cluster or on each group"))
+		default:
+			all.answered++
+			for _, g := range r.resp.Groups {
+				// The coordinator that a group just left may still list it.
+				// Either is as good: describing goes to whoever coordinates it
+				// by then.
+				all.groups[g.Group] = listedGroup{
+					groupType:    typeOf(r.resp.Version, g.GroupType),
+					state:        g.GroupState,
+					protocolType: g.ProtocolType,
+					coordinator:  r.broker,
+				}
+				delete(missing, g.Group)
+			}
+			if len(wanted) > 0 && len(missing) == 0 {
+				enough = true
+				cancel()
 			}
 		}
 	}
+	slices.SortFunc(all.problems, func(a, b Problem) int { return strings.Compare(a.Target, b.Target) })
 	return all
 }
 

@@ -268,8 +268,8 @@ func TestABrokerThatHangsCostsOnlyItsPart(t *testing.T) {
 	if err != nil || answer.Err() != nil || len(answer.Data) != 1 || answer.Data[0].Leader == nil {
 		t.Errorf("%v: %+v", err, answer)
 	}
-	if took := time.Since(start); took > 2500*time.Millisecond {
-		t.Errorf("took %v, past the context", took)
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %v, though the group's own brokers answered", took)
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

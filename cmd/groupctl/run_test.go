@@ -275,6 +275,10 @@ func TestExitCodes(t *testing.T) {
 		if rows, ok := p.Data.([]any); ok && (len(rows) > 0) != test.data {
 			t.Errorf("%s: data %v", test.args, p.Data)
 		}
+		plain := runArgs(t, append([]string{"-b", address}, strings.Fields(test.args)...)...)
+		if plain.code != test.code || (plain.stdout != "") != (test.code == exitFound || test.code == exitPartial) {
+			t.Errorf("%s: as a table: %+v", test.args, plain)
+		}
 		if (test.code == exitFound) != (len(p.Errors) == 0) {
 			t.Errorf("%s: exit %d with errors %v", test.args, test.code, p.Errors)
 		}

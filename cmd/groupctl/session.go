@@ -43,12 +43,12 @@ func answer[T any](command *cobra.Command, s *session, q question[T]) error {
 	if !failed {
 		s.exit = exitCode(q.hasData(reply.Data), reply.Errors)
 	}
-	if s.output == outputJSON {
+	err = nil
+	switch {
+	case s.output == outputJSON:
 		err = writeEnvelope(s.stdout, envelopeOf(schemaOf(command), reply, failed))
-	} else if !failed {
+	case s.exit == exitFound, s.exit == exitPartial:
 		err = writeTable(s.stdout, func(t *table) { q.table(t, reply.Data) })
-	} else {
-		err = nil
 	}
 	s.note("warning", reply.Warnings)
 	s.note("error", reply.Errors)
