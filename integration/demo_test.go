@@ -1,0 +1,121 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// demoNames are what the names of the demo's topics and groups begin with.
+const demoNames = "groupctl-demo-"
+
+func TestDemoOnRealBrokers(t *testing.T) {
+	g := buildGroupctl(t, cluster.Shared(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, g.path, "demo", "--brokers", strings.Join(g.c.Seeds(), ","))
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := command.Run(); err != nil {
+		t.Errorf("%v: %s", err, &stderr)
+	}
+	t.Logf("it took %s", time.Since(began).Round(time.Millisecond))
+	if n := strings.Count(stdout.String(), "\n  SEEN  "); n != 9 {
+		t.Errorf("evidence of %d steps, want 9", n)
+	}
+	if !strings.Contains(stdout.String(), "the controller is node ") {
+		t.Error("no controller is told")
+	}
+	if strings.Contains(stdout.String(), "kfake") {
+		t.Error("it tells of a cluster in its process")
+	}
+	nothingLeft(t, g.c)
+	if t.Failed() {
+		t.Log(stdout.String())
+	}
+}
+
+// An interrupted demo removes what it made too, with a leader in the group who never
+// said that it leaves.
+func TestDemoInterrupted(t *testing.T) {
+	g := buildGroupctl(t, cluster.Shared(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, g.path, "demo", "--brokers", strings.Join(g.c.Seeds(), ","))
+	told := &watched{word: "is cut off", seen: make(chan struct{})}
+	command.Stdout = told
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-told.seen:
+	case <-ctx.Done():
+		t.Error("the demo did not come to kill a leader")
+	}
+	interrupted := time.Now()
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	_ = command.Wait()
+	if code := command.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	if took := time.Since(interrupted); took > 8*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	nothingLeft(t, g.c)
+	if t.Failed() {
+		t.Log(told.all.String())
+	}
+}
+
+func nothingLeft(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	admin := kadm.NewClient(client)
+	topics, err := admin.ListTopics(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := admin.ListGroups(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(topics.Names(), groups.Groups()...) {
+		if strings.HasPrefix(name, demoNames) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+// watched tells when a word was written.
+type watched struct {
+	word string
+	seen chan struct{}
+	all  bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	before := bytes.Contains(w.all.Bytes(), []byte(w.word))
+	w.all.Write(p)
+	if !before && bytes.Contains(w.all.Bytes(), []byte(w.word)) {
+		close(w.seen)
+	}
+	return len(p), nil
+}
