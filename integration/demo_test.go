@@ -5,12 +5,12 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/integration/cluster"
 )
@@ -81,27 +81,22 @@ func TestDemoInterrupted(t *testing.T) {
 
 func nothingLeft(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	admin := kadm.NewClient(client)
-	topics, err := admin.ListTopics(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	groups, err := admin.ListGroups(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range append(topics.Names(), groups.Groups()...) {
-		if strings.HasPrefix(name, demoNames) {
-			t.Errorf("%s is still there", name)
+	admin := kadm.NewClient(newClient(t, c))
+	// A broker that has not heard of the removal yet may be the one that answers.
+	eventually(t, "nothing of the demo is left", func() (ok bool, seen string) {
+		topics, err := admin.ListTopics(t.Context())
+		if err != nil {
+			return false, err.Error()
 		}
-	}
+		groups, err := admin.ListGroups(t.Context())
+		if err != nil {
+			return false, err.Error()
+		}
+		left := slices.DeleteFunc(append(topics.Names(), groups.Groups()...), func(name string) bool {
+			return !strings.HasPrefix(name, demoNames)
+		})
+		return len(left) == 0, strings.Join(left, ", ")
+	})
 }
 
 // watched tells when a word was written.

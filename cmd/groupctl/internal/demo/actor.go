@@ -109,7 +109,6 @@ type decision struct {
 	proposed, sent shares
 	names          []string // of the members in the round, sorted
 	weights        []float64
-	err            error
 }
 
 func newCompany(name, group string, s *stage, v *voice, hook func(context.Context, member.Round) (assign.Plan, error)) *company {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/groupkit/groupkit/inspect"
@@ -11,9 +13,9 @@ import (
 
 // deciders shows who leads the partitions, and the controller that put them there.
 func (p *play) deciders(ctx context.Context) (string, error) {
-	var leaders []string
+	ledBy := make(shares) // partitions by broker
 	err := await(ctx, func() string {
-		leaders = nil
+		clear(ledBy)
 		answer, err := p.stage.inspect.Partitions(ctx, p.stage.topic)
 		if err = errors.Join(err, answer.Err()); err != nil {
 			return err.Error()
@@ -22,17 +24,22 @@ func (p *play) deciders(ctx context.Context) (string, error) {
 			if partition.Leader == nil {
 				return fmt.Sprintf("%s-%d has no leader", partition.Topic, partition.Partition)
 			}
-			leaders = append(leaders, fmt.Sprintf("%d by %d", partition.Partition, *partition.Leader))
+			broker := fmt.Sprintf("broker %d", *partition.Leader)
+			ledBy[broker] = append(ledBy[broker], partition.Partition)
 		}
-		if len(leaders) != partitionCount {
-			return fmt.Sprintf("%s has %d partitions, and not %d", p.stage.topic, len(leaders), partitionCount)
+		if len(answer.Data) != partitionCount {
+			return fmt.Sprintf("%s has %d partitions, and not %d", p.stage.topic, len(answer.Data), partitionCount)
 		}
 		return ""
 	})
 	if err != nil {
 		return "", err
 	}
-	p.voice.say("partitions are led by brokers: %s", strings.Join(leaders, ", "))
+	var leaders []string
+	for _, broker := range slices.Sorted(maps.Keys(ledBy)) {
+		leaders = append(leaders, fmt.Sprintf("%s leads %s", broker, partitionList(ledBy[broker])))
+	}
+	p.voice.say("partitions: %s", strings.Join(leaders, ", "))
 
 	controller, err := p.stage.inspect.Controller(ctx)
 	if err != nil {
@@ -42,7 +49,7 @@ func (p *play) deciders(ctx context.Context) (string, error) {
 	switch {
 	case controller.Data.Node != nil:
 		p.voice.say("the controller is node %d, elected by %s", *controller.Data.Node, count(len(controller.Data.Voters), "voter"))
-		return fmt.Sprintf("%d partitions with a leader each; controller: node %d", len(leaders), *controller.Data.Node), nil
+		return fmt.Sprintf("%d partitions with a leader each; controller: node %d", partitionCount, *controller.Data.Node), nil
 	case unsupported && p.stage.inProcess:
 		p.voice.aside("a real cluster has a controller, which picks them; see it with --brokers")
 	case unsupported:
@@ -50,7 +57,7 @@ func (p *play) deciders(ctx context.Context) (string, error) {
 	default:
 		return "", controller.Err()
 	}
-	return fmt.Sprintf("%d partitions with a leader each", len(leaders)), nil
+	return fmt.Sprintf("%d partitions with a leader each", partitionCount), nil
 }
 
 // coordinator computes which broker keeps the group, and asks the brokers as well.
@@ -59,8 +66,9 @@ func (p *play) coordinator(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.voice.say("computed: hash(%q) = %d, |%d| mod %d = %d,", c.Group, c.Hash, c.Hash, *c.PartitionCount, *c.Partition)
-	p.voice.say("          and __consumer_offsets-%d is led by broker %d", *c.Partition, *c.Leader)
+	p.voice.say("computed: hash(%q) = %d", c.Group, c.Hash)
+	p.voice.say("          |%d| mod %d = %d", c.Hash, *c.PartitionCount, *c.Partition)
+	p.voice.say("          __consumer_offsets-%d is led by broker %d", *c.Partition, *c.Leader)
 	p.voice.say("asked:    FindCoordinator names broker %d", *c.Coordinator)
 	p.voice.aside("so the coordinator is elected too: as the leader of that partition")
 	return fmt.Sprintf("both ways say that broker %d coordinates %s", *c.Leader, p.billing.name), nil

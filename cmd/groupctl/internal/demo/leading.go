@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,8 @@ func (p *play) planning(ctx context.Context) (string, error) {
 	if _, err := p.billing.start(p.playing, "bob", nil); err != nil {
 		return "", err
 	}
-	// The hook shows best when the one with the fast disk comes last.
+	// Whoever has the fast disk comes last: until then the hot partition is with
+	// somebody else, and the hook has something to change.
 	if err := await(ctx, func() string { return p.billing.absent("bob") }); err != nil {
 		return "", err
 	}
@@ -42,43 +44,33 @@ func (p *play) planning(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var last decision
-	err = await(ctx, func() string {
-		d, ok := p.billing.lastDecision(names)
-		last = d
-		switch {
-		case !ok:
-			return "no plan was made for " + strings.Join(names, ", ")
-		case last.by != "ann":
-			return "the plan was made by " + last.by + ", and ann came first"
-		case !last.sent.equal(now.has, names):
-			return "what was adopted is not what the hook returned"
-		}
-		return ""
-	})
+	first, ok := p.billing.decision(names, now.has)
+	switch {
+	case !ok:
+		return "", errors.New("what the members have is not what a hook returned")
+	case first.by != "ann" || now.leader != "ann":
+		return "", fmt.Errorf("%s planned and %s leads, though ann came first", first.by, now.leader)
+	}
+	standard, err := assign.RoundRobin().Assign(first.round.Problem)
 	if err != nil {
 		return "", err
 	}
-	standard, err := assign.RoundRobin().Assign(last.round.Problem)
-	if err != nil {
-		return "", err
-	}
-	counting := sharesOf(last.round, standard)
-	p.voice.compare(names, last.weights,
-		column{"round robin", counting}, column{assignorName, last.proposed}, column{"after the hook", last.sent})
+	counting := sharesOf(first.round, standard)
+	p.voice.compare(names, first.weights,
+		column{"round robin", counting}, column{assignorName, first.proposed}, column{"after the hook", first.sent})
 	p.voice.aside("round robin counts partitions; %s looks at their records, which", assignorName)
-	p.voice.aside("the leader measured: %s. The hook then swaps the hot partition to", weightList(last.weights))
+	p.voice.aside("the leader measured: %s. The hook then swaps the hot partition to", weightList(first.weights))
 	p.voice.aside("where the fast disk is")
 	switch {
-	case counting.equal(last.proposed, names):
+	case counting.equal(first.proposed, names):
 		return "", fmt.Errorf("%s planned what round robin would have", assignorName)
-	case last.proposed.equal(last.sent, names):
+	case first.proposed.equal(first.sent, names):
 		return "", fmt.Errorf("the hook changed nothing of what %s proposed", assignorName)
-	case !slices.Contains(last.sent["cid"], hotPartition):
+	case !slices.Contains(first.sent["cid"], hotPartition):
 		return "", fmt.Errorf("the hot partition went to another member than cid")
 	}
 	return fmt.Sprintf("%s wanted partition %d with %s, and the hook sent it to cid",
-		assignorName, hotPartition, last.proposed.owner(hotPartition)), nil
+		assignorName, hotPartition, first.proposed.owner(hotPartition)), nil
 }
 
 // adoption shows the same from the other side: what every member was told.
@@ -130,12 +122,13 @@ func (p *play) weights() []float64 {
 	return p.billing.decisions[len(p.billing.decisions)-1].weights
 }
 
-// lastDecision returns the latest for exactly the members named.
-func (c *company) lastDecision(names []string) (decision, bool) {
+// decision returns the first for exactly the members named that aimed at what they
+// have now. Where partitions move there is a second one, which only completes it.
+func (c *company) decision(names []string, has shares) (decision, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, d := range slices.Backward(c.decisions) {
-		if slices.Equal(d.names, names) {
+	for _, d := range c.decisions {
+		if slices.Equal(d.names, names) && d.sent.equal(has, names) {
 			return d, true
 		}
 	}

@@ -67,7 +67,7 @@ func (c *company) plan(ctx context.Context, round member.Round) (assign.Plan, er
 		d.weights = round.Problem.Topics[0].EffectiveWeights()
 	}
 	sent, err := c.hook(ctx, round)
-	d.sent, d.err = sharesOf(round, sent), err
+	d.sent = sharesOf(round, sent)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.decisions = append(c.decisions, d)

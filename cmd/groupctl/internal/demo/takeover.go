@@ -34,11 +34,8 @@ func (p *play) takeover(ctx context.Context) (string, error) {
 		return "", err
 	}
 
-	heir := p.billing.cast(now.leader)[0]
-	p.billing.mu.Lock()
-	resigned, why, began := victim.resigned, victim.why, heir.began
-	p.billing.mu.Unlock()
-	_, generation := heir.member.Client().GroupMetadata()
+	resigned, began, why := p.billing.handover(victim, survivors)
+	_, generation := p.billing.cast(now.leader)[0].member.Client().GroupMetadata()
 	p.voice.event(now.leader, "leads, as of generation %d", generation)
 	notes := map[string]string{now.leader: "group leader"}
 	var heirs []string
@@ -52,13 +49,27 @@ func (p *play) takeover(ctx context.Context) (string, error) {
 	case resigned.IsZero():
 		return "", fmt.Errorf("%s does not know that it leads no more", victim.name)
 	case !resigned.Before(began):
-		return "", fmt.Errorf("%s gave up leading %s after %s began", victim.name, resigned.Sub(began).Round(time.Millisecond), heir.name)
+		return "", fmt.Errorf("%s gave up leading %s after its successor began", victim.name, resigned.Sub(began).Round(time.Millisecond))
 	}
 	p.voice.aside("the leader was gone, so the coordinator named one of those who joined again.")
-	p.voice.aside("%s stopped by itself after %.1fs, for %s, and %.1fs before", victim.name, resigned.Sub(cut).Seconds(), reason(why), began.Sub(resigned).Seconds())
-	p.voice.aside("%s began: the two never led at the same time", now.leader)
+	p.voice.aside("%s stopped by itself after %.1fs, as %s, and %.1fs before", victim.name, resigned.Sub(cut).Seconds(), reason(why), began.Sub(resigned).Seconds())
+	p.voice.aside("anyone else began: it never led beside its successor")
 	p.before = now
 	return fmt.Sprintf("%s leads after %s; %s", now.leader, victim.name, strings.Join(heirs, ", ")), nil
+}
+
+// handover returns when the old leader resigned, when the first of the others began
+// to lead, and why the old one resigned.
+func (c *company) handover(old *actor, names []string) (resigned, began time.Time, why error) {
+	actors := c.cast(names...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range actors {
+		if !a.began.IsZero() && (began.IsZero() || a.began.Before(began)) {
+			began = a.began
+		}
+	}
+	return old.resigned, began, old.why
 }
 
 func (p *play) previousOwners(partitions []int32) string {
