@@ -43,7 +43,7 @@ func (m *testMember) resigned() (why []error) {
 }
 
 func short(session time.Duration) []kgo.Opt {
-	return []kgo.Opt{kgo.SessionTimeout(session), kgo.HeartbeatInterval(session / 20)}
+	return []kgo.Opt{kgo.SessionTimeout(session), kgo.HeartbeatInterval(session / 20), kgo.RequestTimeoutOverhead(session)}
 }
 
 func TestEventsOfATermComeInOrder(t *testing.T) {

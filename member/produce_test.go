@@ -16,13 +16,14 @@ func produce(t *testing.T, cluster *kfake.Cluster, partitions, records int) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	var all []*kgo.Record
-	for p := range partitions {
-		for i := range records {
+	for i := range records {
+		// A batch each, so that they can be fetched one by one.
+		var all []*kgo.Record
+		for p := range partitions {
 			all = append(all, &kgo.Record{Partition: int32(p), Value: fmt.Appendf(nil, "%d/%d", p, i)})
 		}
-	}
-	if err := client.ProduceSync(t.Context(), all...).FirstErr(); err != nil {
-		t.Fatal(err)
+		if err := client.ProduceSync(t.Context(), all...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,0 +1,114 @@
+package member_test
+
+import (
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/member"
+)
+
+// Every mistake is told at once, each in one sentence that says what to do.
+func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
+	balanced := []member.Protocol{{Assignor: assign.Balanced{}}}
+	for name, c := range map[string]struct {
+		cfg  member.Config
+		says []string
+	}{
+		"nothing": {member.Config{}, []string{"has no group", "has no topic", "lists no protocol"}},
+		"names": {member.Config{Group: "g", Topics: []string{""}, HooksConfig: member.HooksConfig{Protocols: []member.Protocol{
+			{}, {Assignor: assign.New("", nil)}, {Assignor: assign.Range()}, {Assignor: assign.Balanced{}, Name: "range"},
+			{Assignor: assign.CooperativeSticky(), Eager: true},
+		}}}, []string{"topic without a name", "protocol 0 of the member's config has no assignor", "protocol 1 of the member's config has no name", `protocol "range" is in the member's config twice`, `"cooperative-sticky" of the member's config is eager`}},
+		"numbers": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{
+			Protocols: balanced, PlanTimeout: -1, Traits: member.Traits{Capacity: math.NaN()},
+		}}, []string{"capacity is NaN", "PlanTimeout is -1ns"}},
+		"too many labels": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{
+			Protocols: balanced, Traits: member.Traits{Labels: map[string]string{"a": strings.Repeat("x", 20_000)}},
+		}}, []string{"traits take 20"}},
+		"slow plans": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{
+			Protocols: balanced, PlanTimeout: 45 * time.Second,
+		}}, []string{"PlanTimeout of 45s is not below the client's session timeout of 45s"}},
+		"KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{Protocols: balanced},
+			Client: []kgo.Opt{kgo.ServerSideBalancer()}}, []string{"asks for KIP-848"}},
+		"client": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{Protocols: balanced},
+			Client: []kgo.Opt{kgo.AutoCommitMarks()}}, []string{`the client of group "g" cannot be made: cannot both disable autocommitting`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := member.New(c.cfg)
+			if err == nil {
+				shut(t, m)
+				t.Fatal("no error")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(c.says) {
+				t.Errorf("%d sentences, want %d: %v", len(lines), len(c.says), err)
+			}
+			for i, says := range c.says {
+				if i < len(lines) && !strings.Contains(lines[i], says) {
+					t.Errorf("got %q, want it to say %q", lines[i], says)
+				}
+			}
+			for _, line := range lines {
+				if strings.HasPrefix(line, "the client of") {
+					line = line[strings.Index(line, ": ")+2:]
+				}
+				if !regexp.MustCompile(`^(the|protocol|cannot)\b.*[^.]$`).MatchString(line) {
+					t.Errorf("%q is no sentence of the house", line)
+				}
+			}
+		})
+	}
+}
+
+func TestAttachRefusesClientsThatItCannotServe(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	newHooks := func() *member.Hooks {
+		hooks, err := member.NewHooks(member.HooksConfig{Protocols: []member.Protocol{{Assignor: assign.Balanced{}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hooks
+	}
+	seeds := kgo.SeedBrokers(cluster.ListenAddrs()...)
+	group := []kgo.Opt{seeds, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t")}
+	h, attached := newHooks(), newHooks()
+	for name, c := range map[string]struct {
+		hooks *member.Hooks
+		opts  []kgo.Opt
+		says  string
+	}{
+		"no Opts":         {h, group, "was not made with these hooks"},
+		"others' Opts":    {h, append(newHooks().Opts(), group...), "was not made with these hooks"},
+		"other balancers": {h, append(append(h.Opts(), group...), kgo.Balancers(kgo.RangeBalancer())), "was not made with these hooks"},
+		"no group":        {h, append(h.Opts(), seeds), "is in no consumer group"},
+		"a second client": {attached, append(attached.Opts(), group...), "are attached to another client"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "a second client" {
+				first, err := kgo.NewClient(c.opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer first.Close()
+				if err := c.hooks.Attach(first); err != nil {
+					t.Fatal(err)
+				}
+				defer c.hooks.Close()
+			}
+			client, err := kgo.NewClient(c.opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			if err := c.hooks.Attach(client); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want it to say %q", err, c.says)
+			}
+		})
+	}
+}
