@@ -2,6 +2,7 @@ package assign
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 )
 
@@ -17,61 +18,103 @@ const Exact = -1
 // Balanced is the assignor "balanced": it spreads the weight of partitions over the
 // capacity of members. The zero value is ready to use. In this order it seeks
 //
-//  1. validity: every partition once, to a subscriber; a draining member gets
-//     nothing as long as another subscriber remains;
-//  2. an even load: weight over capacity, so that a member of capacity 2 carries
-//     twice the weight;
-//  3. little movement: a partition leaves its owner only where a member is outside
-//     the tolerance. Moves then go on to half of it, so that the next small change
-//     leads to none.
+//  1. validity: every partition once, to a subscriber; then the constraints:
+//     CoPartition, Pins, and nothing for draining members. What cannot be kept
+//     is given up partition by partition, and listed in Plan.Unmet;
+//  2. an even load: weight over capacity, the highest as low as can be, then the
+//     next, and so on down;
+//  3. evenness of each topic, and of each class of topics (Topic.Class), unless
+//     IgnoreTopics;
+//  4. little movement;
+//  5. partitions whose leader is in the rack of their member, unless IgnoreRacks.
 //
-// With equal weights, capacities and subscriptions no member has more than one
-// partition more than another, whatever the tolerance. Where every weight is zero
-// the partitions count as equal. Otherwise it is a heuristic: loads are lowered by
-// single moves and by swaps of two partitions until neither helps.
+// Where all partitions weigh the same and all members have the same capacity, counts
+// are what is evened, and the plan is exact: no plan has more even counts, and of
+// those with counts as even none moves less. With equal subscriptions every topic,
+// every class and the whole then differ by at most one between any two members. Where
+// subscriptions differ, 3 keeps as few partitions as possible above a topic's even
+// share, and leaves classes out.
 //
-// The fair share is that of the whole group. A member whose subscriptions keep it
-// away from that share is outside the tolerance for good, and is then evened out with
-// others as by [Exact].
-//
-// The time grows with partitions × members for partitions without an owner.
+// Otherwise it is a heuristic, in which 3 has no part: free partitions go, heaviest
+// first, to the member with the least load, and loads are then lowered by single moves
+// and by swaps of two until neither helps. A partition leaves its owner only where a
+// member is outside the Tolerance of its fair share, which is that of the whole group.
 type Balanced struct {
 	// ProtocolName replaces the name "balanced", so that several variants
 	// can be told apart by a group. Members of one group need the same one.
 	ProtocolName string
 
 	// Tolerance is how far a member's load may be from its fair share, as a
-	// fraction of it, before partitions are moved. Zero means
+	// fraction of it, before partitions are moved; moves then go on to half of
+	// it, so that the next small change leads to none. Zero means
 	// [DefaultTolerance], [Exact] none. It has no say where all weights and
 	// all capacities are equal.
 	Tolerance float64
+
+	// IgnoreTopics leaves out that each topic and class be even by itself.
+	IgnoreTopics bool
+
+	// IgnoreRacks leaves racks out. FollowerFetching says that members fetch
+	// from replicas in their rack (KIP-392), so that any replica there makes a
+	// partition local and not only the leader.
+	IgnoreRacks      bool
+	FollowerFetching bool
+
+	// CoPartition lists groups of topics of which partitions of one number are
+	// to go to one member, as joins need it.
+	CoPartition [][]string
+
+	// Pins say which members may have some partitions. Of several for one
+	// partition the first holds.
+	Pins []Pin
 }
 
 // Name returns the protocol name.
 func (b Balanced) Name() string { return cmp.Or(b.ProtocolName, "balanced") }
 
-// Assign returns the target for g. It fails when g fails [Group.Check] or when the
-// tolerance is neither [Exact] nor a finite number of at least zero.
+// Assign returns the target for g. It fails when g fails [Group.Check], when the
+// tolerance is neither [Exact] nor a finite number of at least zero, or when a pin
+// does not say what is pinned where.
 func (b Balanced) Assign(g Group) (Plan, error) {
-	if b.Tolerance != Exact && !finite(b.Tolerance) {
-		return Plan{}, fmt.Errorf("the tolerance of assignor %q is %v; give a finite number, 0 or more, or assign.Exact", b.Name(), b.Tolerance)
+	if err := b.check(); err != nil {
+		return Plan{}, err
 	}
 	if err := g.Check(); err != nil {
 		return Plan{}, err
 	}
-	ix := newIndex(g)
-	s := newSpreading(ix)
+	p := newProblem(g, &b)
+	if p.uniform() {
+		var r *racks
+		if !b.IgnoreRacks {
+			r = newRacks(p, b.FollowerFetching)
+		}
+		evenCounts(p.kinds, len(p.ix.members), !b.IgnoreTopics)
+		p.realize(r)
+		return p.plan(), nil
+	}
+	s := newSpreading(p)
 	s.placeUnowned()
-	s.even(0, true) // what nobody owns is free to move
-	s.even(b.tolerance(s), false)
-	return ix.plan(s.placed), nil
+	s.even(b.tolerance(), true) // what nobody owns is free to move
+	s.even(b.tolerance(), false)
+	return p.plan(), nil
 }
 
-func (b Balanced) tolerance(s *spreading) float64 {
-	switch {
-	case b.Tolerance == Exact || s.uniform():
+func (b Balanced) check() error {
+	var errs []error
+	if b.Tolerance != Exact && !finite(b.Tolerance) {
+		errs = append(errs, fmt.Errorf("the tolerance of assignor %q is %v; give a finite number, 0 or more, or assign.Exact", b.Name(), b.Tolerance))
+	}
+	for _, pin := range b.Pins {
+		errs = append(errs, pin.check())
+	}
+	return errors.Join(errs...)
+}
+
+func (b Balanced) tolerance() float64 {
+	switch b.Tolerance {
+	case Exact:
 		return 0
-	case b.Tolerance == 0:
+	case 0:
 		return DefaultTolerance
 	}
 	return b.Tolerance

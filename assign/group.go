@@ -67,6 +67,10 @@ type Topic struct {
 	// the list is empty.
 	Weights []float64 `json:"weights,omitempty"`
 
+	// Class names what the topic belongs to, a tenant say. Assignors that
+	// spread each topic evenly spread each class evenly too.
+	Class string `json:"class,omitempty"`
+
 	// Racks holds, for each partition by index, the racks of its replicas,
 	// the leader's first; a replica whose rack is unknown is "".
 	Racks [][]string `json:"racks,omitempty"`

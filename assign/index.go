@@ -14,7 +14,7 @@ type index struct {
 	memberNumber map[string]int
 	topicNumber  map[string]int
 
-	subscribers [][]int // topic → numbers of its subscribers, ascending
+	subscribers [][]int32 // topic → numbers of its subscribers, ascending
 }
 
 func newIndex(g Group) *index {
@@ -36,15 +36,7 @@ func newIndex(g Group) *index {
 		ix.memberNumber[m.ID] = n
 	}
 
-	subscribers := make(map[string][]int)
-	for n, m := range ix.members {
-		for _, topic := range m.Topics {
-			list := subscribers[topic]
-			if len(list) == 0 || list[len(list)-1] != n { // a member may name a topic twice
-				subscribers[topic] = append(list, n)
-			}
-		}
-	}
+	subscribers := ix.subscribersByName()
 	clear(known)
 	for i := range g.Topics {
 		t := &g.Topics[i]
@@ -64,9 +56,41 @@ func newIndex(g Group) *index {
 	return ix
 }
 
+// subscribersByName lists the subscribers of each topic. Members that subscribe to the
+// same topics in the same order, which most often all do, are looked at as one; and
+// topics that the same members subscribe to share one list.
+func (ix *index) subscribersByName() map[string][]int32 {
+	type subscription struct {
+		topics  []string
+		members []int32
+	}
+	var subscriptions []subscription
+	for n, m := range ix.members {
+		last := len(subscriptions) - 1
+		if last < 0 || !slices.Equal(subscriptions[last].topics, m.Topics) {
+			last++
+			subscriptions = append(subscriptions, subscription{topics: m.Topics})
+		}
+		subscriptions[last].members = append(subscriptions[last].members, int32(n))
+	}
+	byName := make(map[string][]int32)
+	for _, s := range subscriptions {
+		for _, topic := range s.topics {
+			list := byName[topic]
+			switch {
+			case list == nil:
+				byName[topic] = s.members[:len(s.members):len(s.members)]
+			case list[len(list)-1] != s.members[len(s.members)-1]: // a member may name a topic twice
+				byName[topic] = append(list, s.members...)
+			}
+		}
+	}
+	return byName
+}
+
 // subscribes tells whether the member subscribes to the topic.
 func (ix *index) subscribes(member, topic int) bool {
-	_, found := slices.BinarySearch(ix.subscribers[topic], member)
+	_, found := slices.BinarySearch(ix.subscribers[topic], int32(member))
 	return found
 }
 

@@ -14,6 +14,10 @@ type Plan struct {
 	// Withheld are partitions that have a member in the target and are given
 	// to nobody in this round; see [Withhold]. Assignors leave it empty.
 	Withheld []Withheld `json:"withheld,omitempty"`
+
+	// Unmet are the constraints that could not be kept, partition by
+	// partition. The partitions are assigned all the same.
+	Unmet []Unmet `json:"unmet,omitempty"`
 }
 
 // An Assignment maps a member id to its partitions. Those of this package hold
@@ -112,7 +116,7 @@ func (p Plan) Owner(topic string, partition int32) (member string, ok bool) {
 
 // Clone returns a copy of p that shares no memory with it.
 func (p Plan) Clone() Plan {
-	return Plan{Assignment: p.Assignment.Clone(), Withheld: slices.Clone(p.Withheld)}
+	return Plan{Assignment: p.Assignment.Clone(), Withheld: slices.Clone(p.Withheld), Unmet: slices.Clone(p.Unmet)}
 }
 
 // Members returns the member ids in a, sorted.

@@ -6,72 +6,73 @@ import (
 	"slices"
 )
 
-// block is one partition with its weight.
+// block is one unit with its weight.
 type block struct {
-	topic, partition int32
-	weight           float64
-	free             bool // nobody owns it: moving it costs nothing
+	lane, unit int32
+	weight     float64
+	free       bool // nobody owns it: moving it costs nothing
 }
 
-// compareBlocks orders the heaviest first, then by topic and partition.
+// compareBlocks orders the heaviest first, then by lane and unit.
 func compareBlocks(l, r block) int {
-	return cmp.Or(cmp.Compare(r.weight, l.weight), cmp.Compare(l.topic, r.topic), cmp.Compare(l.partition, r.partition))
+	return cmp.Or(cmp.Compare(r.weight, l.weight), cmp.Compare(l.lane, r.lane), cmp.Compare(l.unit, r.unit))
 }
 
-// spreading is the state of one run of Balanced. Weights and capacities in it are
+// spreading places the units of a problem by weight. Weights and capacities in it are
 // scaled, see scaleToOne.
 type spreading struct {
-	ix       *index
-	placed   table
-	weights  [][]float64 // topic → partition
-	capacity []float64   // member
-	weight   []float64   // member → weight it has
-	blocks   [][]block   // member → what it has; in the order of compareBlocks once settled
-	eligible [][]int     // topic → subscribers that may get partitions
-	allowed  [][]bool    // topic → member → is eligible
-	taking   []bool      // member → is eligible for any topic
-	share    float64     // the load that is fair, see fairShare
-	changed  []int       // member → step of even in which its blocks changed last
-	failed   []int       // member → step of even in which nothing relieved it, or never
+	*problem
+	capacity []float64 // member
+	carried  []float64 // member → weight it has
+	blocks   [][]block // member → what it has; in the order of compareBlocks once settled
+	allowed  [][]bool  // kind → member → is eligible; kinds with the same members share one
+	taking   []bool    // member → is eligible for any unit
+	share    float64   // the load that is fair, see fairShare
+	changed  []int     // member → step of even in which its blocks changed last
+	failed   []int     // member → step of even in which nothing relieved it, or never
 }
 
-func newSpreading(ix *index) *spreading {
-	n := len(ix.members)
+func newSpreading(p *problem) *spreading {
+	n := len(p.ix.members)
 	s := &spreading{
-		ix: ix, placed: ix.owned(),
-		weights: make([][]float64, len(ix.topics)), eligible: make([][]int, len(ix.topics)), allowed: make([][]bool, len(ix.topics)),
-		capacity: make([]float64, n), weight: make([]float64, n), blocks: make([][]block, n), taking: make([]bool, n),
+		problem:  p,
+		capacity: make([]float64, n), carried: make([]float64, n), blocks: make([][]block, n), taking: make([]bool, n),
+		allowed: make([][]bool, len(p.kinds)),
 	}
-	for m, member := range ix.members {
+	for m, member := range p.ix.members {
 		s.capacity[m] = member.EffectiveCapacity()
 	}
-	for t, topic := range ix.topics {
-		s.weights[t] = topic.EffectiveWeights()
-		for _, m := range ix.subscribers[t] {
-			if !ix.members[m].Draining {
-				s.eligible[t] = append(s.eligible[t], m)
+	for k := range p.kinds {
+		eligible := p.kinds[k].eligible
+		if k > 0 && sameMembers(p.kinds[k-1].eligible, eligible) {
+			s.allowed[k] = s.allowed[k-1]
+		} else {
+			s.allowed[k] = make([]bool, n)
+			for _, m := range eligible {
+				s.allowed[k][m] = true
 			}
 		}
-		if len(s.eligible[t]) == 0 {
-			s.eligible[t] = ix.subscribers[t]
-		}
-		s.allowed[t] = make([]bool, n)
-		for _, m := range s.eligible[t] {
-			s.allowed[t][m], s.taking[m] = true, true
+		if p.kinds[k].size > 0 {
+			for _, m := range eligible {
+				s.taking[m] = true
+			}
 		}
 	}
 	s.scale()
 	s.share = s.fairShare()
-	for t := range ix.topics {
-		for p, m := range s.placed[t] {
-			if m != unassigned && !s.allowed[t][m] {
-				s.placed[t][p] = unassigned
-			} else if m != unassigned {
-				s.put(block{int32(t), int32(p), s.weights[t][p], false}, int(m))
+	for i := range p.lanes {
+		for u, m := range p.owner[i] {
+			if m != unassigned {
+				s.put(block{int32(i), int32(u), s.weight[i][u], false}, int(m))
 			}
 		}
 	}
 	return s
+}
+
+// mayHave tells whether the member may have the block.
+func (s *spreading) mayHave(b block, m int) bool {
+	return s.allowed[s.lanes[b.lane].kind(b.unit)][m]
 }
 
 // fairShare is the load that all members would have if partitions could be divided
@@ -85,7 +86,7 @@ func (s *spreading) fairShare() float64 {
 			capacities = append(capacities, c)
 		}
 	}
-	for _, list := range s.weights {
+	for _, list := range s.weight {
 		weights = append(weights, list...)
 	}
 	slices.SortFunc(capacities, func(l, r float64) int { return cmp.Compare(r, l) })
@@ -113,8 +114,8 @@ func (s *spreading) fairShare() float64 {
 // infinite or not a number, and has partitions count as equal where all weights are
 // zero: a group that is idle, whose every lag is 0, say, is still spread.
 func (s *spreading) scale() {
-	if scaleToOne(s.weights, 0) == 0 {
-		for _, weights := range s.weights {
+	if scaleToOne(s.weight, 0) == 0 {
+		for _, weights := range s.weight {
 			for p := range weights {
 				weights[p] = 1
 			}
@@ -145,35 +146,8 @@ func scaleToOne(lists [][]float64, least float64) float64 {
 	return largest
 }
 
-// uniform tells whether all weights and all capacities that count are equal.
-func (s *spreading) uniform() bool {
-	weight, capacity := math.NaN(), math.NaN()
-	for _, weights := range s.weights {
-		for _, w := range weights {
-			if math.IsNaN(weight) {
-				weight = w
-			}
-			if w != weight {
-				return false
-			}
-		}
-	}
-	for m, c := range s.capacity {
-		if !s.taking[m] {
-			continue
-		}
-		if math.IsNaN(capacity) {
-			capacity = c
-		}
-		if c != capacity {
-			return false
-		}
-	}
-	return true
-}
-
 // load is the load of m if it carried weight more.
-func (s *spreading) load(m int, more float64) float64 { return (s.weight[m] + more) / s.capacity[m] }
+func (s *spreading) load(m int, more float64) float64 { return (s.carried[m] + more) / s.capacity[m] }
 
 // lighter tells whether a is the better receiver of weight w than b: by load, then
 // by count, so that partitions without weight are spread too.
@@ -186,8 +160,8 @@ func (s *spreading) lighter(a, b int, w float64) bool {
 
 // put gives b to m, and leaves it to settle to sort the blocks of m.
 func (s *spreading) put(b block, m int) {
-	s.placed[b.topic][b.partition] = int32(m)
-	s.weight[m] += b.weight
+	s.placed[b.lane][b.unit] = int32(m)
+	s.carried[m] += b.weight
 	s.blocks[m] = append(s.blocks[m], b)
 }
 
@@ -200,9 +174,9 @@ func (s *spreading) settle(m int) {
 }
 
 func (s *spreading) weigh(m int) {
-	s.weight[m] = 0
+	s.carried[m] = 0
 	for _, b := range s.blocks[m] {
-		s.weight[m] += b.weight
+		s.carried[m] += b.weight
 	}
 }
 
@@ -213,29 +187,24 @@ func (s *spreading) transfer(from, i, to int) {
 	s.blocks[from] = slices.Delete(s.blocks[from], i, i+1)
 	at, _ := slices.BinarySearchFunc(s.blocks[to], b, compareBlocks)
 	s.blocks[to] = slices.Insert(s.blocks[to], at, b)
-	s.placed[b.topic][b.partition] = int32(to)
+	s.placed[b.lane][b.unit] = int32(to)
 }
 
-// placeUnowned gives each partition without an owner, heaviest first, to the member
-// that then has the least load.
+// placeUnowned gives each unit without an owner, heaviest first, to the member that
+// then has the least load.
 func (s *spreading) placeUnowned() {
 	var free []block
-	for t := range s.placed {
-		for p, m := range s.placed[t] {
+	for i := range s.lanes {
+		for u, m := range s.owner[i] {
 			if m == unassigned {
-				free = append(free, block{int32(t), int32(p), s.weights[t][p], true})
+				free = append(free, block{int32(i), int32(u), s.weight[i][u], true})
 			}
 		}
 	}
 	slices.SortFunc(free, compareBlocks)
+	receivers := newReceivers(s)
 	for _, b := range free {
-		best := s.eligible[b.topic][0]
-		for _, m := range s.eligible[b.topic][1:] {
-			if s.lighter(m, best, b.weight) {
-				best = m
-			}
-		}
-		s.put(b, best)
+		s.put(b, receivers.take(s.lanes[b.lane].kind(b.unit), b.weight))
 	}
 	for m := range s.blocks {
 		s.settle(m)
@@ -336,7 +305,7 @@ func (s *spreading) peak(heavy, light int, weight float64) float64 {
 // findMove puts the best move from heavy to light into best if it is better.
 func (s *spreading) findMove(heavy, light int, freeOnly bool, best *step) {
 	for i, b := range s.blocks[heavy] {
-		if b.weight == 0 || !s.allowed[b.topic][light] || freeOnly && !b.free {
+		if b.weight == 0 || !s.mayHave(b, light) || freeOnly && !b.free {
 			continue
 		}
 		if peak := s.peak(heavy, light, b.weight); peak < best.peak {
@@ -350,12 +319,12 @@ func (s *spreading) findMove(heavy, light int, freeOnly bool, best *step) {
 // that makes both loads equal. Both lists are sorted, so the two candidates around
 // that are found by walking through both at once.
 func (s *spreading) findSwap(heavy, light int, freeOnly bool, best *step) {
-	equal := (s.weight[heavy]*s.capacity[light] - s.weight[light]*s.capacity[heavy]) / (s.capacity[heavy] + s.capacity[light])
+	equal := (s.carried[heavy]*s.capacity[light] - s.carried[light]*s.capacity[heavy]) / (s.capacity[heavy] + s.capacity[light])
 	lights := s.blocks[light]
-	fits := func(j int) bool { return s.allowed[lights[j].topic][heavy] && (!freeOnly || lights[j].free) }
+	fits := func(j int) bool { return s.mayHave(lights[j], heavy) && (!freeOnly || lights[j].free) }
 	above, below := none, 0 // the last that fits and weighs at least what is sought; where to look for one that weighs less
 	for i, b := range s.blocks[heavy] {
-		if b.weight == 0 || !s.allowed[b.topic][light] || freeOnly && !b.free {
+		if b.weight == 0 || !s.mayHave(b, light) || freeOnly && !b.free {
 			continue
 		}
 		for below < len(lights) && (lights[below].weight >= b.weight-equal || !fits(below)) {
