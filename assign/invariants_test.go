@@ -23,8 +23,8 @@ func everyAssignor() []promises {
 	return []promises{
 		{assign.Range(), true, true, 2},
 		{assign.RoundRobin(), true, true, 2},
-		{assign.Sticky(), false, false, 2},
-		{assign.CooperativeSticky(), false, false, 2},
+		{assign.Sticky(), true, true, 2},
+		{assign.CooperativeSticky(), true, true, 2},
 		{assign.Balanced{}, true, true, 6},
 		{assign.Balanced{Tolerance: assign.Exact}, true, true, 10},
 		{assign.Balanced{Tolerance: 0.5}, true, true, 6},

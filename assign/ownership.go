@@ -1,8 +1,8 @@
 package assign
 
 // Ownership returns who owns what when the round begins: the claims in
-// Member.Owned, with those dropped that cannot hold. A claim holds when the topic
-// is in the group and has that partition, and when no other member claims the
+// Member.Owned, with those dropped that cannot hold. A claim holds when a subscribed topic
+// has that partition, and when no other member claims the
 // partition with a later generation (KIP-792). Of two claims of the same
 // generation the one of the first member holds, static members before dynamic
 // ones, then by instance, then by id. A member that does not subscribe to a topic

@@ -32,7 +32,7 @@ type Violation struct {
 	Rule      Rule
 	Member    string // the member the partition was given to; empty for RuleComplete
 	Topic     string
-	Partition int32  // -1 where the rule is not about one partition
+	Partition int32
 	Detail    string // the violation in words
 }
 

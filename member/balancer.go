@@ -144,6 +144,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	client := h.client
 	replan := false
 	var started *term
+	h.unfinished = nil
 	switch {
 	case r == nil: // another member leads
 		h.previous, h.known = nil, nil
@@ -155,6 +156,9 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 		replan = true
 	default:
 		h.previous, h.known = r.sent.Assignment, r.known()
+		if len(r.sent.Withheld) > 0 {
+			h.unfinished = r
+		}
 		switch {
 		case h.term != nil:
 			h.term.lease.renew(r.sentAt, nil)

@@ -36,8 +36,9 @@ type HooksConfig struct {
 	// not, or another one, or the error [ErrVeto] for a plan that keeps what
 	// is owned. Like an assignor it returns the target; in a cooperative
 	// group the partitions that move are then withheld from their new members
-	// until their owners gave them up, which takes a second round, in which
-	// OnPlan is asked again and should decide alike.
+	// until their owners gave them up. The round that then gives them out
+	// completes the same plan: neither the assignor nor OnPlan is asked again,
+	// unless a member, its subscription or a topic changed meanwhile.
 	OnPlan func(ctx context.Context, round Round) (assign.Plan, error)
 
 	// Lead, when set, runs while this member leads the group: from the first
@@ -107,17 +108,18 @@ type Hooks struct {
 
 	events sync.Mutex // held while OnEvent runs; taken with no other lock held
 
-	mu       sync.Mutex
-	client   *kgo.Client
-	settings settings
-	round    *round // the round this member is the leader of, until SyncGroup is answered
-	previous assign.Assignment
-	known    map[string]bool // the members of the last adopted plan, see round.known
-	owned    []assign.TopicPartitions
-	term     *term // the current one
-	last     *term // the one whose Lead may still be running
-	pending  *term // adopted before Attach
-	replan   bool  // a round is due, and Attach brings it about
+	mu         sync.Mutex
+	client     *kgo.Client
+	settings   settings
+	round      *round // the round this member is the leader of, until SyncGroup is answered
+	previous   assign.Assignment
+	known      map[string]bool // the members of the last adopted plan, see round.known
+	unfinished *round          // the last adopted plan, where it withheld something
+	owned      []assign.TopicPartitions
+	term       *term // the current one
+	last       *term // the one whose Lead may still be running
+	pending    *term // adopted before Attach
+	replan     bool  // a round is due, and Attach brings it about
 
 	replanning *time.Timer // brings about a round that is due
 }

@@ -61,6 +61,7 @@ type round struct {
 	// Written in BalanceOrError, read in synced; both run on the goroutine
 	// that manages the group.
 	planned             bool
+	target              assign.Plan // where partitions should end up
 	sent                assign.Plan
 	sentAt              time.Time // before SyncGroup is sent
 	withheldForIsolated bool
@@ -85,10 +86,17 @@ func (r *round) Balance(partitions map[string]int32) kgo.IntoSyncAssignment {
 // error would cost this member all its partitions and leave the group without a plan.
 func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignment, error) {
 	r.describeTopics(partitions)
-	target := r.target()
-	r.sent = target
+	r.hooks.mu.Lock()
+	before := r.hooks.unfinished
+	r.hooks.mu.Unlock()
+	if r.completes(before) {
+		r.target = before.target
+	} else {
+		r.target = r.decide()
+	}
+	r.sent = r.target
 	if r.protocol.cooperative() {
-		r.sent = assign.Withhold(r.group, target)
+		r.sent = assign.Withhold(r.group, r.target)
 		r.withholdForIsolated()
 	}
 	r.planned = true
@@ -190,9 +198,9 @@ func (r *round) describeTopics(partitions map[string]int32) {
 	}
 }
 
-// target returns where partitions should end up: the assignor's plan, as OnPlan wants
+// decide returns where partitions should end up: the assignor's plan, as OnPlan wants
 // it, or what is owned where either fails.
-func (r *round) target() assign.Plan {
+func (r *round) decide() assign.Plan {
 	h := r.hooks
 	deadline := time.Now().Add(h.planTimeout())
 	left := func() time.Duration { return time.Until(deadline) }

@@ -399,3 +399,46 @@ func TestRacksOfReplicasComeFromTheClientsMetadata(t *testing.T) {
 		t.Errorf("got %+v, want %+v", r.group.Topics, want)
 	}
 }
+
+func TestARoundThatCompletesAPlanAsksNobodyAgain(t *testing.T) {
+	asked := 0
+	cfg := HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		if asked > 1 {
+			round.Proposed.Move("t", 0, "me") // another decision each time
+		}
+		return round.Proposed, nil
+	}}
+	l := newLeader(t, cfg)
+	l.round(4, joined("me", l.says()))
+	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
+	if asked != 2 || count(first) >= 4 {
+		t.Fatalf("OnPlan was asked %d times, and %v is given while some must be withheld", asked, first)
+	}
+	second := l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
+	if asked != 2 {
+		t.Errorf("OnPlan was asked again by the round that gives out what was withheld")
+	}
+	if count(second) != 4 || !slices.Contains(second["me"], 0) {
+		t.Errorf("the plan was not completed: %v", second)
+	}
+	// Another member is another question.
+	l.round(4, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("they", l.says()))
+	if asked != 3 {
+		t.Errorf("OnPlan was asked %d times, want 3: a member joined", asked)
+	}
+}
+
+func TestAPlanThatAMemberDoesNotFollowIsMadeAgain(t *testing.T) {
+	asked := 0
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		return round.Proposed, nil
+	}})
+	l.round(2, joined("me", l.says()))
+	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says()))
+	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says())) // it keeps what it was to give up
+	if asked != 3 {
+		t.Errorf("OnPlan was asked %d times, want 3", asked)
+	}
+}
