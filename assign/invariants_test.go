@@ -28,6 +28,10 @@ func everyAssignor() []promises {
 		{assign.Balanced{}, true, true, 6},
 		{assign.Balanced{Tolerance: assign.Exact}, true, true, 10},
 		{assign.Balanced{Tolerance: 0.5}, true, true, 6},
+		{assign.Rendezvous{}, true, true, 2},
+		{assign.Rendezvous{Bound: 1}, true, true, 2},
+		{assign.Failover{}, true, true, 2},
+		{assign.Failover{StayPut: true}, true, true, 2},
 		{keep, true, true, 2},
 	}
 }

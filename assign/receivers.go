@@ -1,7 +1,5 @@
 package assign
 
-import "container/heap"
-
 // receivers finds, for one unit after the other, the member that has the least load
 // once it has the unit. Members of the same capacity that may have the same units form
 // a heap, so that only the first of each heap is looked at. Where subscriptions are
@@ -27,7 +25,7 @@ func newReceivers(s *spreading) *receivers {
 		h.members = append(h.members, int(m))
 	}
 	for _, h := range r.heaps {
-		heap.Init(h)
+		h.init()
 	}
 	return r
 }
@@ -50,7 +48,7 @@ func (r *receivers) take(kind int32, weight float64) int {
 	best := -1
 	for i, h := range r.heaps {
 		if h.stale {
-			heap.Fix(h, 0)
+			h.down(0)
 			h.stale = false
 		}
 		if best < 0 || s.lighter(h.members[0], r.heaps[best].members[0], weight) {
@@ -62,31 +60,46 @@ func (r *receivers) take(kind int32, weight float64) int {
 }
 
 // receiverHeap is a heap of members of one capacity by load, number of units and
-// number.
+// number, the least first. It is written out because a call through an interface for
+// each comparison takes more time than all else that placing a unit does.
 type receiverHeap struct {
 	s       *spreading
 	members []int
 	stale   bool // the load of the first has changed
 }
 
-func (h *receiverHeap) Len() int { return len(h.members) }
-
-func (h *receiverHeap) Less(i, j int) bool {
-	a, b := h.members[i], h.members[j]
-	if h.s.lighter(a, b, 0) {
-		return true
+func (h *receiverHeap) less(a, b int) bool {
+	if la, lb := h.s.carried[a], h.s.carried[b]; la != lb {
+		return la < lb
 	}
-	return !h.s.lighter(b, a, 0) && a < b
+	if na, nb := len(h.s.blocks[a]), len(h.s.blocks[b]); na != nb {
+		return na < nb
+	}
+	return a < b
 }
 
-func (h *receiverHeap) Swap(i, j int) { h.members[i], h.members[j] = h.members[j], h.members[i] }
+func (h *receiverHeap) init() {
+	for i := len(h.members)/2 - 1; i >= 0; i-- {
+		h.down(i)
+	}
+}
 
-// Push implements heap.Interface; members are only there from the start.
-func (h *receiverHeap) Push(m any) { h.members = append(h.members, m.(int)) }
-
-// Pop implements heap.Interface.
-func (h *receiverHeap) Pop() any {
-	last := h.members[len(h.members)-1]
-	h.members = h.members[:len(h.members)-1]
-	return last
+// down moves the member at place i to where it belongs below.
+func (h *receiverHeap) down(i int) {
+	moving := h.members[i]
+	for {
+		child := 2*i + 1
+		if child >= len(h.members) {
+			break
+		}
+		if right := child + 1; right < len(h.members) && h.less(h.members[right], h.members[child]) {
+			child = right
+		}
+		if !h.less(h.members[child], moving) {
+			break
+		}
+		h.members[i] = h.members[child]
+		i = child
+	}
+	h.members[i] = moving
 }

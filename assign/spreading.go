@@ -1,7 +1,6 @@
 package assign
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -15,7 +14,15 @@ type block struct {
 
 // compareBlocks orders the heaviest first, then by lane and unit.
 func compareBlocks(l, r block) int {
-	return cmp.Or(cmp.Compare(r.weight, l.weight), cmp.Compare(l.lane, r.lane), cmp.Compare(l.unit, r.unit))
+	switch { // weights are finite, and this is called millions of times
+	case l.weight > r.weight:
+		return -1
+	case l.weight < r.weight:
+		return 1
+	case l.lane != r.lane:
+		return int(l.lane) - int(r.lane)
+	}
+	return int(l.unit) - int(r.unit)
 }
 
 // spreading places the units of a problem by weight. Weights and capacities in it are
@@ -89,8 +96,10 @@ func (s *spreading) fairShare() float64 {
 	for _, list := range s.weight {
 		weights = append(weights, list...)
 	}
-	slices.SortFunc(capacities, func(l, r float64) int { return cmp.Compare(r, l) })
-	slices.SortFunc(weights, func(l, r float64) int { return cmp.Compare(r, l) })
+	for _, values := range [][]float64{capacities, weights} {
+		slices.Sort(values)
+		slices.Reverse(values)
+	}
 	// From the end, so that no difference is ever taken: it would be all
 	// rounding after a weight that dwarfs the others.
 	restWeight, restCapacity := make([]float64, len(weights)+1), make([]float64, len(capacities)+1)
@@ -226,14 +235,18 @@ func (s *spreading) even(tolerance float64, freeOnly bool) {
 	stuck := make([]bool, len(s.capacity))
 	goal := tolerance
 	for now := 1; ; now++ {
-		heavy := -1
+		heavy, lowest := -1, math.Inf(1)
 		for m := range s.capacity {
-			if !stuck[m] && (heavy < 0 || s.load(m, 0) > s.load(heavy, 0)) {
+			load := s.load(m, 0)
+			if !stuck[m] && (heavy < 0 || load > s.load(heavy, 0)) {
 				heavy = m
 			}
+			if s.taking[m] {
+				lowest = min(lowest, load)
+			}
 		}
-		if heavy < 0 {
-			return
+		if heavy < 0 || s.load(heavy, 0) <= s.share*(1+goal) && lowest >= s.share*(1-goal) {
+			return // no pair of members is outside the tolerance
 		}
 		light, found := s.relieve(heavy, goal, freeOnly)
 		if !found {
