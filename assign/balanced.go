@@ -28,7 +28,9 @@ const exactly = 0.001
 //  3. evenness of each topic, and of each class of topics (Topic.Class), unless
 //     IgnoreTopics;
 //  4. little movement;
-//  5. partitions whose leader is in the rack of their member, unless IgnoreRacks.
+//  5. partitions whose leader is in the rack of their member, as far as the choice
+//     of which partitions a member gets, not how many, can bring it about; unless
+//     IgnoreRacks.
 //
 // Where all partitions weigh the same and all members have the same capacity, counts
 // are what is evened, and the plan is exact: no plan has more even counts, and of
@@ -41,6 +43,9 @@ const exactly = 0.001
 // first, to the member with the least load, and loads are then lowered by single moves
 // and by swaps of two until neither helps. A partition leaves its owner only where a
 // member is outside the Tolerance of its fair share, which is that of the whole group.
+//
+// Time and memory grow with the number of partitions and with the number of
+// subscribers of each topic, added up over the topics.
 type Balanced struct {
 	// ProtocolName replaces the name "balanced", so that several variants
 	// can be told apart by a group. Members of one group need the same one.
@@ -69,11 +74,14 @@ type Balanced struct {
 	FollowerFetching bool
 
 	// CoPartition lists groups of topics of which partitions of one number are
-	// to go to one member, as joins need it.
+	// to go to one member, as joins need it. Groups that share a topic are one.
+	// Together they weigh their sum, so that plans are by weight, unless all
+	// topics are in groups of the same size; their class and racks are those of
+	// the first topic by name.
 	CoPartition [][]string
 
-	// Pins say which members may have some partitions. Of several for one
-	// partition the first holds.
+	// Pins say which members may have some partitions. Several for one partition
+	// all hold, as far as a member satisfies them; the first ones come first.
 	Pins []Pin
 }
 

@@ -33,7 +33,8 @@ type Unmet struct {
 type Pin struct {
 	Topic string `json:"topic"`
 
-	// Partitions are the pinned ones; nil means all of the topic.
+	// Partitions are the pinned ones; nil means all of the topic, and an empty
+	// list is an error.
 	Partitions []int32 `json:"partitions,omitempty"`
 
 	// Instance is the instance that may have them (Member.Instance). Where it
@@ -66,6 +67,8 @@ func (p Pin) check() error {
 		return fmt.Errorf("the pin to %s names no topic; set Pin.Topic", p)
 	case p.Instance == "" && p.Label == "", p.Instance != "" && p.Label != "":
 		return fmt.Errorf("the pin of topic %q needs either an instance or a label; set one of the two", p.Topic)
+	case p.Partitions != nil && len(p.Partitions) == 0:
+		return fmt.Errorf("the pin of topic %q names no partition; leave Partitions nil to pin all of them", p.Topic)
 	case p.Label != "" && !strings.Contains(p.Label, "="):
 		return fmt.Errorf("the pin of topic %q names label %q; write it as key=value", p.Topic, p.Label)
 	}

@@ -29,13 +29,25 @@ func TestConstraints(t *testing.T) {
 			"C0[t:0] C1[t:1]", "[{t 1 pin no member that may have it is instance i9}]"},
 		{"the first of two pins holds", labelled(labelled(group("t:2", "C0: t", "C1: t"), 0, "a", "1"), 1, "b", "1"),
 			assign.Balanced{Pins: []assign.Pin{{Topic: "t", Label: "a=1"}, {Topic: "t", Partitions: []int32{0}, Label: "b=1"}}},
-			"C0[t:0,1] C1[]", "[{t 0 pin an earlier pin holds, not the one to label b=1}]"},
+			"C0[t:0,1] C1[]", "[{t 0 pin no member that earlier pins name is label b=1}]"},
 		{"partitions of one number stay together", group("t:4 u:3", "C0: t u", "C1: t u"),
 			assign.Balanced{CoPartition: [][]string{{"u", "t"}}},
 			"C0[t:0,2 u:0,2] C1[t:1,3 u:1]", "[]"},
 		{"nobody subscribes to both", group("t:1 u:1", "C0: t", "C1: u"),
 			assign.Balanced{CoPartition: [][]string{{"t", "u"}}},
-			"C0[t:0] C1[u:0]", "[{t 0 coPartition no member subscribes to all of [t u]} {u 0 coPartition no member subscribes to all of [t u]}]"},
+			"C0[t:0] C1[u:0]", "[{t 0 coPartition no member that stays subscribes to all of [t u]} {u 0 coPartition no member that stays subscribes to all of [t u]}]"},
+		{"two pins that agree", labelled(group("t:2 u:2", "C0: t u", "C1: t u"), 1, "a", "1"),
+			assign.Balanced{CoPartition: [][]string{{"t", "u"}}, Pins: []assign.Pin{{Topic: "t", Label: "a=1"}, {Topic: "u", Label: "a=1"}, {Topic: "u", Partitions: []int32{0, 0}, Label: "a=1"}}},
+			"C0[] C1[t:0,1 u:0,1]", "[]"},
+		{"groups that share a topic are one", group("t:3 u:3 v:3", "C0: t u v", "C1: t u v", "C2: t u v"),
+			assign.Balanced{CoPartition: [][]string{{"t", "u"}, {"u", "v"}}},
+			"C0[t:0 u:0 v:0] C1[t:1 u:1 v:1] C2[t:2 u:2 v:2]", "[]"},
+		{"only a draining member has both", func() assign.Group {
+			g := group("t:2 u:2", "C0: t u", "C1: t", "C2: u")
+			g.Members[0].Draining = true
+			return g
+		}(), assign.Balanced{CoPartition: [][]string{{"t", "u"}}}, "C0[] C1[t:0,1] C2[u:0,1]",
+			"[{t 0 coPartition no member that stays subscribes to all of [t u]} {t 1 coPartition no member that stays subscribes to all of [t u]} {u 0 coPartition no member that stays subscribes to all of [t u]} {u 1 coPartition no member that stays subscribes to all of [t u]}]"},
 		{"all are draining", func() assign.Group {
 			g := group("t:1", "C0: t")
 			g.Members[0].Draining = true

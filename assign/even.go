@@ -26,9 +26,14 @@ type kind struct {
 // All three are exact where every kind has the same eligible members. Elsewhere 1
 // and 3 are, and 2 keeps as few partitions as possible above an even share.
 func evenCounts(kinds []kind, members int, perKind bool) {
+	var used []kind
 	for k := range kinds {
 		kinds[k].want = make([]int32, len(kinds[k].eligible))
+		if kinds[k].size > 0 {
+			used = append(used, kinds[k]) // shares want
+		}
 	}
+	kinds = used
 	switch {
 	case !sameEligible(kinds):
 		evenMixed(kinds, members, perKind)
@@ -39,9 +44,17 @@ func evenCounts(kinds []kind, members int, perKind bool) {
 	}
 }
 
+// sameEligible tells whether the same members may have all partitions.
 func sameEligible(kinds []kind) bool {
-	for k := 1; k < len(kinds); k++ {
-		if !sameMembers(kinds[k].eligible, kinds[0].eligible) {
+	var first []int32
+	for k := range kinds {
+		if kinds[k].size == 0 {
+			continue
+		}
+		if first == nil {
+			first = kinds[k].eligible
+		}
+		if !sameMembers(kinds[k].eligible, first) {
 			return false
 		}
 	}
@@ -211,33 +224,136 @@ func evenPerKind(kinds []kind) {
 	}
 }
 
-// evenMixed: kinds differ in who may have them.
+// evenMixed: kinds differ in who may have them. Kinds that the same members may have
+// are one as far as only totals count, which keeps networks small where one member of
+// many subscribes to something else.
 func evenMixed(kinds []kind, members int, perKind bool) {
-	for _, tier := range tiers(kinds, members) {
-		evenTier(kinds, tier, members, perKind)
+	merged, of := mergeKinds(kinds)
+	for _, t := range tiers(merged, members) {
+		if !perKind {
+			evenTier(merged, t, members, false)
+			continue
+		}
+		var parts tier
+		inTier := make([]bool, len(merged))
+		for _, k := range t.kinds {
+			inTier[k] = true
+		}
+		for k := range kinds {
+			if inTier[of[k]] {
+				parts.kinds = append(parts.kinds, k)
+			}
+		}
+		parts.members = t.members
+		evenTier(kinds, parts, members, true)
+	}
+	if !perKind {
+		splitWant(kinds, merged, of)
+	}
+}
+
+// mergeKinds returns one kind for all that the same members may have, and which of them
+// each kind is part of.
+func mergeKinds(kinds []kind) (merged []kind, of []int) {
+	byFirst := make(map[[3]int32][]int) // a digest of the eligible members → merged kinds
+	of = make([]int, len(kinds))
+	for k := range kinds {
+		e := kinds[k].eligible
+		digest := [3]int32{int32(len(e)), e[0], e[len(e)-1]}
+		at := slices.IndexFunc(byFirst[digest], func(i int) bool { return sameMembers(merged[i].eligible, e) })
+		if at < 0 {
+			at = len(byFirst[digest])
+			byFirst[digest] = append(byFirst[digest], len(merged))
+			merged = append(merged, kind{eligible: e, owned: make([]int32, len(e)), want: make([]int32, len(e))})
+		}
+		of[k] = byFirst[digest][at]
+		m := &merged[of[k]]
+		m.size += kinds[k].size
+		for i, n := range kinds[k].owned {
+			m.owned[i] += n
+		}
+	}
+	return merged, of
+}
+
+// splitWant divides what members are to have of merged kinds: they keep what they own,
+// the last kinds give way first, and what is free goes to the first that lack something.
+func splitWant(kinds, merged []kind, of []int) {
+	for k := range kinds {
+		m := &merged[of[k]]
+		for i, n := range kinds[k].owned {
+			kinds[k].want[i] = min(n, m.want[i])
+			m.want[i] -= kinds[k].want[i]
+		}
+	}
+	for k := range kinds {
+		m := &merged[of[k]]
+		free := kinds[k].size
+		for _, n := range kinds[k].want {
+			free -= n
+		}
+		for i := 0; free > 0; i++ {
+			taken := min(free, m.want[i])
+			kinds[k].want[i] += taken
+			m.want[i] -= taken
+			free -= taken
+		}
 	}
 }
 
 // evenTier places the kinds of one tier on its members: each gets the tier's even
 // share, rounded down or up.
 func evenTier(kinds []kind, t tier, members int, perKind bool) {
+	if perKind {
+		// Most often all fits in even shares, and the network that allows
+		// more is twice as large.
+		if placeTier(kinds, t, members, evenShares) {
+			return
+		}
+		placeTier(kinds, t, members, aboveShares)
+		return
+	}
+	placeTier(kinds, t, members, anyShare)
+}
+
+// shares says how much of a kind one member may have.
+type shares int
+
+const (
+	anyShare    shares = iota
+	evenShares         // the even share of the kind, rounded up
+	aboveShares        // more than that where it must be
+)
+
+// placeTier finds what each member of the tier is to have, and tells whether all was
+// placed; only then it is written down.
+func placeTier(kinds []kind, t tier, members int, allowed shares) bool {
 	const source, sink = 0, 1
 	place := make([]int32, members) // member → its node, 0 when it is not of the tier
 	for i, m := range t.members {
 		place[m] = 2 + int32(len(t.kinds)) + int32(i)
 	}
 	arcs := len(t.members) + len(t.kinds)
+	cellCount := 0
 	for _, k := range t.kinds {
-		arcs += 4 * len(kinds[k].eligible)
+		for at := range kinds[k].eligible {
+			cellCount++
+			if arcs++; kinds[k].owned[at] > 0 {
+				arcs++
+			}
+		}
+		if allowed == aboveShares {
+			arcs += 2 * len(kinds[k].eligible)
+		}
 	}
 	nodes := int32(2 + len(t.kinds) + len(t.members))
 	n := newNetwork(int(nodes), arcs)
 	total := int32(0)
 	type cell struct {
 		arc, arcs int32 // the first arc, and how many there are
-		kind, at  int   // the kind, and the place in its eligible members
+		kind, at  int32 // the kind, and the place in its eligible members
 	}
-	var cells []cell
+	cells := make([]cell, 0, cellCount)
 	for i, k := range t.kinds {
 		kd := &kinds[k]
 		total += kd.size
@@ -249,17 +365,17 @@ func evenTier(kinds []kind, t tier, members int, perKind bool) {
 				inTier++
 			}
 		}
-		// With perKind a member may have the even share of a kind, and what
-		// goes beyond that costs more than any moves on a way through.
+		// What goes beyond the even share costs more than any moves on a way
+		// through the network.
 		share := kd.size
-		if perKind {
+		if allowed != anyShare {
 			share = (kd.size + inTier - 1) / inTier
 		}
 		for at, m := range kd.eligible {
 			if place[m] == 0 {
 				continue
 			}
-			c := cell{arc: int32(len(n.to)), kind: k, at: at}
+			c := cell{arc: int32(len(n.to)), kind: int32(k), at: int32(at)}
 			arc := func(capacity, cost int32) {
 				if capacity > 0 {
 					n.add(node, place[m], capacity, cost)
@@ -269,7 +385,7 @@ func evenTier(kinds []kind, t tier, members int, perKind bool) {
 			owned := min(kd.owned[at], kd.size)
 			arc(min(owned, share), 0)
 			arc(share-min(owned, share), 1)
-			if perKind {
+			if allowed == aboveShares {
 				over := max(owned-share, 0)
 				arc(over, nodes)
 				arc(kd.size-share-over, nodes+1)
@@ -282,14 +398,20 @@ func evenTier(kinds []kind, t tier, members int, perKind bool) {
 	for i, m := range t.members {
 		exits[i] = n.add(place[m], sink, each, 0)
 	}
-	n.run(source, sink)
+	sent := n.run(source, sink)
+	if sent < each*int32(len(t.members)) {
+		return false // a member would fall short of the tier's share
+	}
 	for _, exit := range exits {
 		n.widen(exit, 1)
 	}
-	n.run(source, sink)
+	if sent += n.run(source, sink); sent < total {
+		return false
+	}
 	for _, c := range cells {
 		for a := range c.arcs {
 			kinds[c.kind].want[c.at] += n.flow(c.arc + 2*a)
 		}
 	}
+	return true
 }

@@ -12,8 +12,7 @@ import "slices"
 // with it the number of rounds, small.
 type network struct {
 	nodes int
-	from  []int32 // arc → node; arc 2i+1 is the reverse of arc 2i
-	to    []int32
+	to    []int32 // arc → node; arc 2i+1 is the reverse of arc 2i
 	room  []int32 // arc → capacity that is left
 	cost  []int32
 
@@ -30,20 +29,23 @@ type network struct {
 func newNetwork(nodes, arcs int) *network {
 	return &network{
 		nodes: nodes,
-		from:  make([]int32, 0, 2*arcs), to: make([]int32, 0, 2*arcs),
-		room: make([]int32, 0, 2*arcs), cost: make([]int32, 0, 2*arcs),
+		to:    make([]int32, 0, 2*arcs),
+		room:  make([]int32, 0, 2*arcs),
+		cost:  make([]int32, 0, 2*arcs),
 	}
 }
 
 // add adds an arc of a cost of at least 0 and returns its number.
 func (n *network) add(from, to, capacity, cost int32) int32 {
 	arc := int32(len(n.to))
-	n.from = append(n.from, from, to)
 	n.to = append(n.to, to, from)
 	n.room = append(n.room, capacity, 0)
 	n.cost = append(n.cost, cost, -cost)
 	return arc
 }
+
+// from returns the node that the arc leaves.
+func (n *network) from(arc int32) int32 { return n.to[arc^1] }
 
 // flow returns what flows through the arc.
 func (n *network) flow(arc int32) int32 { return n.room[arc^1] }
@@ -54,15 +56,16 @@ func (n *network) widen(arc, more int32) { n.room[arc] += more }
 // prepare builds the lists of arcs by node.
 func (n *network) prepare() {
 	n.first = make([]int32, n.nodes+1)
-	for _, from := range n.from {
-		n.first[from+1]++
+	for arc := range n.to {
+		n.first[n.from(int32(arc))+1]++
 	}
 	for i := range n.nodes {
 		n.first[i+1] += n.first[i]
 	}
-	n.order = make([]int32, len(n.from))
+	n.order = make([]int32, len(n.to))
 	place := slices.Clone(n.first[:n.nodes])
-	for arc, from := range n.from {
+	for arc := range n.to {
+		from := n.from(int32(arc))
 		n.order[place[from]] = int32(arc)
 		place[from]++
 	}
@@ -85,7 +88,7 @@ func (n *network) run(source, sink int32) (sent int32) {
 		// potential says; nothing ever leaves the sink.
 		for arc, to := range n.to {
 			if to == sink && n.room[arc] > 0 {
-				n.potential[sink] = min(n.potential[sink], n.cost[arc]+n.potential[n.from[arc]])
+				n.potential[sink] = min(n.potential[sink], n.cost[arc]+n.potential[n.from(int32(arc))])
 			}
 		}
 	}
@@ -147,7 +150,7 @@ func (n *network) shorten(source, sink int32) bool {
 
 // open tells whether the arc has room and lies on a shortest path.
 func (n *network) open(arc int32) bool {
-	return n.room[arc] > 0 && n.cost[arc]+n.potential[n.from[arc]] == n.potential[n.to[arc]]
+	return n.room[arc] > 0 && n.cost[arc]+n.potential[n.from(arc)] == n.potential[n.to[arc]]
 }
 
 // layer numbers the nodes by their steps from the source over open arcs, and tells

@@ -25,7 +25,9 @@ func TestMaxMovesGoesPartOfTheWayInEachRound(t *testing.T) {
 		highest := math.Inf(1)
 		partitions := assign.Measure(g, assign.Keep(g)).Partitions
 		for round := 0; ; round++ {
-			if round > partitions+1 {
+			// Counted, each round is nearer by what moved. By weight each one lowers
+			// a load, which can take longer.
+			if n%2 == 1 && round > partitions+1 || round > 20*(partitions+1) {
 				t.Fatalf("%d partitions still move after %d rounds of at most %d", partitions, round, limit)
 			}
 			plan := mustAssign(t, b, g)

@@ -28,57 +28,98 @@ type problem struct {
 }
 
 // newProblem applies the constraints of b to the group. What cannot be met is given up
-// in this order, and listed in unmet: partitions of topics without a common subscriber
-// do not stay together; a pin to nobody who subscribes does not hold; a draining member
-// is given what nobody else subscribes to.
+// in this order, and listed in unmet: a topic whose subscribers are all draining goes to
+// them; topics without a common subscriber that stays are not kept together; a pin that
+// no member satisfies, or none that satisfies the pins before it, does not hold.
 func newProblem(g Group, b *Balanced) *problem {
 	p := &problem{ix: newIndex(g)}
-	p.makeLanes(b.CoPartition)
-	p.makeKinds(b)
+	staying := p.staying()
+	p.makeLanes(b.CoPartition, staying)
+	p.makeKinds(b.Pins, staying)
+	p.weigh()
 	p.settleOwners()
 	return p
 }
 
-// makeLanes puts topics of one co-partitioned group into one lane.
-func (p *problem) makeLanes(groups [][]string) {
+// staying lists the subscribers of each topic that are not draining, or all of them
+// where all are.
+func (p *problem) staying() [][]int32 {
 	ix := p.ix
-	laneOf := make([]int, len(ix.topics)) // topic → lane + 1
-	for _, names := range groups {
-		var topics []int
-		for _, name := range names {
-			if t, known := ix.topicNumber[name]; known && laneOf[t] == 0 && !slices.Contains(topics, t) {
-				topics = append(topics, t)
+	if !slices.ContainsFunc(ix.members, func(m *Member) bool { return m.Draining }) {
+		return ix.subscribers
+	}
+	lists := make([][]int32, len(ix.topics))
+	for t, subscribers := range ix.subscribers {
+		for _, m := range subscribers {
+			if !ix.members[m].Draining {
+				lists[t] = append(lists[t], m)
 			}
 		}
-		slices.Sort(topics)
-		if len(topics) < 2 {
-			continue
+		if lists[t] == nil {
+			lists[t] = subscribers
+			p.giveUp(t, -1, ConstraintDraining, "every member that subscribes to it is draining")
 		}
-		common := ix.subscribers[topics[0]]
-		for _, t := range topics[1:] {
-			common = intersect(common, ix.subscribers[t])
-		}
-		if len(common) == 0 {
-			for _, t := range topics {
-				p.giveUp(t, -1, ConstraintCoPartition, fmt.Sprintf("no member subscribes to all of %v", names))
-			}
-			continue
-		}
+	}
+	return lists
+}
+
+// makeLanes puts co-partitioned topics into one lane. Groups that share a topic are one.
+func (p *problem) makeLanes(groups [][]string, staying [][]int32) {
+	ix := p.ix
+	for _, topics := range p.merged(groups) {
+		common := staying[topics[0]]
 		l := lane{topics: topics}
 		for _, t := range topics {
+			common = intersect(common, staying[t])
 			l.size = max(l.size, ix.topics[t].Partitions)
 		}
+		if len(topics) > 1 && len(common) == 0 {
+			names := make([]string, len(topics))
+			for i, t := range topics {
+				names[i] = ix.topics[t].Name
+			}
+			for _, t := range topics {
+				p.giveUp(t, -1, ConstraintCoPartition, fmt.Sprintf("no member that stays subscribes to all of %v", names))
+				p.lanes = append(p.lanes, lane{topics: []int{t}, size: ix.topics[t].Partitions})
+			}
+			continue
+		}
 		p.lanes = append(p.lanes, l)
-		for _, t := range topics {
-			laneOf[t] = len(p.lanes)
-		}
-	}
-	for t, topic := range ix.topics {
-		if laneOf[t] == 0 {
-			p.lanes = append(p.lanes, lane{topics: []int{t}, size: topic.Partitions})
-		}
 	}
 	slices.SortFunc(p.lanes, func(l, r lane) int { return cmp.Compare(l.topics[0], r.topics[0]) })
+}
+
+// merged returns all topics, those together that are to stay together.
+func (p *problem) merged(groups [][]string) [][]int {
+	lead := make([]int, len(p.ix.topics)) // topic → one of those that it is to stay with
+	for t := range lead {
+		lead[t] = t
+	}
+	find := func(t int) int {
+		for lead[t] != t {
+			t = lead[t]
+		}
+		return t
+	}
+	for _, names := range groups {
+		first := -1
+		for _, name := range names {
+			t, known := p.ix.topicNumber[name]
+			switch {
+			case !known:
+			case first < 0:
+				first = find(t)
+			default:
+				a, b := find(t), find(first)
+				lead[max(a, b)] = min(a, b)
+			}
+		}
+	}
+	together := make([][]int, len(lead))
+	for t := range lead {
+		together[find(t)] = append(together[find(t)], t)
+	}
+	return slices.DeleteFunc(together, func(topics []int) bool { return topics == nil })
 }
 
 // intersect returns what is in both ascending lists.
@@ -93,37 +134,23 @@ func intersect(a, b []int32) []int32 {
 }
 
 // makeKinds finds who may have each unit.
-func (p *problem) makeKinds(b *Balanced) {
-	ix := p.ix
-	anyDraining := false
-	for _, m := range ix.members {
-		anyDraining = anyDraining || m.Draining
+func (p *problem) makeKinds(pins []Pin, staying [][]int32) {
+	byTopic := make(map[string][]Pin)
+	for _, pin := range pins {
+		byTopic[pin.Topic] = append(byTopic[pin.Topic], pin)
 	}
-	p.weight = make([][]float64, len(p.lanes))
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		eligible := ix.subscribers[l.topics[0]]
+		eligible := staying[l.topics[0]]
 		for _, t := range l.topics[1:] {
-			eligible = intersect(eligible, ix.subscribers[t])
-		}
-		if anyDraining {
-			staying := make([]int32, 0, len(eligible))
-			for _, m := range eligible {
-				if !ix.members[m].Draining {
-					staying = append(staying, m)
-				}
-			}
-			if len(staying) > 0 {
-				eligible = staying
-			} else {
-				for _, t := range l.topics {
-					p.giveUp(t, -1, ConstraintDraining, "every member that subscribes to it is draining")
-				}
-			}
+			eligible = intersect(eligible, staying[t])
 		}
 		l.same = p.newKind(l, eligible)
-		p.pin(l, eligible, b.Pins)
-		p.weight[i] = p.weigh(l)
+		for _, t := range l.topics {
+			for _, pin := range byTopic[p.ix.topics[t].Name] {
+				p.pin(l, t, pin)
+			}
+		}
 	}
 }
 
@@ -136,63 +163,87 @@ func (p *problem) newKind(l *lane, eligible []int32) int32 {
 	return int32(len(p.kinds) - 1)
 }
 
-// pin gives the units that pins name kinds of their own.
-func (p *problem) pin(l *lane, eligible []int32, pins []Pin) {
-	for _, pin := range pins {
-		t, known := p.ix.topicNumber[pin.Topic]
-		if !known || !slices.Contains(l.topics, t) {
+// pin narrows who may have the units of l that hold the pinned partitions of topic t.
+func (p *problem) pin(l *lane, t int, pin Pin) {
+	units := slices.Compact(slices.Sorted(slices.Values(pin.Partitions)))
+	if pin.Partitions == nil {
+		for u := range p.ix.topics[t].Partitions {
+			units = append(units, u)
+		}
+	}
+	narrowed := make(map[int32]int32) // kind → kind of those that the pin names too, or unassigned
+	for _, u := range units {
+		if u < 0 || u >= p.ix.topics[t].Partitions {
 			continue
 		}
-		units := pin.Partitions
-		if units == nil {
-			for u := range l.size {
-				units = append(units, u)
-			}
+		before := l.kind(u)
+		after, known := narrowed[before]
+		if !known {
+			after = p.narrow(l, before, pin)
+			narrowed[before] = after
 		}
-		var named []int32
-		for _, m := range eligible {
-			if pin.names(p.ix.members[m]) {
-				named = append(named, m)
-			}
-		}
-		pinned := int32(-1)
-		for _, u := range units {
-			switch {
-			case u < 0 || u >= p.ix.topics[t].Partitions:
-				continue
-			case len(named) == 0:
-				p.giveUp(t, u, ConstraintPin, fmt.Sprintf("no member that may have it is %s", pin))
-				continue
-			case l.kinds != nil && l.kinds[u] != l.same:
-				p.giveUp(t, u, ConstraintPin, fmt.Sprintf("an earlier pin holds, not the one to %s", pin))
-				continue
-			}
-			if pinned < 0 {
-				pinned = p.newKind(l, named)
-			}
+		switch {
+		case after == before:
+		case after != unassigned:
 			if l.kinds == nil {
-				l.kinds = make([]int32, l.size)
-				for i := range l.kinds {
-					l.kinds[i] = l.same
-				}
+				l.kinds = slices.Repeat([]int32{l.same}, int(l.size))
 			}
-			l.kinds[u] = pinned
+			l.kinds[u] = after
+		case before == l.same:
+			p.giveUp(t, u, ConstraintPin, fmt.Sprintf("no member that may have it is %s", pin))
+		default:
+			p.giveUp(t, u, ConstraintPin, fmt.Sprintf("no member that earlier pins name is %s", pin))
 		}
 	}
 }
 
-// weigh adds up the weights of each unit's partitions.
-func (p *problem) weigh(l *lane) []float64 {
-	if len(l.topics) == 1 {
-		return p.ix.topics[l.topics[0]].EffectiveWeights()
-	}
-	weights := make([]float64, l.size)
-	for _, t := range l.topics {
-		for u, w := range p.ix.topics[t].EffectiveWeights() {
-			weights[u] += w
+func (p *problem) narrow(l *lane, k int32, pin Pin) int32 {
+	eligible := p.kinds[k].eligible
+	var named []int32
+	for _, m := range eligible {
+		if pin.names(p.ix.members[m]) {
+			named = append(named, m)
 		}
 	}
-	return weights
+	switch len(named) {
+	case 0:
+		return unassigned
+	case len(eligible):
+		return k
+	}
+	return p.newKind(l, named)
+}
+
+// weigh adds up the weights of each unit's partitions.
+func (p *problem) weigh() {
+	largest := 0.0
+	weights := make([][]float64, len(p.ix.topics))
+	for t, topic := range p.ix.topics {
+		weights[t] = topic.EffectiveWeights()
+		for _, w := range weights[t] {
+			largest = max(largest, w)
+		}
+	}
+	if largest > 0x1p900 { // no sum may become infinite
+		for _, list := range weights {
+			for i := range list {
+				list[i] *= 0x1p-200
+			}
+		}
+	}
+	p.weight = make([][]float64, len(p.lanes))
+	for i := range p.lanes {
+		l := &p.lanes[i]
+		p.weight[i] = weights[l.topics[0]]
+		if len(l.topics) > 1 {
+			p.weight[i] = make([]float64, l.size)
+			for _, t := range l.topics {
+				for u, w := range weights[t] {
+					p.weight[i][u] += w
+				}
+			}
+		}
+	}
 }
 
 // settleOwners finds who owns each unit, counts it for the kinds, and takes from those
@@ -244,6 +295,9 @@ func (p *problem) mostOwned(l *lane, owned table) []int32 {
 		most := 0
 		for _, t := range l.topics {
 			if u >= len(owned[t]) || owned[t][u] == unassigned {
+				continue
+			}
+			if _, may := slices.BinarySearch(p.kinds[l.kind(int32(u))].eligible, owned[t][u]); !may {
 				continue
 			}
 			n := 0

@@ -1,5 +1,7 @@
 package assign
 
+import "slices"
+
 // receivers finds, for one unit after the other, the member that has the least load
 // once it has the unit. Members of the same capacity that may have the same units form
 // a heap, so that only the first of each heap is looked at. Where subscriptions are
@@ -11,11 +13,15 @@ type receivers struct {
 
 func newReceivers(s *spreading) *receivers {
 	r := &receivers{s: s}
-	if !sameEligible(s.kinds) || len(s.kinds) == 0 {
+	if !sameEligible(s.kinds) {
 		return r
 	}
 	byCapacity := make(map[float64]*receiverHeap)
-	for _, m := range s.kinds[0].eligible {
+	used := slices.IndexFunc(s.kinds, func(k kind) bool { return k.size > 0 })
+	if used < 0 {
+		return r
+	}
+	for _, m := range s.kinds[used].eligible {
 		h := byCapacity[s.capacity[m]]
 		if h == nil {
 			h = &receiverHeap{s: s}

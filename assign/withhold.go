@@ -13,7 +13,7 @@ import "fmt"
 func Withhold(g Group, target Plan) Plan {
 	ix := newIndex(g)
 	holder := ix.owned()
-	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...)}
+	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
 	for _, id := range target.Assignment.Members() {
 		list := make([]TopicPartitions, 0, len(target.Assignment[id]))
 		for _, tp := range target.Assignment[id] {
