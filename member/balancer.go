@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,7 +38,7 @@ func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32
 		// told all the same, so that the leader can give it back.
 		owned = b.hooks.lastOwned()
 	}
-	return encodeSubscription(b.protocol, topics, owned, generation, b.hooks.traits)
+	return encodeSubscription(b.protocol, topics, owned, generation, b.hooks.encodedTraits())
 }
 
 // MemberBalancer implements kgo.GroupBalancer. It never fails: a member whose
@@ -71,7 +72,10 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	assigned := map[string][]int32{}
 	if len(assignment) > 0 { // else the leader left this member out, which means nothing
 		var err error
-		if assigned, err = kgo.ParseConsumerSyncAssignment(assignment); err != nil {
+		if err = checkAssignmentSizes(assignment); err == nil {
+			assigned, err = kgo.ParseConsumerSyncAssignment(assignment)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +88,7 @@ type clientHook struct{ hooks *Hooks }
 
 // OnGroupManageError implements kgo.HookGroupManageError.
 func (c clientHook) OnGroupManageError(err error) {
-	c.hooks.endTerm(err)
+	c.hooks.endTerm(fmt.Errorf("%w: %w", ErrLost, err))
 	c.hooks.emit(Event{Kind: EventLost, Err: err})
 }
 
@@ -99,7 +103,15 @@ func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ t
 }
 
 // OnClientClosed implements kgo.HookClientClosed.
-func (c clientHook) OnClientClosed(*kgo.Client) { c.hooks.endTerm(ErrLeft) }
+func (c clientHook) OnClientClosed(*kgo.Client) {
+	c.hooks.endTerm(ErrLeft)
+	c.hooks.mu.Lock()
+	defer c.hooks.mu.Unlock()
+	if c.hooks.replanning != nil {
+		c.hooks.replanning.Stop()
+		c.hooks.replanning = nil
+	}
+}
 
 // joining: a JoinGroup is about to be sent, and who will lead is open.
 func (h *Hooks) joining() {
@@ -115,7 +127,7 @@ func (h *Hooks) joining() {
 		// JoinGroup was answered with UNKNOWN_MEMBER_ID: kgo forgot the
 		// member id and starts afresh, and tells nobody else.
 		if id, _ := client.GroupMetadata(); id != t.Member {
-			h.end(t, errMembershipLost)
+			h.end(t, ErrLost)
 		}
 	}
 	h.emit(Event{Kind: EventJoining})
@@ -148,7 +160,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	switch {
 	case r == nil: // another member leads
 		h.previous, h.known = nil, nil
-	case !r.adopted(owned):
+	case !r.adopted(owned) || h.doubtLocked(r):
 		// The coordinator kept the plan it had: a static leader came back
 		// (KIP-814). What that plan was is not known, so a round is
 		// brought about before this member leads.
@@ -156,7 +168,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 		replan = true
 	default:
 		h.previous, h.known = r.sent.Assignment, r.known()
-		if len(r.sent.Withheld) > 0 {
+		if len(r.sent.Withheld) > 0 && !r.forThisRound {
 			h.unfinished = r
 		}
 		switch {
@@ -165,7 +177,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 		case h.ctx.Err() != nil:
 		case client == nil:
 			if h.pending != nil {
-				h.pending.cancel(errMembershipLost)
+				h.pending.cancel(ErrLost)
 			}
 			h.pending = h.newTerm(r)
 		default:
@@ -193,6 +205,19 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	}
 }
 
+// doubtLocked tells whether the group may follow another plan than that of r although
+// this member got what it gave itself. Of the standard protocols kgo asks for a plan
+// also where a static leader came back and the coordinator keeps the plan it had
+// (KIP-814), and does not say so. The first plan of a static member is therefore not
+// counted on, and a round brought about.
+func (h *Hooks) doubtLocked(r *round) bool {
+	if h.settings.instance == "" || h.trusted || !r.protocol.standard() {
+		return false
+	}
+	h.trusted = true
+	return true
+}
+
 // replanLocked brings about the round that gives out what was withheld because of
 // isolated members. It waits a heartbeat interval: a member that is slow with its
 // SyncGroup would be turned away by the next round, and never learn that it has to
@@ -206,7 +231,7 @@ func (h *Hooks) replanLocked() {
 }
 
 // heartbeat asks the coordinator whether the member of the given id still is one: nil
-// when it is, errRebalancing when it is but a round is on, errMembershipLost when it
+// when it is, errRebalancing when it is but a round is on, ErrLost when it
 // is not, any other error when the answer says nothing.
 //
 // It has no effect but to renew the member's session: kgo sends it over the
@@ -215,7 +240,7 @@ func (h *Hooks) replanLocked() {
 func (h *Hooks) heartbeat(ctx context.Context, client *kgo.Client, s settings, member string) error {
 	id, generation := client.GroupMetadata()
 	if id != member {
-		return errMembershipLost // the client has joined anew
+		return ErrLost // the client has joined anew
 	}
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID, req.Generation = s.group, id, generation

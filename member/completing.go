@@ -10,7 +10,8 @@ import (
 // completes tells whether r only has to give out what the round before withheld: the
 // same members ask for the same topics, none of them owns what the plan has for
 // another and that one has not, and topics have the partitions that they had. Then the
-// plan stands. To make it again would be to ask the user's code twice about one change,
+// plan stands, and so do the weights that it was made for; where replicas are does not
+// count. To make it again would be to ask the user's code twice about one change,
 // and whatever it decides otherwise the second time would move partitions again.
 func (r *round) completes(before *round) bool {
 	if before == nil || before.protocol.name() != r.protocol.name() ||

@@ -11,7 +11,7 @@ type EventKind string
 
 // The kinds of events, in the order in which a round brings them.
 const (
-	// EventJoining: the member sends JoinGroup; a round is on.
+	// EventJoining: the member sends JoinGroup, when it first joins twice (KIP-394).
 	EventJoining EventKind = "joining"
 	// EventElected: the coordinator named this member the leader of the round.
 	EventElected EventKind = "elected"
@@ -20,8 +20,8 @@ const (
 	EventIsolated EventKind = "isolated"
 	// EventVetoed: OnPlan vetoed the proposed plan; what is owned stays.
 	EventVetoed EventKind = "vetoed"
-	// EventFallback: an assignor or hook failed, as Err tells; what is owned
-	// stays.
+	// EventFallback: an assignor or hook failed, as Err tells: what is owned
+	// stays for this round, or, where Weights failed, all weigh the same.
 	EventFallback EventKind = "fallback"
 	// EventPlanned: the leader sends Plan, of which Stats tells the cost.
 	EventPlanned EventKind = "planned"

@@ -24,8 +24,11 @@ type HooksConfig struct {
 	// name "sticky".
 	Traits Traits
 
-	// Weights, when set, is asked in each round that this member leads for
-	// the load of partitions: topic → weight by partition, as in
+	// Classes names the class of topics, as in assign.Topic: topic → class.
+	Classes map[string]string
+
+	// Weights, when set, is asked for each plan that this member makes as leader
+	// for the load of partitions: topic → weight by partition, as in
 	// assign.Topic. Topics may be left out. When it fails, or takes more than
 	// half of PlanTimeout, the round goes on without weights, with an
 	// EventFallback.
@@ -75,6 +78,9 @@ var (
 	ErrSucceeded = errors.New("another member leads the group")
 	// ErrLeaseExpired: the coordinator did not acknowledge the leader in time.
 	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the leader in time")
+	// ErrLost: the coordinator removed the member, or the client gave up its
+	// membership for the reason that is wrapped with it.
+	ErrLost = errors.New("the member lost its membership")
 	// ErrLeft: the client leaves the group.
 	ErrLeft = errors.New("the member left the group")
 )
@@ -114,6 +120,7 @@ type Hooks struct {
 	round      *round // the round this member is the leader of, until SyncGroup is answered
 	previous   assign.Assignment
 	known      map[string]bool // the members of the last adopted plan, see round.known
+	trusted    bool            // a plan that this member gets is the one that it made, see doubtLocked
 	unfinished *round          // the last adopted plan, where it withheld something
 	owned      []assign.TopicPartitions
 	term       *term // the current one
@@ -228,6 +235,44 @@ func (h *Hooks) Close() {
 	h.mu.Unlock()
 	if last != nil {
 		<-last.done
+	}
+}
+
+// SetTraits changes what the member tells the leader about itself, and brings about a
+// round in which the leader hears it: to begin to drain, say. It fails when a value is
+// out of range or all of it is too large to send.
+func (h *Hooks) SetTraits(traits Traits) error {
+	encoded, err := traits.encode()
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.traits = encoded
+	client := h.client
+	h.mu.Unlock()
+	if client != nil {
+		client.ForceRebalance()
+	}
+	return nil
+}
+
+func (h *Hooks) encodedTraits() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.traits
+}
+
+// Replan brings about a round in which the leader makes a new plan, also where it would
+// only have completed the one before: call it in the leader when what its assignor or
+// hooks go by has changed. In another member it does nothing unless that has changed
+// what it tells the leader.
+func (h *Hooks) Replan() {
+	h.mu.Lock()
+	h.unfinished = nil
+	client := h.client
+	h.mu.Unlock()
+	if client != nil {
+		client.ForceRebalance()
 	}
 }
 

@@ -12,8 +12,7 @@ import (
 
 // What a heartbeat can say beside nil and a failure to reach the coordinator.
 var (
-	errRebalancing    = errors.New("a round is on")
-	errMembershipLost = errors.New("the coordinator does not know this member any more")
+	errRebalancing = errors.New("a round is on")
 )
 
 // heartbeatError sorts the error code of a HeartbeatResponse.
@@ -25,7 +24,7 @@ func heartbeatError(code int16) error {
 	case errors.Is(err, kerr.RebalanceInProgress):
 		return errRebalancing
 	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
-		return fmt.Errorf("%w: %w", errMembershipLost, err)
+		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	// ILLEGAL_GENERATION proves nothing: the answer to JoinGroup, with the new
 	// generation, may be on its way. Neither do errors about the coordinator,
@@ -101,7 +100,7 @@ func (l *lease) left(now time.Time) time.Duration {
 }
 
 // keep sends a heartbeat each interval and returns why the lease ended: the cause of
-// ctx, errMembershipLost, or ErrLeaseExpired. Failed heartbeats are tried again until
+// ctx, ErrLost, or ErrLeaseExpired. Failed heartbeats are tried again until
 // the lease runs out.
 func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func(context.Context) error) error {
 	for {
@@ -120,7 +119,7 @@ func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func
 		call, cancel := context.WithTimeout(ctx, left)
 		err := heartbeat(call)
 		cancel()
-		if errors.Is(err, errMembershipLost) {
+		if errors.Is(err, ErrLost) {
 			return err
 		}
 		l.renew(sent, err)

@@ -92,8 +92,14 @@ func (m *Member) Client() *kgo.Client { return m.client }
 // Leading tells whether this member leads the group now; see Hooks.Leading.
 func (m *Member) Leading() bool { return m.hooks.Leading() }
 
+// SetTraits changes what the member tells the leader about itself; see Hooks.SetTraits.
+func (m *Member) SetTraits(traits Traits) error { return m.hooks.SetTraits(traits) }
+
+// Replan has the leader make a new plan; see Hooks.Replan.
+func (m *Member) Replan() { m.hooks.Replan() }
+
 // Run consumes until ctx ends or the member is closed, and then returns nil; what was
-// handled is committed by then, and the member stays in the group until Close. It
+// handled is committed by then, unless the handler panicked, and the member stays in the group until Close. It
 // returns the handler's error when that returns one, with the records named, unless it
 // is the error of a ctx that has ended. What was polled and not handled is not
 // committed, also when the handler panics, and is what the next Run begins with, or
@@ -206,7 +212,8 @@ func (m *Member) rewind(parts [][]*kgo.Record) {
 }
 
 // Close ends Run and Lead, waits for both, leaves the group and closes the client. A
-// static member (kgo.InstanceID) keeps its place in the group until its session ends.
+// static member (kgo.InstanceID) keeps its place in the group until its session ends, unless
+// it has just given up partitions that its group waits for.
 // When ctx ends first, Close returns its error and the rest goes on in the background.
 // Until both have returned the member stays in the group with all it has, for another
 // member must not do their work meanwhile: a process whose handler or Lead may hang

@@ -44,6 +44,15 @@ func (p Protocol) cooperative() bool {
 	return !p.Eager
 }
 
+// standard tells whether the protocol has one of the names that all clients know.
+func (p Protocol) standard() bool {
+	switch p.name() {
+	case "range", "roundrobin", stickyName, "cooperative-sticky":
+		return true
+	}
+	return false
+}
+
 func checkProtocols(protocols []Protocol) error {
 	if len(protocols) == 0 {
 		return errors.New("the config of a member lists no protocol; give at least one, with an assignor")

@@ -62,6 +62,7 @@ type round struct {
 	// that manages the group.
 	planned             bool
 	target              assign.Plan // where partitions should end up
+	forThisRound        bool        // the target keeps what is owned, for want of a plan
 	sent                assign.Plan
 	sentAt              time.Time // before SyncGroup is sent
 	withheldForIsolated bool
@@ -91,6 +92,7 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	r.hooks.mu.Unlock()
 	if r.completes(before) {
 		r.target = before.target
+		r.group.Topics = before.group.Topics // with the weights that it was made for
 	} else {
 		r.target = r.decide()
 	}
@@ -170,7 +172,7 @@ func (r *round) describeTopics(partitions map[string]int32) {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		r.group.Topics = append(r.group.Topics, assign.Topic{Name: name, Partitions: partitions[name]})
+		r.group.Topics = append(r.group.Topics, assign.Topic{Name: name, Partitions: partitions[name], Class: r.hooks.cfg.Classes[name]})
 	}
 	if !racks || r.info.Topics == nil || r.info.Brokers == nil {
 		return
@@ -206,7 +208,7 @@ func (r *round) decide() assign.Plan {
 	left := func() time.Duration { return time.Until(deadline) }
 
 	if h.cfg.Weights != nil {
-		topics := r.group.Topics
+		topics := r.group.Clone().Topics // what lingers may go on reading them
 		// Without weights there can be a plan, without time there is none.
 		weights, err := guarded(&h.weightsGuard, left()/2, func(ctx context.Context) (map[string][]float64, error) {
 			return h.cfg.Weights(ctx, topics)
@@ -215,6 +217,7 @@ func (r *round) decide() assign.Plan {
 			err = r.weigh(weights)
 		}
 		if err != nil {
+			r.forThisRound = true
 			r.fallback(fmt.Errorf("the round goes on without weights: %w", err))
 		}
 	}
@@ -224,9 +227,10 @@ func (r *round) decide() assign.Plan {
 		return plan.Clone(), err // OnPlan may change it, whoever else has it
 	})
 	if err == nil {
-		err = assign.Validate(r.group, proposed)
+		err = r.validate(proposed)
 	}
 	if err != nil {
+		r.forThisRound = true
 		r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
 		proposed = assign.Keep(r.group)
 	}
@@ -239,7 +243,7 @@ func (r *round) decide() assign.Plan {
 		return h.cfg.OnPlan(ctx, public)
 	})
 	if err == nil {
-		err = assign.Validate(r.group, decided)
+		err = r.validate(decided)
 	}
 	switch {
 	case errors.Is(err, ErrVeto):
@@ -251,7 +255,19 @@ func (r *round) decide() assign.Plan {
 		decided.Assignment.Sort()
 		return decided
 	}
+	r.forThisRound = true
 	return assign.Keep(r.group)
+}
+
+// validate holds a target to the rules of the group. A target withholds nothing: which
+// partitions have to wait is for the adapter to say, and what it knows nothing of it
+// would never give out.
+func (r *round) validate(target assign.Plan) error {
+	if len(target.Withheld) > 0 {
+		return fmt.Errorf("%w: it withholds %d partitions; return where they should end up, what has to wait for its owner is withheld afterwards",
+			assign.ErrInvalidPlan, len(target.Withheld))
+	}
+	return assign.Validate(r.group, target)
 }
 
 func (r *round) fallback(err error) { r.emit(Event{Kind: EventFallback, Err: err}) }
@@ -261,7 +277,7 @@ func (r *round) weigh(weights map[string][]float64) error {
 	weighed.Topics = slices.Clone(r.group.Topics)
 	for i := range weighed.Topics {
 		t := &weighed.Topics[i]
-		t.Weights = weights[t.Name]
+		t.Weights = slices.Clone(weights[t.Name])
 	}
 	if err := weighed.Check(); err != nil {
 		return err

@@ -381,7 +381,7 @@ func TestEventsOfARoundComeInOrder(t *testing.T) {
 
 func TestRacksOfReplicasComeFromTheClientsMetadata(t *testing.T) {
 	rack := func(name string) *string { return &name }
-	r := &round{group: assign.Group{Members: []assign.Member{{ID: "me", Topics: []string{"t", "u"}, Rack: "r1"}}}}
+	r := &round{hooks: &Hooks{}, group: assign.Group{Members: []assign.Member{{ID: "me", Topics: []string{"t", "u"}, Rack: "r1"}}}}
 	r.info = kgo.BalanceInfo{
 		Topics: func() map[string]kgo.TopicMetadata {
 			return map[string]kgo.TopicMetadata{"t": {Partitions: []kgo.PartitionMetadata{
@@ -440,5 +440,76 @@ func TestAPlanThatAMemberDoesNotFollowIsMadeAgain(t *testing.T) {
 	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says())) // it keeps what it was to give up
 	if asked != 3 {
 		t.Errorf("OnPlan was asked %d times, want 3", asked)
+	}
+}
+
+func TestATargetThatWithholdsIsRefused(t *testing.T) {
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		return assign.Withhold(round.Problem, round.Proposed), nil
+	}})
+	given := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
+	if fallbacks := l.of(EventFallback); len(fallbacks) != 1 || !errors.Is(fallbacks[0].Err, assign.ErrInvalidPlan) {
+		t.Errorf("got %v", fallbacks)
+	}
+	if count(given) != 4 {
+		t.Errorf("got %v: what is withheld for good is lost", given)
+	}
+}
+
+func TestAFallbackHoldsForOneRound(t *testing.T) {
+	fails := true
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.New("balanced", func(g assign.Group) (assign.Plan, error) {
+		if fails {
+			return assign.Plan{}, errors.New("not now")
+		}
+		return assign.Balanced{}.Assign(g)
+	})}}})
+	first := l.round(6, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()), joined("bad", garbled))
+	fails = false
+	second := l.round(6, joined("me", l.says(first["me"]...)), joined("you", l.says(first["you"]...)), joined("bad", garbled))
+	third := l.round(6, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("bad", garbled))
+	if len(third["me"]) != 3 || len(third["you"]) != 3 {
+		t.Errorf("got %v, %v and %v: the plan that was kept for want of another stands", first, second, third)
+	}
+}
+
+func TestTraitsThatChangeAreToldInTheNextRound(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	if err := l.hooks.SetTraits(Traits{Draining: true}); err != nil {
+		t.Fatal(err)
+	}
+	metadata := l.balancer.JoinGroupMetadata([]string{"t"}, nil, 1)
+	m, err := decodeMember(l.balancer.protocol, joined("me", metadata))
+	if err != nil || !m.Draining {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if err := l.hooks.SetTraits(Traits{Capacity: -1}); err == nil {
+		t.Error("a negative capacity is accepted")
+	}
+}
+
+func TestClassesReachTheAssignor(t *testing.T) {
+	var seen string
+	l := newLeader(t, HooksConfig{Classes: map[string]string{"t": "tenant-7"}, OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		seen = round.Problem.Topics[0].Class
+		return round.Proposed, nil
+	}})
+	l.round(1, joined("me", l.says()))
+	if seen != "tenant-7" {
+		t.Errorf("the class is %q", seen)
+	}
+}
+
+func TestReplanAsksAgainAlsoWhereAPlanWouldBeCompleted(t *testing.T) {
+	asked := 0
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		return round.Proposed, nil
+	}})
+	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
+	l.hooks.Replan()
+	l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
+	if asked != 2 {
+		t.Errorf("OnPlan was asked %d times, want 2", asked)
 	}
 }

@@ -32,6 +32,14 @@ func checkStickySizes(data []byte) error {
 	return s.err
 }
 
+// checkAssignmentSizes checks a ConsumerProtocolAssignment of any version.
+func checkAssignmentSizes(data []byte) error {
+	s := sizes{rest: data}
+	s.number(2)
+	s.topicPartitions()
+	return s.err
+}
+
 // sizes walks through bytes from the wire. After an error all it reads is 0.
 type sizes struct {
 	rest []byte

@@ -111,8 +111,14 @@ func (h *Hooks) endTerm(why error) bool {
 	if h.pending != nil {
 		t, h.pending = h.pending, nil
 	}
+	h.forgetLocked() // another leader's plans may come before this one's next
 	h.mu.Unlock()
 	return t != nil && h.end(t, why)
+}
+
+// forgetLocked drops what this member knows of the plans that it made.
+func (h *Hooks) forgetLocked() {
+	h.previous, h.known, h.unfinished = nil, nil, nil
 }
 
 // end ends t for the reason given, once, and tells whether it was this call that did.
@@ -121,7 +127,7 @@ func (h *Hooks) end(t *term, why error) bool {
 	current := h.term == t
 	if current {
 		h.term = nil
-		h.previous, h.known = nil, nil
+		h.forgetLocked()
 	}
 	t.cancel(why)
 	h.mu.Unlock()
