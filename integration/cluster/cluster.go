@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,13 +21,10 @@ import (
 // goroutine; two that change the same node at once leave it in the state of
 // either.
 type Cluster struct {
-	name    string
-	version string
-	engine  *engine
-	logf    func(format string, args ...any)
-	kept    bool // left running by Close
+	name   string
+	engine *engine
+	kept   bool // left running by Close
 
-	release func() // ends what watch began
 	closing sync.Once
 	closed  error
 
@@ -41,8 +37,8 @@ type Cluster struct {
 var errGone = errors.New("node has ended")
 
 // New starts a cluster and returns once it is ready, as [Cluster.WaitReady] has
-// it. Close must be called; on SIGINT, SIGTERM and SIGHUP the harness does so
-// itself before the signal takes its usual effect.
+// it. Close must be called; if the process ends before that, a second process of
+// the same program, which New starts, removes the cluster.
 //
 // It first removes what killed runs left on the engine. The error is
 // [ErrNoEngine] where no Docker engine answers; if the cluster does not become
@@ -64,35 +60,44 @@ func start(ctx context.Context, keep string, logf func(string, ...any), options 
 	if err != nil {
 		return nil, fmt.Errorf("start a Kafka cluster: %w", err)
 	}
+	c, err := engine.start(ctx, config, keep, logf)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start a Kafka cluster: %w", err), engine.Close())
+	}
+	return c, nil
+}
+
+func (e *engine) start(ctx context.Context, config *config, keep string, logf func(string, ...any)) (*Cluster, error) {
 	self := currentOwner()
 	// What earlier runs left is in nobody's way enough to fail this one.
-	if err := engine.removeLeftovers(ctx, self); err != nil {
+	if err := e.removeLeftovers(ctx, self); err != nil {
 		logf("%v", err)
 	}
-	ref, err := image.Ensure(ctx, engine, config.version, logf)
+	var ref string
+	err := interruptible(ctx, func(ctx context.Context) (err error) {
+		ref, err = image.Ensure(ctx, e, config.version, logf)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("start a Kafka cluster: %w", err)
+		return nil, err
 	}
 
-	c := &Cluster{
-		name:    "groupkit-" + randomName(),
-		version: versionOf(ref, config.version),
-		engine:  engine,
-		logf:    logf,
-		kept:    keep != "",
-		nodes:   map[int32]*node{},
-	}
+	c := &Cluster{name: "groupkit-" + randomName(), engine: e, nodes: map[int32]*node{}}
 	labels := self.labels()
 	labels[labelHarness] = "1"
 	labels[labelCluster] = c.name
 	if keep != "" {
 		labels[labelKeep] = keep
 	}
-	c.release = c.watch()
+	if err := ourReaper.expect(c.name); err != nil {
+		return nil, err
+	}
 	if err := c.start(ctx, config, ref, labels); err != nil {
 		logs := c.logTails(context.WithoutCancel(ctx), failureLogLines)
-		c.kept = false
-		return nil, errors.Join(fmt.Errorf("start a Kafka cluster: %w\n%s", err, logs), c.Close())
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, logs), c.Close())
+	}
+	if c.kept = keep != ""; c.kept {
+		ourReaper.forget(c.name)
 	}
 	return c, nil
 }
@@ -132,22 +137,21 @@ func (c *Cluster) start(ctx context.Context, config *config, ref string, labels 
 // returns what it returned first. A kept cluster stays.
 func (c *Cluster) Close() error {
 	c.closing.Do(func() {
-		defer c.release()
+		defer c.engine.Close()
 		if c.kept {
 			return
 		}
 		// Whatever ended the run must not keep it from cleaning up.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := c.engine.removeCluster(ctx, c.name); err != nil {
+		if _, err := c.engine.removeCluster(ctx, c.name); err != nil {
 			c.closed = fmt.Errorf("remove Kafka cluster %s: %w", c.name, err)
+			return // the reaper tries again
 		}
+		ourReaper.forget(c.name)
 	})
 	return c.closed
 }
-
-// Version is the version of Kafka that runs, such as "4.3.0".
-func (c *Cluster) Version() string { return c.version }
 
 // NodeIDs are the ids of all nodes in order, also of those that are down.
 func (c *Cluster) NodeIDs() []int32 {
@@ -245,13 +249,4 @@ func kafkaClusterID() string {
 	_, _ = rand.Read(bytes[:]) // it never fails
 	bytes[0] &= 0x7f           // a leading dash would be taken for an option
 	return base64.RawURLEncoding.EncodeToString(bytes[:])
-}
-
-// versionOf prefers the image's tag: KAFKA_IMAGE may name another version than
-// the one asked for.
-func versionOf(ref, asked string) string {
-	if _, tag, ok := strings.Cut(ref[strings.LastIndexByte(ref, '/')+1:], ":"); ok {
-		return tag
-	}
-	return asked
 }

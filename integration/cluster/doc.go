@@ -21,8 +21,8 @@
 //
 // Nodes have the ids 1, 2, 3…; each is broker and controller (KRaft) in a
 // container of its own, in a rack of its own: rack-1, rack-2, rack-3…. Clients
-// reach each at a port of 127.0.0.1 that stays the same while the cluster
-// exists. A cluster that [New], [Start] or [Shared] returns is ready in the sense
+// reach each at a port that stays the same while the cluster exists: of 127.0.0.1,
+// or of the engine's machine where that is another. A cluster that [New], [Start] or [Shared] returns is ready in the sense
 // of [Cluster.WaitReady], a condition and not a delay.
 //
 // # What may be done to a node
@@ -43,19 +43,23 @@
 // # Broker properties
 //
 // Topics are not created by themselves. New topics, offsets and transactions
-// have 3 replicas, or as many as there are nodes, and need 2 in sync. A group's
-// first rebalance waits 100 ms, and sessions may be as short as 1 s. Brokers
-// lose their session after 5 s, and a follower that fetches nothing leaves the
-// ISR after 10 s. The heap is 256 MiB. [WithProperty] and [WithNodeProperty]
+// have 3 replicas and need 2 in sync; with two nodes 2 and 1, with one node 1 and
+// 1. A group's first rebalance waits 100 ms, and sessions may be as short as 1 s.
+// Brokers lose their session after 5 s, and a follower that fetches nothing leaves
+// the ISR after 10 s. The heap is 256 MiB. [WithProperty] and [WithNodeProperty]
 // change any of it; everything else is Kafka's default.
 //
 // # What is left behind
 //
-// Nothing: a test's cluster goes when the test ends, also by a panic, and on
-// SIGINT, SIGTERM and SIGHUP. A run that cannot clean up, since it was killed or
-// go test's -timeout ended it, is found by the next by labels that name the
-// process: its pid, start, boot and machine. What belongs to a process that
-// still runs is never touched.
+// Nothing: a test's cluster goes when the test ends. If the process ends before
+// that, by a panic, a signal, SIGKILL included, or go test's -timeout, then its
+// reaper removes the cluster: a second process of the same program, started with
+// the first cluster, which ends when all is removed, at the latest 45 s after the
+// process it cleans up for.
+//
+// What a killed reaper leaves, the next run removes: labels name the process that
+// made it by pid, start, boot and machine. What belongs to a process that still
+// runs is never touched.
 //
 // # Keeping a cluster between runs
 //

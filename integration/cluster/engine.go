@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -30,8 +32,7 @@ type engine struct {
 // connect finds the engine as testcontainers does, and makes sure that it
 // answers.
 func connect(ctx context.Context) (*engine, error) {
-	address := os.Getenv("DOCKER_HOST")
-	local := address == "" || strings.HasPrefix(address, "unix://") || strings.HasPrefix(address, "npipe://")
+	local := isLocal(os.Getenv("DOCKER_HOST"))
 	// testcontainers reads these once, when it is first used. The harness cleans
 	// up itself and needs no reaper, whose image could not be pulled everywhere;
 	// and inside a container a local engine would be taken for a remote one.
@@ -59,15 +60,36 @@ func connect(ctx context.Context) (*engine, error) {
 		return nil, fmt.Errorf("%w (%v)", ErrNoEngine, firstLine(err))
 	}
 	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrNoEngine, firstLine(err))
+		return nil, errors.Join(fmt.Errorf("%w (%v)", ErrNoEngine, firstLine(err)), docker.Close())
 	}
 	host := localhost
 	if !local {
 		if host, err = provider.DaemonHost(ctx); err != nil {
-			return nil, fmt.Errorf("find the address of the Docker engine: %w", err)
+			return nil, errors.Join(fmt.Errorf("find the address of the Docker engine: %w", err), docker.Close())
 		}
 	}
 	return &engine{DockerClient: docker, host: host}, nil
+}
+
+// isLocal tells whether the engine at that DOCKER_HOST publishes ports on this
+// machine.
+func isLocal(address string) bool {
+	if address == "" {
+		return true
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	switch parsed.Scheme {
+	case "unix", "npipe":
+		return true
+	case "tcp", "http", "https":
+		ip, err := netip.ParseAddr(parsed.Hostname())
+		return parsed.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	default:
+		return false
+	}
 }
 
 func firstLine(err error) string {

@@ -12,20 +12,25 @@ import (
 const stopTimeout = 60 * time.Second
 
 // Kill ends the node with SIGKILL and returns once it has ended. Its data and
-// its port are kept for [Cluster.Restart].
+// its port are kept for [Cluster.Restart]. If ctx ends while Kill waits, the
+// node counts as stopped nevertheless.
 func (c *Cluster) Kill(ctx context.Context, id int32) error {
-	return c.change(id, "kill", stopped, func(n node) error {
-		if _, err := c.engine.ContainerKill(ctx, n.container, client.ContainerKillOptions{Signal: "KILL"}); err != nil {
-			return err
-		}
-		wait := c.engine.ContainerWait(ctx, n.container, client.ContainerWaitOptions{})
-		select {
-		case <-wait.Result:
-			return nil
-		case err := <-wait.Error:
-			return err
-		}
+	var target node
+	err := c.change(id, "kill", stopped, func(n node) error {
+		target = n
+		_, err := c.engine.ContainerKill(ctx, n.container, client.ContainerKillOptions{Signal: "KILL"})
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	wait := c.engine.ContainerWait(ctx, target.container, client.ContainerWaitOptions{})
+	select {
+	case <-wait.Result:
+		return nil
+	case err := <-wait.Error:
+		return fmt.Errorf("wait for the end of node %d, which was killed: %w", id, err)
+	}
 }
 
 // Stop ends the node with SIGTERM, so that the broker hands its partitions over

@@ -1,33 +1,39 @@
 package cluster
 
 import (
+	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+	"time"
 )
 
-// watch closes the cluster on a signal that would end the process, and then
-// lets the signal do that. The function it returns ends the watch.
-//
-// Several clusters may watch at once: each is closed, and the signal takes its
-// usual effect when the last has stopped listening for it.
-func (c *Cluster) watch() (release func()) {
+// interruptible runs do with a context that also ends on a signal that would end
+// the process. When do has returned, the signal takes its usual effect.
+func interruptible(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// One that was ignored when the process began, as by nohup, stays ignored.
+	fatal := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
+	if len(fatal) == 0 {
+		return do(ctx)
+	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-done:
-		case received := <-signals:
-			// Close ends the watch, with which the signal's usual effect is back.
-			_ = c.Close()
-			if process, err := os.FindProcess(os.Getpid()); err == nil {
-				_ = process.Signal(received)
-			}
-		}
-	}()
-	return func() {
+	signal.Notify(signals, fatal...)
+	defer signal.Stop(signals)
+	returned := make(chan error, 1)
+	go func() { returned <- do(ctx) }()
+	select {
+	case err := <-returned:
+		return err
+	case received := <-signals:
+		cancel()
+		err := <-returned
 		signal.Stop(signals)
-		close(done)
+		if process, findErr := os.FindProcess(os.Getpid()); findErr == nil && process.Signal(received) == nil {
+			time.Sleep(time.Second) // another thread may be the one that it ends
+		}
+		return err
 	}
 }

@@ -26,7 +26,7 @@ const keepVariable = "GROUPKIT_KEEP_CLUSTER"
 const adoptTimeout = 20 * time.Second
 
 // startKept returns the cluster that an earlier run kept, or starts one to keep.
-func startKept(ctx context.Context, logf func(string, ...any)) (*Cluster, error) {
+func startKept(ctx context.Context, logf func(string, ...any)) (c *Cluster, err error) {
 	// go test runs the test binaries of several packages at once: the second
 	// has to find what the first starts.
 	unlock, err := lockKept()
@@ -43,6 +43,11 @@ func startKept(ctx context.Context, logf func(string, ...any)) (*Cluster, error)
 	if err != nil {
 		return nil, fmt.Errorf("find a kept Kafka cluster: %w", err)
 	}
+	defer func() {
+		if c == nil || c.engine != engine {
+			_ = engine.Close()
+		}
+	}()
 	keep := config.fingerprint()
 	containers, err := engine.harnessContainers(ctx)
 	if err != nil {
@@ -62,7 +67,7 @@ func startKept(ctx context.Context, logf func(string, ...any)) (*Cluster, error)
 			}
 			logf("the kept cluster %s is replaced: %v", name, err)
 		}
-		if err := engine.removeCluster(ctx, name); err != nil {
+		if _, err := engine.removeCluster(ctx, name); err != nil {
 			return nil, fmt.Errorf("remove a kept Kafka cluster: %w", err)
 		}
 	}
@@ -71,10 +76,7 @@ func startKept(ctx context.Context, logf func(string, ...any)) (*Cluster, error)
 
 // adopt makes a Cluster of containers that an earlier run kept.
 func (e *engine) adopt(ctx context.Context, name string, containers []container.Summary, config *config) (*Cluster, error) {
-	c := &Cluster{
-		name: name, version: config.version, engine: e, kept: true,
-		release: func() {}, nodes: map[int32]*node{},
-	}
+	c := &Cluster{name: name, engine: e, kept: true, nodes: map[int32]*node{}}
 	for _, each := range containers {
 		id, err := strconv.ParseInt(each.Labels[labelNode], 10, 32)
 		if err != nil {
@@ -87,7 +89,6 @@ func (e *engine) adopt(ctx context.Context, name string, containers []container.
 		if each.State != container.StateRunning {
 			return nil, fmt.Errorf("node %d is %s", id, each.State)
 		}
-		c.version = versionOf(each.Image, config.version)
 		c.nodes[int32(id)] = &node{id: int32(id), container: each.ID, address: each.Labels[labelAddress], ip: ip}
 	}
 	if !slices.Equal(c.NodeIDs(), config.ids()) {
@@ -109,6 +110,7 @@ func removeKept(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer engine.Close()
 	containers, err := engine.harnessContainers(ctx)
 	if err != nil {
 		return err
@@ -118,7 +120,8 @@ func removeKept(ctx context.Context) error {
 	for _, each := range containers {
 		if name := each.Labels[labelCluster]; each.Labels[labelKeep] != "" && !removed[name] {
 			removed[name] = true
-			errs = append(errs, engine.removeCluster(ctx, name))
+			_, err := engine.removeCluster(ctx, name)
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

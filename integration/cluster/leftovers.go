@@ -17,7 +17,7 @@ import (
 const strangerAge = 12 * time.Hour
 
 // removeLeftovers removes what runs that ended without cleaning up left on the
-// engine: killed ones, and those that go test's own timeout ended.
+// engine, such as those whose reaper was killed as well.
 func (e *engine) removeLeftovers(ctx context.Context, self owner) error {
 	containers, err := e.harnessContainers(ctx)
 	if err != nil {
@@ -73,12 +73,13 @@ func (e *engine) removeLeftovers(ctx context.Context, self owner) error {
 	return nil
 }
 
-// removeCluster removes all containers and networks of one cluster.
-func (e *engine) removeCluster(ctx context.Context, name string) error {
+// removeCluster removes all containers and networks of one cluster, and returns
+// how many it found.
+func (e *engine) removeCluster(ctx context.Context, name string) (found int, err error) {
 	filter := harnessFilter().Add("label", labelCluster+"="+name)
 	containers, err := e.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
 	if err != nil {
-		return fmt.Errorf("list the containers of cluster %s: %w", name, err)
+		return 0, fmt.Errorf("list the containers of cluster %s: %w", name, err)
 	}
 	removed := make(chan error)
 	for _, each := range containers.Items {
@@ -90,12 +91,12 @@ func (e *engine) removeCluster(ctx context.Context, name string) error {
 	}
 	networks, err := e.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
 	if err != nil {
-		return errors.Join(append(errs, fmt.Errorf("list the networks of cluster %s: %w", name, err))...)
+		return 0, errors.Join(append(errs, fmt.Errorf("list the networks of cluster %s: %w", name, err))...)
 	}
 	for _, each := range networks.Items {
 		errs = append(errs, e.removeNetwork(ctx, each.ID))
 	}
-	return errors.Join(errs...)
+	return len(containers.Items) + len(networks.Items), errors.Join(errs...)
 }
 
 // harnessContainers lists the containers of all runs, the oldest first.

@@ -1,94 +1,11 @@
 package cluster
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/client"
 )
-
-// holdVariable makes TestHold start a cluster and wait for its end.
-const holdVariable = "GROUPKIT_TEST_HOLD"
-
-// TestHold is what the processes of TestAbruptEnds run.
-func TestHold(t *testing.T) {
-	if os.Getenv(holdVariable) == "" {
-		return // nothing to test by itself
-	}
-	c := Start(t, WithNodes(1))
-	fmt.Printf("\ncluster=%s\n", c.name)
-	<-t.Context().Done()
-}
-
-// TestAbruptEnds ends a process that has a cluster: an interrupt cleans up, and
-// what a kill leaves is removed by the next run, not while the process lives.
-func TestAbruptEnds(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	engine, err := connect(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
-		t.Run(signal.String(), func(t *testing.T) {
-			command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHold$")
-			command.Env = append(os.Environ(), holdVariable+"=1")
-			stdout, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
-			name := ""
-			lines := bufio.NewScanner(stdout)
-			for name == "" && lines.Scan() {
-				name, _ = strings.CutPrefix(lines.Text(), "cluster=")
-				if !strings.HasPrefix(lines.Text(), "cluster=") {
-					name = ""
-				}
-			}
-			if name == "" {
-				t.Fatalf("the process has started no cluster: %v", command.Wait())
-			}
-
-			if err := engine.removeLeftovers(ctx, currentOwner()); err != nil {
-				t.Fatal(err)
-			}
-			if got := engine.count(ctx, t, name); got != 2 {
-				t.Errorf("%d things of a run in progress are left, want its container and its network", got)
-			}
-			if err := command.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			var exit *exec.ExitError
-			if err := command.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != signal {
-				t.Errorf("the process ended with %v, want %v", err, signal)
-			}
-			want := 0
-			if signal == syscall.SIGKILL {
-				want = 2
-			}
-			if got := engine.count(ctx, t, name); got != want {
-				t.Errorf("%d things are left after %v, want %d", got, signal, want)
-			}
-			if err := engine.removeLeftovers(ctx, currentOwner()); err != nil {
-				t.Fatal(err)
-			}
-			if got := engine.count(ctx, t, name); got != 0 {
-				t.Errorf("%d things are left after the next run", got)
-			}
-		})
-	}
-}
 
 // count is the number of containers and networks of a cluster.
 func (e *engine) count(ctx context.Context, t *testing.T, name string) int {
@@ -129,5 +46,28 @@ func TestJudge(t *testing.T) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestHostIdentity(t *testing.T) {
+	const name, namespace = "build", "pid:[4026531836]"
+	here := hostIdentity(name, "m1", namespace, "b1")
+	for _, test := range []struct {
+		name, other string
+		same        bool
+	}{
+		{"after a reboot", hostIdentity(name, "m1", namespace, "b2"), true},
+		{"another machine of that name", hostIdentity(name, "m2", namespace, "b2"), false},
+		{"a container on this machine", hostIdentity(name, "m1", "pid:[4026532200]", "b1"), false},
+		{"a machine without an id", hostIdentity(name, "", namespace, "b1"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if same := test.other == here; same != test.same {
+				t.Errorf("%q is taken for %q: %v", test.other, here, same)
+			}
+		})
+	}
+	if hostIdentity(name, "", namespace, "b1") == hostIdentity(name, "", namespace, "b2") {
+		t.Error("two machines without an id are taken for one")
 	}
 }

@@ -16,7 +16,7 @@ const (
 	labelAddress = "io.groupkit.address"     // where clients reach the node
 	labelIP      = "io.groupkit.ip"          // its address in the network
 	labelKeep    = "io.groupkit.keep"        // what was asked for, if the cluster is kept
-	labelHost    = "io.groupkit.owner.host"  // the machine of the process that made it
+	labelHost    = "io.groupkit.owner.host"  // the machine of the process that made it, and the pid namespace
 	labelBoot    = "io.groupkit.owner.boot"  // that machine's boot
 	labelPID     = "io.groupkit.owner.pid"   // the process
 	labelStarted = "io.groupkit.owner.start" // when the process started, in clock ticks since boot
@@ -33,13 +33,31 @@ type owner struct {
 
 // currentOwner is this process. Where there is no /proc the pid has to do.
 func currentOwner() owner {
-	host, _ := os.Hostname()
-	if namespace, err := os.Readlink("/proc/self/ns/pid"); err == nil {
-		host += "/" + namespace
-	}
-	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	name, _ := os.Hostname()
+	namespace, _ := os.Readlink("/proc/self/ns/pid")
+	boot := fileContent("/proc/sys/kernel/random/boot_id")
 	pid := os.Getpid()
-	return owner{host: host, boot: strings.TrimSpace(string(boot)), pid: pid, started: startTime(pid)}
+	return owner{
+		host: hostIdentity(name, fileContent("/etc/machine-id"), namespace, boot),
+		boot: boot, pid: pid, started: startTime(pid),
+	}
+}
+
+// hostIdentity is what only processes of this machine and pid namespace have. Many
+// machines go by one name, and the first namespace has the same number on all of
+// them. Where there is no machine id, the boot takes its place: what was made
+// before a reboot is then a stranger's.
+func hostIdentity(name, machine, namespace, boot string) string {
+	if machine == "" {
+		machine = boot
+	}
+	return strings.Join([]string{name, machine, namespace}, "/")
+}
+
+// fileContent is empty where the file cannot be read.
+func fileContent(path string) string {
+	content, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(content))
 }
 
 func (o owner) labels() map[string]string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // Ports inside the containers. Only the external one is published.
@@ -25,7 +26,7 @@ func internalAddress(id int32) string {
 	return fmt.Sprintf("%s:%d", nodeName(id), internalPort)
 }
 
-// nodeProperties is the whole configuration of a node that clients reach at
+// nodeConfig is the whole configuration of a node that clients reach at
 // advertised.
 func (c *config) nodeConfig(id int32, advertised string) map[string]string {
 	var voters []string
@@ -82,10 +83,32 @@ func (c *config) nodeConfig(id int32, advertised string) map[string]string {
 
 // formatProperties writes a Java properties file, sorted by key.
 func formatProperties(properties map[string]string) string {
-	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`)
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
-		fmt.Fprintf(&text, "%s=%s\n", key, escape.Replace(properties[key]))
+		writeEscaped(&text, key, " :=#!")
+		text.WriteByte('=')
+		value := properties[key]
+		if strings.HasPrefix(value, " ") {
+			text.WriteByte('\\') // Java skips blanks before a value
+		}
+		writeEscaped(&text, value, "")
+		text.WriteByte('\n')
 	}
 	return text.String()
+}
+
+// writeEscaped writes text as java.util.Properties.load reads it: in ISO-8859-1,
+// anything else as UTF-16 code units in hexadecimal.
+func writeEscaped(to *strings.Builder, text, special string) {
+	for _, unit := range utf16.Encode([]rune(text)) {
+		switch {
+		case unit < 0x20 || unit > 0x7e:
+			fmt.Fprintf(to, `\u%04x`, unit)
+		case unit == '\\' || strings.ContainsRune(special, rune(unit)):
+			to.WriteByte('\\')
+			fallthrough
+		default:
+			to.WriteByte(byte(unit))
+		}
+	}
 }

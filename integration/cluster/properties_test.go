@@ -36,9 +36,17 @@ func TestNodeConfig(t *testing.T) {
 }
 
 func TestFormatProperties(t *testing.T) {
-	got := formatProperties(map[string]string{"b": "C:\\x", "a": "two\nlines"})
-	if want := "a=two\\nlines\nb=C:\\\\x\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	got := formatProperties(map[string]string{
+		"b": `C:\x`, "a": "two\nlines", "c": "  two blanks = kept", "d e:f=g#h!": "#!:", "ключ": "é😀~",
+	})
+	want := `a=two\u000alines
+b=C:\\x
+c=\  two blanks = kept
+d\ e\:f\=g\#h\!=#!:
+\u043a\u043b\u044e\u0447=\u00e9\ud83d\ude00~
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -52,7 +52,8 @@ func startShared(ctx context.Context, logf func(string, ...any)) (*Cluster, erro
 	return start(ctx, "", logf, nil)
 }
 
-// Main runs the tests of a package, removes the shared cluster and exits.
+// Main runs the tests of a package, removes the shared cluster and exits. If a
+// panic or a signal ends the tests, the cluster is removed after them.
 //
 //	func TestMain(m *testing.M) { cluster.Main(m) }
 func Main(m *testing.M) {

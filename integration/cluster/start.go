@@ -6,7 +6,7 @@ import (
 )
 
 // Start starts a cluster for one test and removes it when the test and its
-// subtests are over, also after a panic. If the test has failed by then, the
+// subtests are over, or the process ends. If the test has failed by then, the
 // ends of all nodes' logs are printed.
 //
 // Where no Docker engine answers the test fails; it is never skipped.
