@@ -73,7 +73,8 @@ func Assignors() []string {
 
 // Build makes the assignor of that name. The options are for "balanced" and are checked for
 // all. It fails where the name is not among [Assignors], where the tolerance is not a
-// finite number of at least 0, and where the cap is negative.
+// finite number of at least 0, where the cap is negative, and where a pin does not say
+// what is pinned where.
 func Build(name string, o Options) (assign.Assignor, error) {
 	build, known := builders()[name]
 	if !known {
@@ -84,6 +85,9 @@ func Build(name string, o Options) (assign.Assignor, error) {
 	}
 	if o.MaxMoves < 0 {
 		return nil, fmt.Errorf("maxMoves is %d; give 1 or more, or leave it out for no cap", o.MaxMoves)
+	}
+	if _, err := o.balanced().Assign(assign.Group{}); err != nil {
+		return nil, err
 	}
 	return build(o), nil
 }
