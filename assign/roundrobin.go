@@ -4,8 +4,9 @@ package assign
 // are dealt out one at a time to the members in turn; a member that does not
 // subscribe to the topic misses its turn.
 //
-// It follows org.apache.kafka.clients.consumer.RoundRobinAssignor. It takes no
-// notice of what members own, of weights, capacities, racks or draining.
+// It follows org.apache.kafka.clients.consumer.RoundRobinAssignor of Kafka 4.3 plan for
+// plan. It takes no notice of what members own, of weights, capacities, racks or
+// draining.
 func RoundRobin() Assignor { return New("roundrobin", assignRoundRobin) }
 
 func assignRoundRobin(g Group) (Plan, error) {
