@@ -139,9 +139,19 @@ func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
 // knows says whether a broker lists the request; true if that cannot be found
 // out either.
 func (in *Inspector) knows(ctx context.Context, key int16) bool {
-	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, func() kmsg.Request { return kmsg.NewPtrApiVersionsRequest() })
-	if err != nil || resp.ErrorCode != 0 {
-		return true
-	}
-	return slices.ContainsFunc(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == key })
+	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
+	return err != nil || lists(resp, key)
+}
+
+// versionsRequest asks a broker what it knows. Since v3 brokers refuse those who
+// do not say which software they are (KIP-511).
+func versionsRequest() kmsg.Request {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "groupkit", "1"
+	return req
+}
+
+// lists says whether an answer has the request; true if it does not tell.
+func lists(versions *kmsg.ApiVersionsResponse, key int16) bool {
+	return versions.ErrorCode != 0 || slices.ContainsFunc(versions.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == key })
 }

@@ -45,6 +45,8 @@ const (
 	coordinatorBatch = 1000
 	// creationPoll is how often a topic that is being created is looked at.
 	creationPoll = 200 * time.Millisecond
+	// spreading is how long an election gets to spread before the second look.
+	spreading = 200 * time.Millisecond
 )
 
 // Coordinators returns the coordinator of each group named, in their order. Any
@@ -55,11 +57,11 @@ const (
 // The partitions of __consumer_offsets are read first. Where that topic does not
 // exist, FindCoordinator would create it: it is then not sent, unless
 // [CreateOffsetsTopic] was given, and the rows hold the hash alone, with
-// [CodeOffsetsTopicAbsent]. Where the topic is hidden because DESCRIBE on it is
-// missing, FindCoordinator is sent: on such a cluster consumers run already.
+// [CodeOffsetsTopicAbsent]. The same goes for a topic that is hidden because
+// DESCRIBE on it is missing, with [CodeNotAuthorized]: it may not exist either.
 //
 // Where both ways give a broker and not the same, the brokers are asked once
-// more, for an election may have been spreading. A difference that stays is
+// more after a moment, for an election may have been spreading. A difference that stays is
 // shown as it is, with the warning [CodeCoordinatorMismatch]; servers that are
 // not Kafka may place groups otherwise, and Redpanda does.
 //
@@ -79,14 +81,14 @@ func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer
 
 	var named map[string]coordinatorOrProblem
 	switch {
-	case !topic.absent:
+	case !topic.mayBeAbsent():
 		named = in.findCoordinators(ctx, groups)
 	case in.createOffsetsTopic:
 		topic, named = in.awaitCoordinators(ctx, topic, groups)
 	}
 	rows := coordinatorRows(groups, topic, named)
-	if anyDisagrees(rows) {
-		if again, _, err := in.offsetsTopic(ctx); err == nil && !again.absent {
+	if anyDisagrees(rows) && pause(ctx, spreading) {
+		if again, _, err := in.offsetsTopic(ctx); err == nil && !again.mayBeAbsent() {
 			named = in.findCoordinators(ctx, groups)
 			topic = again
 			rows = coordinatorRows(groups, topic, named)
@@ -96,10 +98,13 @@ func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer
 	if topic.problem != nil {
 		p := *topic.problem
 		switch {
-		case !topic.absent:
+		case named == nil && topic.hidden:
+			p.Message += "; without it the brokers are not asked for a coordinator, because that could create the topic; get that ACL, or allow the topic to be created (CreateOffsetsTopic, --create-offsets-topic)"
 			answer.missing(p)
 		case named == nil:
-			p.Message += "; ask for it to be created to see who would coordinate"
+			p.Message += "; to see who would coordinate, allow it to be created (CreateOffsetsTopic, --create-offsets-topic)"
+			answer.missing(p)
+		case !topic.absent:
 			answer.missing(p)
 		default:
 			// The brokers name coordinators without that topic: all that is

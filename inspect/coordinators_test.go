@@ -148,28 +148,26 @@ func TestCoordinatorsNameTheMissingACL(t *testing.T) {
 
 func TestCoordinatorsWithoutTheTopicsDescription(t *testing.T) {
 	fake := newFake(t)
-	fake.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		asked := req.(*kmsg.MetadataRequest)
-		if len(asked.Topics) != 1 || *asked.Topics[0].Topic != offsetsTopic {
-			return nil, nil, false
+	hideOffsetsTopic(fake)
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	for _, allowed := range []bool{false, true} {
+		var options []inspect.Option
+		if allowed {
+			options = append(options, inspect.CreateOffsetsTopic())
 		}
-		fake.KeepControl()
-		resp := req.ResponseKind().(*kmsg.MetadataResponse)
-		topic := kmsg.NewMetadataResponseTopic()
-		topic.Topic = asked.Topics[0].Topic
-		topic.ErrorCode = kerr.TopicAuthorizationFailed.Code
-		resp.Topics = append(resp.Topics, topic)
-		return resp, nil, true
-	})
-	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), "orders")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(answer.Errors) == 0 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, "DESCRIBE on the topic __consumer_offsets") {
-		t.Errorf("errors %+v", answer.Errors)
-	}
-	if answer.Data[0].Partition != nil || answer.Data[0].Agrees != nil {
-		t.Errorf("row %+v", answer.Data[0])
+		answer, err := inspect.New(newClient(t, fake), options...).Coordinators(testContext(t), "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, "DESCRIBE on the topic __consumer_offsets") {
+			t.Errorf("creation allowed %v: errors %+v", allowed, answer.Errors)
+		}
+		if row := answer.Data[0]; row.Hash == 0 || row.Partition != nil || row.Agrees != nil || (row.Coordinator != nil) != allowed {
+			t.Errorf("creation allowed %v: row %+v", allowed, row)
+		}
+		if (asked.Hits() > 0) != allowed {
+			t.Errorf("creation allowed %v: FindCoordinator, which may create the topic, was sent %d times", allowed, asked.Hits())
+		}
 	}
 }
 

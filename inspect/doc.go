@@ -13,7 +13,7 @@
 // Every method returns an [Answer] and an error. The error is set only when
 // nothing at all could be found out: no broker answered, the context ended
 // before the first answer, or an argument cannot name anything. It is then a
-// [Problem], and the Answer holds that same Problem in its Errors.
+// [Problem], and the Answer holds that same Problem first in its Errors.
 //
 // Otherwise the error is nil and the Answer holds what is known, next to what
 // is missing and why: Errors for what was asked for and is not there, Warnings
@@ -26,12 +26,13 @@
 //
 // # Time
 //
-// No method outlives its context. (A request that the client itself does not
-// give up by then, such as a greeting that a broker does not answer, is left to
-// the client's own timeouts and its result is dropped.) Where one answer needs several requests,
-// each step takes at most a share of the time that is left, so that one broker
-// that hangs costs a part of the answer and not the whole. Give contexts a
-// deadline: without one, each step is bounded on its own, at half a minute.
+// No method outlives its context by more than a moment. (A request that the client
+// itself does not give up by then, such as a greeting that a broker does not
+// answer, is left to the client's own timeouts and its result is dropped.) Where
+// one answer needs several requests, each step takes at most a share of the time
+// that is left, so that one broker that hangs costs a part of the answer and not
+// the whole. Give contexts a deadline: without one, each step is bounded on its
+// own, at half a minute with all of its attempts.
 //
 // # Freshness
 //

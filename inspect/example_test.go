@@ -58,7 +58,7 @@ func Example() {
 	// Output:
 	// orders-0 is led by broker 0
 	// orders-1 is led by broker 1
-	// TOPIC_NOT_FOUND the topic "payments" does not exist
+	// TOPIC_NOT_FOUND the topic "payments" does not exist on this cluster; check its name
 }
 
 func ExampleInspector_Coordinators() {
@@ -106,7 +106,7 @@ func ExampleInspector_Groups() {
 	}
 	fmt.Println(len(answer.Data), "groups;", answer.Err())
 	// Output:
-	// 0 groups; the group "nobody" does not exist
+	// 0 groups; the group "nobody" does not exist on this cluster; check its name, and that a member has joined it or an offset was committed to it
 }
 
 func ExampleInspector_Partitions() {

@@ -43,11 +43,13 @@ func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	}
 }
 
-// attempts asks up to three times, each with a share of the time left, as long
-// as no answer comes. The client goes on to another broker each time, so one
+// attempts is one step: it asks up to three times, each with a share of the time
+// left, as long as no answer comes. The client goes on to another broker each time, so one
 // that hangs does not take all of the time. ask must not share a request between
 // calls: one that is still under way writes to its own.
 func attempts[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := step(ctx, 1)
+	defer cancel()
 	var value T
 	var err error
 	for _, share := range []float64{1.0 / 3, 0.5, 1} {

@@ -3,10 +3,12 @@ package inspect_test
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -162,4 +164,41 @@ func codes(problems []inspect.Problem) []inspect.Code {
 		all = append(all, p.Code)
 	}
 	return all
+}
+
+// hideOffsetsTopic answers as to somebody without DESCRIBE on __consumer_offsets.
+func hideOffsetsTopic(fake *kfake.Cluster) {
+	fake.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		asked := req.(*kmsg.MetadataRequest)
+		if len(asked.Topics) != 1 || *asked.Topics[0].Topic != offsetsTopic {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		for node, address := range fake.ListenAddrs() {
+			broker := kmsg.NewMetadataResponseBroker()
+			host, port, _ := net.SplitHostPort(address)
+			number, _ := strconv.Atoi(port)
+			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
+			resp.Brokers = append(resp.Brokers, broker)
+		}
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = asked.Topics[0].Topic
+		topic.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+}
+
+// failListing makes some brokers fail to list groups.
+func failListing(fake *kfake.Cluster, err *kerr.Error, nodes ...int32) {
+	fake.ControlKey(int16(kmsg.ListGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if !slices.Contains(nodes, fake.CurrentNode()) {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
+		resp.ErrorCode = err.Code
+		return resp, nil, true
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // logReaders is how many partitions of __consumer_offsets are read at a time.
@@ -38,12 +39,22 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 	}
 
 	partitions := sortedKeys(byPartition)
-	if len(partitions) > 0 {
-		// Describing takes long when a coordinator has just died, and then the
-		// partition has another leader by now.
-		if now, _, err := in.offsetsTopic(ctx); err == nil && now.count != nil {
-			topic = now
+	if len(partitions) == 0 {
+		return
+	}
+	// Describing takes long when a coordinator has just died, and then the
+	// partition has another leader by now.
+	if now := in.offsetsTopicOf(ctx, groups[byPartition[partitions[0]][0]].Coordinator); now != nil {
+		topic = now
+	}
+	inflater, err := newInflater()
+	if err != nil {
+		for _, partition := range partitions {
+			for _, name := range byPartition[partition] {
+				answer.warn(leaderUnknown(in.logProblem(err, partition), name))
+			}
 		}
+		return
 	}
 	results := make([]readRecords, len(partitions))
 	slots := make(chan struct{}, logReaders)
@@ -52,7 +63,7 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 		slots <- struct{}{}
 		readers.Go(func() {
 			defer func() { <-slots }()
-			results[i] = in.readRecords(ctx, topic, partition, byPartition[partition])
+			results[i] = in.readRecords(ctx, topic, partition, byPartition[partition], inflater)
 		})
 	}
 	readers.Wait()
@@ -75,7 +86,26 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 	}
 }
 
-func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, partition int32, groups []string) readRecords {
+// offsetsTopicOf asks a broker that has just answered for a group, and so is not
+// one that hangs. It returns nil if it does not tell.
+func (in *Inspector) offsetsTopicOf(ctx context.Context, node *int32) *offsetsTopic {
+	if node == nil {
+		return nil
+	}
+	ctx, cancel := step(ctx, 1.0/3)
+	defer cancel()
+	resp, err := oneBroker[*kmsg.MetadataResponse](ctx, in, *node, metadataRequest([]string{offsetsTopicName}))
+	if err != nil {
+		return nil
+	}
+	topic := offsetsTopicFrom(resp)
+	if topic.count == nil {
+		return nil
+	}
+	return topic
+}
+
+func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, partition int32, groups []string, inflater kgo.Decompressor) readRecords {
 	ctx, cancel := context.WithTimeout(ctx, in.log.wait)
 	defer cancel()
 	result := readRecords{groups: groups}
@@ -87,7 +117,7 @@ func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, parti
 		}
 		reader := logReader{
 			inspector: in, node: *leader, topicID: topic.id, partition: partition,
-			budget: in.log, decoder: kgo.DefaultDecompressor(),
+			budget: in.log, inflater: inflater,
 		}
 		result.found, result.err = reader.newest(ctx, groups)
 		if attempt > 0 || !errors.Is(result.err, kerr.NotLeaderForPartition) {
@@ -114,18 +144,30 @@ func applyRecord(group *Group, record groupRecord) []Problem {
 			Message: "its record was deleted and no rebalance has completed since",
 		}, group.Group)}
 	}
-	group.Generation = &record.generation
-	if len(group.Members) == 0 || record.leader == nil {
+	group.Generation = known(record.generation)
+	if len(group.Members) == 0 {
 		return nil
 	}
-	if !isMember(group, *record.leader) {
+	stable := group.State == nil || *group.State == stateStable || *group.State == stateEmpty
+	switch {
+	case record.leader == nil && stable:
 		return []Problem{{
 			Code: CodeRecordStale, Target: group.Group,
-			Message: fmt.Sprintf("the leader of the group %q is not known: that of generation %d is no longer a member", group.Group, record.generation),
+			Message: fmt.Sprintf("the leader of the group %q is not known: its newest record names none, although it has members; ask again", group.Group),
+		}}
+	case record.leader == nil:
+		return []Problem{{
+			Code: CodeRebalancing, Target: group.Group,
+			Message: fmt.Sprintf("the group %q is rebalancing: it has no leader that is recorded yet; ask again when the rebalance has completed", group.Group),
+		}}
+	case !isMember(group, *record.leader):
+		return []Problem{{
+			Code: CodeRecordStale, Target: group.Group,
+			Message: fmt.Sprintf("the leader of the group %q is not known: the one that its newest record names is no longer a member; ask again when the next rebalance has completed", group.Group),
 		}}
 	}
 	group.Leader = record.leader
-	if group.State != nil && *group.State != stateStable && *group.State != stateEmpty {
+	if !stable {
 		return []Problem{{
 			Code: CodeRebalancing, Target: group.Group,
 			Message: fmt.Sprintf("the group %q is rebalancing: its leader and generation are those of the last rebalance that completed", group.Group),
@@ -162,6 +204,11 @@ func (in *Inspector) logProblem(err error, partition int32) Problem {
 		return Problem{
 			Code: CodeRecordNotFound, Cause: err,
 			Message: fmt.Sprintf("its record is not within the last %d records and %d bytes of %s", in.log.records, in.log.bytes, name),
+		}
+	case errors.Is(err, kgo.ErrMaxDecompress):
+		return Problem{
+			Code: CodeRecordUnreadable, Cause: err,
+			Message: fmt.Sprintf("a batch in %s decompresses to more than %d MiB, and is not read", name, inflatedBytes>>20),
 		}
 	case errors.Is(err, kerr.LeaderNotAvailable):
 		return Problem{Code: CodeNoLeader, Cause: err, Message: name + " has no leader"}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -52,7 +53,9 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 	cancel()
 	if len(groups) == 0 {
 		if listing.answered == 0 && len(listing.problems) > 0 {
-			return answer.fail(listing.problems[0])
+			answer, err := answer.fail(listing.problems[0])
+			answer.missing(listing.problems[1:]...)
+			return answer, err
 		}
 		for group := range listing.groups {
 			groups = append(groups, group)
@@ -91,7 +94,7 @@ func (d *descriptions) missing(p Problem) { d.errors = append(d.errors, p) }
 func (d *descriptions) notFound(group string) {
 	d.missing(Problem{
 		Code: CodeGroupNotFound, Target: group,
-		Message: fmt.Sprintf("the group %q does not exist", group),
+		Message: fmt.Sprintf("the group %q does not exist on this cluster; check its name, and that a member has joined it or an offset was committed to it", group),
 	})
 }
 
@@ -113,17 +116,13 @@ func (in *Inspector) describe(ctx context.Context, groups []string, listing list
 	for _, group := range groups {
 		listed, ok := listing.groups[group]
 		switch {
-		case !ok && topic.absent && len(listing.problems) == 0:
-			// Describing asks for the coordinator, which would create the
-			// topic. Without it there is no group.
-			d.notFound(group)
 		case !ok:
 			unlisted = append(unlisted, group)
 		case !slices.Contains(groupTypes(), listed.groupType):
 			d.groups[group] = listed.row(group)
 			d.missing(Problem{
 				Code: CodeUnsupported, Target: group,
-				Message: fmt.Sprintf("the group %q is of the type %q, which cannot be described", group, listed.groupType),
+				Message: fmt.Sprintf("cannot describe the group %q: it is of the type %q, which this program does not know; look for a newer one", group, listed.groupType),
 			})
 		default:
 			byType[listed.groupType] = append(byType[listed.groupType], group)
@@ -145,34 +144,70 @@ func (in *Inspector) describe(ctx context.Context, groups []string, listing list
 			}
 		}
 	}
-	in.describeUnlisted(ctx, unlisted, listing, d)
+	if len(unlisted) > 0 {
+		in.describeUnlisted(ctx, unlisted, listing, topic, d)
+	}
 	return d
 }
 
 // describeUnlisted tells a group that does not exist from one that may not be
-// seen, and from one whose coordinator did not answer the listing.
-func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, listing listing, d *descriptions) {
-	types := groupTypes()
-	if len(listing.problems) == 0 {
-		types = types[:1]
-	}
-	for _, groupType := range types {
-		var notOfThisType []string
-		answers := in.describeAs(ctx, groupType, groups)
+// seen, and from one that no broker lists because its coordinator did not answer
+// or is moving.
+//
+// Describing asks for the coordinator, which would create __consumer_offsets
+// where it does not exist. Without that topic there is no group, and where there
+// is a group there is that topic.
+func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, listing listing, topic *offsetsTopic, d *descriptions) {
+	if topic.absent || topic.hidden && len(listing.groups) == 0 {
+		for _, p := range listing.problems {
+			d.missing(p)
+		}
 		for _, group := range groups {
-			answer := answers[group]
 			switch {
-			case errors.Is(answer.err, kerr.GroupIDNotFound):
-				notOfThisType = append(notOfThisType, group)
-			case answer.err != nil:
-				d.failed(group, answer.err)
+			case len(listing.problems) > 0: // they say all that is known
+			case topic.absent:
+				d.notFound(group)
 			default:
-				d.found(answer)
+				p := *topic.problem
+				p.Target = group
+				p.Message = fmt.Sprintf("cannot tell whether the group %q exists: no broker lists it, and asking further could create %s, which is hidden; it takes the ACL DESCRIBE on the group %q or on the topic %s",
+					group, offsetsTopicName, group, offsetsTopicName)
+				d.missing(p)
 			}
 		}
-		groups = notOfThisType
+		return
 	}
+	types := groupTypes()
+	answers := make([]map[string]described, len(types))
+	var asking sync.WaitGroup
+	for i, groupType := range types {
+		asking.Go(func() { answers[i] = in.describeAs(ctx, groupType, groups) })
+	}
+	asking.Wait()
 	for _, group := range groups {
-		d.notFound(group)
+		var found *described
+		var failure error
+		for i := range types {
+			answer := answers[i][group]
+			switch {
+			case errors.Is(answer.err, kerr.GroupIDNotFound), errors.Is(answer.err, kerr.UnsupportedVersion):
+				// Not of this type, or on brokers that have no groups of it.
+			case answer.err != nil:
+				failure = cmp.Or(failure, answer.err)
+			case found == nil, len(found.group.Members) == 0 && len(answer.group.Members) > 0:
+				// A coordinator may show a group of another type as one
+				// without members.
+				found = &answer
+			}
+		}
+		if found != nil {
+			d.found(*found)
+		}
+		switch {
+		case failure != nil && (found == nil || len(found.group.Members) == 0):
+			d.failed(group, failure)
+		case found == nil:
+			d.notFound(group)
+		}
 	}
 }

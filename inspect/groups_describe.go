@@ -3,10 +3,13 @@ package inspect
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -28,7 +31,9 @@ type described struct {
 	name     string
 	group    *Group
 	warnings []Problem
-	err      error // kerr.GroupIDNotFound if there is none of that type
+	// err is kerr.GroupIDNotFound if there is none of that type, and
+	// kerr.UnsupportedVersion if the broker has no groups of that type.
+	err error
 }
 
 // groupTypes are the types of groups, in the order in which to look for one of
@@ -69,6 +74,21 @@ func readDescriptions(resp kmsg.Response, node int32) []described {
 		return streamsGroups(resp, node)
 	}
 	return nil
+}
+
+// unsupportedAs gives a request that a broker does not know Kafka's own error for
+// that: the client refuses to send it, with an error that is not exported.
+func (in *Inspector) unsupportedAs(ctx context.Context, node int32, key int16, err error) error {
+	var network net.Error
+	_, isKafka := errors.AsType[*kerr.Error](err)
+	if err == nil || isKafka || ctx.Err() != nil || errors.As(err, &network) || kgo.IsRetryableBrokerErr(err) {
+		return err
+	}
+	resp, asked := oneBroker[*kmsg.ApiVersionsResponse](ctx, in, node, versionsRequest())
+	if asked == nil && !lists(resp, key) {
+		return fmt.Errorf("%w: %w", kerr.UnsupportedVersion, err)
+	}
+	return err
 }
 
 // describeAs describes groups as one type, each by its coordinator. The answer
@@ -131,7 +151,9 @@ func (in *Inspector) describeOnce(ctx context.Context, groupType string, groups 
 }
 
 func (in *Inspector) describeOn(ctx context.Context, node int32, groupType string, groups []string) []described {
-	resp, err := oneBroker[kmsg.Response](ctx, in, node, describeRequest(groupType, groups))
+	req := describeRequest(groupType, groups)
+	resp, err := oneBroker[kmsg.Response](ctx, in, node, req)
+	err = in.unsupportedAs(ctx, node, req.Key(), err)
 	answered := map[string]described{}
 	if err == nil {
 		err = errLeftOut

@@ -40,11 +40,12 @@ func CreateOffsetsTopic() Option {
 // LogBudget bounds how much of one partition of __consumer_offsets
 // [Inspector.Groups] reads, backwards from its end, to find the leader and the
 // generation of classic groups: so many records, so many bytes as they come
-// over the wire, and so long. A value that is not positive keeps its default:
+// over the wire and again as they are decompressed, and so long. A value that is not positive keeps its default:
 // 500,000 records, 64 MiB, 3 seconds.
 //
 // A group whose last rebalance lies further back is answered without its
-// leader and generation, with the warning [CodeRecordNotFound].
+// leader and generation, with the warning [CodeRecordNotFound]. So is one behind a
+// batch that decompresses to more than 16 MiB, with [CodeRecordUnreadable].
 func LogBudget(records, bytes int64, wait time.Duration) Option {
 	return func(in *Inspector) {
 		if records > 0 {

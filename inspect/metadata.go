@@ -15,19 +15,21 @@ const offsetsTopicName = "__consumer_offsets"
 // It is a request of its own, because the cached ways of kgo and kadm may show
 // leaders of some seconds ago. It never lets the broker create a topic.
 func (in *Inspector) metadata(ctx context.Context, topics []string) (*kmsg.MetadataResponse, error) {
-	return anyBroker[*kmsg.MetadataResponse](ctx, in, func() kmsg.Request {
-		req := kmsg.NewPtrMetadataRequest()
-		req.AllowAutoTopicCreation = false
-		if topics != nil {
-			req.Topics = make([]kmsg.MetadataRequestTopic, 0, len(topics))
-		}
-		for _, topic := range topics {
-			rt := kmsg.NewMetadataRequestTopic()
-			rt.Topic = kmsg.StringPtr(topic)
-			req.Topics = append(req.Topics, rt)
-		}
-		return req
-	})
+	return anyBroker[*kmsg.MetadataResponse](ctx, in, func() kmsg.Request { return metadataRequest(topics) })
+}
+
+func metadataRequest(topics []string) kmsg.Request {
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
+	if topics != nil {
+		req.Topics = make([]kmsg.MetadataRequestTopic, 0, len(topics))
+	}
+	for _, topic := range topics {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(topic)
+		req.Topics = append(req.Topics, rt)
+	}
+	return req
 }
 
 // offsetsTopic is __consumer_offsets as the brokers show it.
@@ -36,8 +38,12 @@ type offsetsTopic struct {
 	partitions map[int32]kmsg.MetadataResponseTopicPartition
 	count      *int32 // nil if not known
 	absent     bool
+	hidden     bool     // for want of an ACL, so it may be absent as well
 	problem    *Problem // why count is nil
 }
+
+// mayBeAbsent says whether asking for a coordinator could create the topic.
+func (t *offsetsTopic) mayBeAbsent() bool { return t.absent || t.hidden }
 
 func (t *offsetsTopic) partitionOf(group string) *int32 {
 	if t.count == nil {
@@ -86,6 +92,7 @@ func offsetsTopicFrom(resp *kmsg.MetadataResponse) *offsetsTopic {
 		}
 	case err != nil:
 		p := problemFrom(err, offsetsTopicName, "read how many partitions __consumer_offsets has", "DESCRIBE on the topic __consumer_offsets")
+		topic.hidden = p.Code == CodeNotAuthorized
 		topic.problem = &p
 	case len(topic.partitions) == 0:
 		topic.problem = &Problem{

@@ -28,6 +28,9 @@ const (
 	widestWindow = 1 << 16
 	// fetchBytes bounds one answer. A batch that is larger comes alone.
 	fetchBytes = 1 << 20
+	// inflatedBytes bounds what one batch may decompress to. Coordinators write
+	// batches of at most max.message.bytes of that topic, 1 MiB by default.
+	inflatedBytes = 16 << 20
 )
 
 var (
@@ -48,7 +51,7 @@ type logReader struct {
 	topicID   [16]byte
 	partition int32
 	budget    logBudget
-	decoder   kgo.Decompressor
+	inflater  kgo.Decompressor
 }
 
 // newest looks for the newest record of each group, from the end of the log
@@ -96,37 +99,87 @@ func (l *logReader) scan(ctx context.Context, low, end int64, wanted map[string]
 		if l.budget.records <= 0 || l.budget.bytes <= 0 {
 			return errBudget
 		}
-		fetched, err := l.fetch(ctx, at)
+		fetched, throttled, err := l.fetch(ctx, at)
 		if err != nil {
 			return err
 		}
 		l.budget.bytes -= int64(len(fetched.RecordBatches))
-		records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-			Topic: offsetsTopicName, Partition: l.partition, Offset: at,
-		}, fetched, l.decoder, nil)
-		if records.Err != nil {
-			return fmt.Errorf("reading %s-%d at offset %d: %w", offsetsTopicName, l.partition, at, records.Err)
-		}
-		l.budget.records -= int64(len(records.Records))
-		for _, r := range records.Records {
-			if r.Offset >= end {
+		next := at
+		for batch := range batchesOf(fetched.RecordBatches) {
+			if next >= end {
 				break
 			}
-			if group, ok := groupOfKey(r.Key); ok && wanted[group] {
-				record, err := decodeGroupRecord(r.Value)
-				found[group] = foundRecord{record, err}
+			if next, err = l.read(batch, next, end, wanted, found); err != nil {
+				return err
 			}
 		}
-		if next <= at {
-			if len(fetched.RecordBatches) > 0 {
-				return fmt.Errorf("reading %s-%d at offset %d: the broker's answer does not go on", offsetsTopicName, l.partition, at)
+		switch {
+		case next > at:
+			at = next
+		case len(fetched.RecordBatches) > 0:
+			return fmt.Errorf("reading %s-%d at offset %d: the broker's answer does not go on", offsetsTopicName, l.partition, at)
+		case throttled > 0:
+			// A quota is used up, and the broker answers with nothing.
+			if !pause(ctx, throttled) {
+				return ctx.Err()
 			}
+		default:
 			// Compaction left nothing from here to the end.
 			return nil
 		}
-		at = next
 	}
 	return nil
+}
+
+// read takes one batch apart, from an offset up to end, and returns the offset
+// after it.
+func (l *logReader) read(batch []byte, at, end int64, wanted map[string]bool, found map[string]foundRecord) (int64, error) {
+	if l.budget.bytes <= 0 || int64(recordsIn(batch)) > l.budget.records {
+		return at, errBudget
+	}
+	raw := kmsg.NewFetchResponseTopicPartition()
+	raw.Partition = l.partition
+	raw.RecordBatches = batch
+	records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Topic: offsetsTopicName, Partition: l.partition, Offset: at,
+	}, &raw, l, nil)
+	if records.Err != nil {
+		return at, fmt.Errorf("reading %s-%d at offset %d: %w", offsetsTopicName, l.partition, at, records.Err)
+	}
+	l.budget.records -= int64(len(records.Records))
+	for _, r := range records.Records {
+		if r.Offset >= end {
+			break
+		}
+		if group, ok := groupOfKey(r.Key); ok && wanted[group] {
+			record, err := decodeGroupRecord(r.Value)
+			found[group] = foundRecord{record, err}
+		}
+	}
+	return next, nil
+}
+
+// Decompress makes the reader its own [kgo.Decompressor]: what a batch
+// decompresses to is bounded, and counts as read.
+func (l *logReader) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	inflated, err := l.inflater.Decompress(src, codec)
+	l.budget.bytes -= int64(len(inflated))
+	return inflated, err
+}
+
+// newInflater returns kgo's decompressor with a bound. kgo makes a bounded one
+// for clients only, so it is taken from one that never connects.
+func newInflater() (kgo.Decompressor, error) {
+	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(inflatedBytes))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	inflater, ok := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	if !ok {
+		return nil, errors.New("the client has no decompressor")
+	}
+	return inflater, nil
 }
 
 func (l *logReader) listOffset(ctx context.Context, timestamp int64) (int64, error) {
@@ -161,9 +214,10 @@ func (l *logReader) listOffset(ctx context.Context, timestamp int64) (int64, err
 	return 0, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
 }
 
-// fetch reads from the partition's leader. Records that belong to a transaction
-// are read whatever became of it: those of groups never do.
-func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, error) {
+// fetch reads from the partition's leader, and returns how long the broker wants
+// to be left alone. Records that belong to a transaction are read whatever became
+// of it: those of groups never do.
+func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, time.Duration, error) {
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID = -1
 	req.MaxWaitMillis = 100
@@ -182,10 +236,10 @@ func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTop
 	req.Topics = append(req.Topics, topic)
 	resp, err := oneBroker[*kmsg.FetchResponse](ctx, l.inspector, l.node, req)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, t := range resp.Topics {
 		for i, p := range t.Partitions {
@@ -193,10 +247,10 @@ func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTop
 				continue
 			}
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
-			return &t.Partitions[i], nil
+			return &t.Partitions[i], time.Duration(resp.ThrottleMillis) * time.Millisecond, nil
 		}
 	}
-	return nil, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
+	return nil, 0, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
 }

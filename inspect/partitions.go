@@ -127,7 +127,7 @@ func topicProblem(name string, err error) Problem {
 	case kerr.UnknownTopicOrPartition:
 		return Problem{
 			Code: CodeTopicNotFound, Target: name, Cause: err,
-			Message: fmt.Sprintf("the topic %q does not exist", name),
+			Message: fmt.Sprintf("the topic %q does not exist on this cluster; check its name", name),
 		}
 	case kerr.InvalidTopicException:
 		return Problem{

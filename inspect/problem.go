@@ -95,18 +95,24 @@ func problemFrom(err error, target, doing, acl string) Problem {
 	case isKafka && isAuthorization(kafka):
 		p.Code = CodeNotAuthorized
 		p.Message = fmt.Sprintf("cannot %s: not authorized; it takes the ACL %s", doing, acl)
+	case isKafka && kafka == kerr.UnsupportedVersion:
+		p.Code = CodeUnsupported
+		p.Message = fmt.Sprintf("cannot %s: the broker does not support that request", doing)
 	case isKafka:
 		p.Code = Code(kafka.Message)
 		p.Message = fmt.Sprintf("cannot %s: the broker answered %s (%s)", doing, kafka.Message, strings.TrimSuffix(kafka.Description, "."))
+		if kafka.Retriable {
+			p.Message += "; try again"
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Code = CodeTimeout
-		p.Message = fmt.Sprintf("cannot %s: no answer within the time given", doing)
+		p.Message = fmt.Sprintf("cannot %s: no answer within the time given; give more time, or check that the broker is up", doing)
 	case errors.Is(err, context.Canceled):
 		p.Code = CodeCanceled
 		p.Message = fmt.Sprintf("cannot %s: canceled", doing)
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = CodeUnreachable
-		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
+		p.Message = fmt.Sprintf("cannot %s: the broker cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, err)
 	default:
 		p.Code = CodeRequestFailed
 		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
