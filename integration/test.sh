@@ -6,11 +6,20 @@ cd "$(dirname "$0")"
 [ $# -gt 0 ] || set -- -timeout 18m ./...
 
 # The image is had first, so that its cost is not a test's, and so that what building
-# it needs can be installed where it can be neither found nor pulled.
-go run ./image/ensure 2>/dev/null || {
-  ../scripts/debian-packages.sh mvn=maven jlink=openjdk-17-jdk-headless
-  go run ./image/ensure
-}
+# it needs can be installed where it can be neither found nor pulled: exit code 3.
+# `go run` would turn any exit code into 1.
+ensure=../.cache/bin/ensure
+go build -buildvcs=false -o "$ensure" ./image/ensure
+code=0
+"$ensure" || code=$?
+if [ "$code" = 3 ]; then
+  tools=(mvn=maven)
+  [ -x "${JAVA_HOME:-/nonexistent}/bin/jlink" ] || tools+=('jlink=openjdk-17-jdk-headless|openjdk-21-jdk-headless')
+  ../scripts/debian-packages.sh "${tools[@]}"
+  code=0
+  "$ensure" -offline || code=$?
+fi
+[ "$code" = 0 ] || exit "$code"
 
 # One package at a time: each starts clusters of its own.
 exec go test -p 1 -count=1 "$@"

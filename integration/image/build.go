@@ -11,10 +11,20 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // minimumJava is what Kafka 4 runs on.
 const minimumJava = 17
+
+// A MissingToolError says that the image cannot be built since the machine has
+// no such tool.
+type MissingToolError struct {
+	Name   string // "mvn" or "jlink"
+	Remedy string // what to do, such as "install Maven"
+}
+
+func (e *MissingToolError) Error() string { return e.Name + " is missing: " + e.Remedy }
 
 // build makes the image and leaves it on the engine under ref.
 func build(ctx context.Context, engine Engine, version, ref, hash string) error {
@@ -68,6 +78,9 @@ func copyJars(ctx context.Context, version, directory, libs string) error {
 func linkRuntime(ctx context.Context, target string) error {
 	jlink := jdkTool("jlink")
 	version, err := exec.CommandContext(ctx, jlink, "--version").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return &MissingToolError{"jlink", fmt.Sprintf("install a JDK of version %d or later, or set JAVA_HOME to one", minimumJava)}
+	}
 	if err != nil {
 		return fmt.Errorf("%s does not run (%w): install a JDK of version %d or later, or set JAVA_HOME to one", jlink, err, minimumJava)
 	}
@@ -98,19 +111,31 @@ func jdkTool(name string) string {
 	return name
 }
 
-// run runs a tool; its error holds the last lines that the tool printed, and
-// remedy where the tool is missing.
+// run runs a tool; its error holds what the tool said went wrong, and remedy where
+// the tool is missing.
 func run(ctx context.Context, directory, name, remedy string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = directory
+	command.WaitDelay = 5 * time.Second // what a killed tool started may still have its output
 	output, err := command.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("%s is missing: %s", name, remedy)
+		return &MissingToolError{name, remedy}
 	}
 	if err != nil {
-		return fmt.Errorf("%s failed (%w): %s", name, err, lastLines(string(output), 4))
+		return fmt.Errorf("%s failed (%w): %s", name, err, reason(string(output)))
 	}
 	return nil
+}
+
+// reason is what the tool says went wrong: Maven's first error, since its last
+// lines only say where to read on, and the last lines of any other tool.
+func reason(output string) string {
+	for line := range strings.Lines(output) {
+		if message, ok := strings.CutPrefix(line, "[ERROR] "); ok {
+			return strings.TrimSpace(message)
+		}
+	}
+	return lastLines(output, 4)
 }
 
 // lastLines joins the last n lines that are not empty into one.

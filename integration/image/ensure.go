@@ -43,12 +43,23 @@ func Wanted(version string) string {
 
 // Ensure returns the reference of an image of that version of Kafka which is on
 // the engine, and pulls or builds one where there is none. See the package
-// comment for what it tries and in which order.
+// comment for what it tries and in which order. When ctx ends, so do the tools
+// that build, and their folder is removed.
 //
 // version is such as "4.3.0"; empty stands for [DefaultVersion]. logf is told
 // about pulling and building, which take a while; nil is allowed. The error
-// says what failed and what to do about it.
+// says what failed and what to do about it; it wraps a [MissingToolError] where
+// that is a tool.
 func Ensure(ctx context.Context, engine Engine, version string, logf func(format string, args ...any)) (string, error) {
+	return ensure(ctx, engine, version, logf, true)
+}
+
+// EnsureOffline is Ensure without a pull: for another try after one that failed.
+func EnsureOffline(ctx context.Context, engine Engine, version string, logf func(format string, args ...any)) (string, error) {
+	return ensure(ctx, engine, version, logf, false)
+}
+
+func ensure(ctx context.Context, engine Engine, version string, logf func(string, ...any), online bool) (string, error) {
 	if logf == nil {
 		logf = func(string, ...any) {}
 	}
@@ -71,15 +82,23 @@ func Ensure(ctx context.Context, engine Engine, version string, logf func(format
 		outdated = inspected.ID
 	}
 
-	logf("pulling %s", wanted)
-	pullErr := pull(ctx, engine, wanted)
-	if pullErr == nil {
-		return wanted, nil
+	pullErr := errors.New("not tried again")
+	if online {
+		logf("pulling %s", wanted)
+		if pullErr = pull(ctx, engine, wanted); pullErr == nil {
+			return wanted, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("interrupted while image %s was pulled: %w", wanted, err)
 	}
 	if !buildable {
 		return "", fmt.Errorf("image %s, named by KAFKA_IMAGE, is not on the Docker engine and cannot be pulled: %w", wanted, pullErr)
 	}
-	logf("cannot pull %s (%v), building %s", wanted, pullErr, built)
+	if online {
+		logf("cannot pull %s (%v)", wanted, pullErr)
+	}
+	logf("building %s", built)
 	if err := build(ctx, engine, version, built, hash); err != nil {
 		return "", fmt.Errorf("image %s cannot be pulled (%w), and not be built either: %w", wanted, pullErr, err)
 	}

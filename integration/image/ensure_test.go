@@ -3,8 +3,11 @@ package image
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -85,5 +88,67 @@ func TestEnsureSaysWhatIsMissing(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "mvn is missing: install Maven") {
 			t.Errorf("got %v", err)
 		}
+		var missing *MissingToolError
+		if !errors.As(err, &missing) || missing.Name != "mvn" {
+			t.Errorf("no MissingToolError of mvn in %v", err)
+		}
 	})
+	t.Run("no jlink", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		t.Setenv("JAVA_HOME", t.TempDir())
+		var missing *MissingToolError
+		if err := linkRuntime(t.Context(), ""); !errors.As(err, &missing) || missing.Name != "jlink" {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("Maven fails", func(t *testing.T) {
+		t.Setenv("KAFKA_IMAGE", "")
+		t.Setenv("PATH", scripts(t, map[string]string{"mvn": "echo [ERROR] no such version; echo [ERROR]; echo [ERROR] read more; exit 1"}))
+		engine := &fakeEngine{}
+		_, err := EnsureOffline(t.Context(), engine, "", nil)
+		var missing *MissingToolError
+		if err == nil || errors.As(err, &missing) || !strings.HasSuffix(err.Error(), ": no such version") {
+			t.Errorf("got %v", err)
+		}
+		if len(engine.pulled) > 0 {
+			t.Errorf("%q was pulled", engine.pulled)
+		}
+	})
+}
+
+// An interrupted build ends its tools and leaves no folder.
+func TestInterruptedBuild(t *testing.T) {
+	t.Setenv("KAFKA_IMAGE", "")
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", scripts(t, map[string]string{"mvn": "PATH=" + path + "; touch begun; exec sleep 60"}))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for t.Context().Err() == nil {
+			if begun, _ := filepath.Glob(filepath.Join(folder, "*", "begun")); len(begun) > 0 {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	if _, err := EnsureOffline(ctx, &fakeEngine{}, "", nil); err == nil {
+		t.Error("no error")
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// scripts makes a folder of shell scripts.
+func scripts(t *testing.T, bodies map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, body := range bodies {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
 }
