@@ -18,7 +18,7 @@ demo: ## show a group elect, plan, lose its leader and go on, in one process
 test: unit integration ## all tests; on Debian as root it installs what is missing
 
 unit: ## tests that need no Kafka, with the race detector
-	scripts/debian-packages.sh gcc=gcc,libc6-dev
+	scripts/c-compiler.sh
 	go vet ./...
 	go test -race -timeout 10m ./...
 
@@ -26,7 +26,7 @@ integration: ## tests on a real Kafka in containers
 	integration/engine.sh run -- integration/test.sh
 
 lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
-	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	@files=$$(gofmt -l $(wildcard *.go) */) || exit 1; \
 	  if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files; exit 1; fi
 	@for module in $(MODULES); do \
 	  ( cd $$module && go vet ./... && $(BIN)/staticcheck ./... && go mod tidy -diff ) || exit 1; done
