@@ -130,11 +130,12 @@ func (s *spreading) scale() {
 			}
 		}
 	}
-	// What has less than this part of the largest capacity gets next to
-	// nothing either way.
-	const least = 0x1p-200
-	scaleToOne([][]float64{s.capacity}, least)
+	scaleToOne([][]float64{s.capacity}, leastCapacity)
 }
+
+// leastCapacity is the part of the largest capacity that every member is taken to have
+// at least: it gets next to nothing either way.
+const leastCapacity = 0x1p-200
 
 // scaleToOne divides all values by the one power of two that brings the largest
 // into [0.5, 1), which is exact but for values too small to matter beside it, and

@@ -25,9 +25,11 @@ type Stats struct {
 	MaxLoad float64 `json:"maxLoad"`
 	MinLoad float64 `json:"minLoad"`
 
-	// LowerBound is a MaxLoad that no plan can go below: the total weight
-	// over the total capacity, and for each partition its weight over the
-	// largest capacity of a subscriber.
+	// LowerBound is a MaxLoad that no plan can go below, the largest of these:
+	// the total weight over the capacity of all members that subscribe to
+	// something; each partition's weight over the largest capacity of a
+	// subscriber; and the load at which the members have room for the k
+	// heaviest partitions, if all weighed what the last of these does.
 	LowerBound float64 `json:"lowerBound"`
 
 	// MovedPartitions counts the partitions that have an owner and are
@@ -46,18 +48,21 @@ type Stats struct {
 func Measure(g Group, plan Plan) Stats {
 	ix := newIndex(g)
 	placed := ix.newTable()
-	place := func(id, topic string, p int32) {
+	place := func(id, topic string, partitions ...int32) {
 		m, isMember := ix.memberNumber[id]
 		t, known := ix.topicNumber[topic]
-		if isMember && known && p >= 0 && p < ix.topics[t].Partitions && placed[t][p] == unassigned && ix.subscribes(m, t) {
-			placed[t][p] = int32(m)
+		if !isMember || !known || !ix.subscribes(m, t) {
+			return
+		}
+		for _, p := range partitions {
+			if p >= 0 && p < ix.topics[t].Partitions && placed[t][p] == unassigned {
+				placed[t][p] = int32(m)
+			}
 		}
 	}
 	for _, id := range plan.Assignment.Members() {
 		for _, tp := range plan.Assignment[id] {
-			for _, p := range tp.Partitions {
-				place(id, tp.Topic, p)
-			}
+			place(id, tp.Topic, tp.Partitions...)
 		}
 	}
 	for _, w := range plan.Withheld {
@@ -70,16 +75,10 @@ func Measure(g Group, plan Plan) Stats {
 	// The weights are summed at a scale where no sum is infinite.
 	weights, scale := ix.scaledWeights()
 	carried := make([]float64, len(ix.members))
-	totalWeight, movedWeight := 0.0, 0.0
+	movedWeight := 0.0
 	for t, topic := range ix.topics {
 		topicCounts := make([]int, len(ix.members))
-		largest := 0.0
-		for _, m := range ix.subscribers[t] {
-			largest = max(largest, ix.members[m].EffectiveCapacity())
-		}
 		for p, m := range placed[t] {
-			totalWeight += weights[t][p]
-			s.LowerBound = max(s.LowerBound, quotient(weights[t][p], largest, scale))
 			if m == unassigned {
 				continue
 			}
@@ -108,10 +107,8 @@ func Measure(g Group, plan Plan) Stats {
 	}
 	s.CountSpread = spread(counts)
 	s.MovedWeight = quotient(movedWeight, 1, scale)
-	capacities := make([]float64, len(ix.members))
 	for m, member := range ix.members {
-		capacities[m] = member.EffectiveCapacity()
-		load := quotient(carried[m], capacities[m], scale)
+		load := quotient(carried[m], member.EffectiveCapacity(), scale)
 		s.MaxLoad = max(s.MaxLoad, load)
 		if m == 0 || load < s.MinLoad {
 			s.MinLoad = load
@@ -120,14 +117,7 @@ func Measure(g Group, plan Plan) Stats {
 			s.Idle++
 		}
 	}
-	if len(capacities) > 0 {
-		_, capacityScale := math.Frexp(scaleToOne([][]float64{capacities}, 0))
-		totalCapacity := 0.0
-		for _, c := range capacities {
-			totalCapacity += c
-		}
-		s.LowerBound = max(s.LowerBound, quotient(totalWeight, totalCapacity, scale-capacityScale))
-	}
+	s.LowerBound = ix.lowerBound(weights, scale)
 	return s
 }
 
