@@ -131,7 +131,8 @@ func run(ctx context.Context, directory, name, remedy string, args ...string) er
 // lines only say where to read on, and the last lines of any other tool.
 func reason(output string) string {
 	for line := range strings.Lines(output) {
-		if message, ok := strings.CutPrefix(line, "[ERROR] "); ok {
+		// The line may begin with what resets colours.
+		if _, message, ok := strings.Cut(line, "[ERROR] "); ok && strings.TrimSpace(message) != "" {
 			return strings.TrimSpace(message)
 		}
 	}

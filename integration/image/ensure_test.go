@@ -103,7 +103,7 @@ func TestEnsureSaysWhatIsMissing(t *testing.T) {
 	})
 	t.Run("Maven fails", func(t *testing.T) {
 		t.Setenv("KAFKA_IMAGE", "")
-		t.Setenv("PATH", scripts(t, map[string]string{"mvn": "echo [ERROR] no such version; echo [ERROR]; echo [ERROR] read more; exit 1"}))
+		t.Setenv("PATH", scripts(t, map[string]string{"mvn": "printf '\\033[0m[ERROR] no such version\\n'; echo [ERROR]; echo [ERROR] read more; exit 1"}))
 		engine := &fakeEngine{}
 		_, err := EnsureOffline(t.Context(), engine, "", nil)
 		var missing *MissingToolError
