@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/inspect"
+)
+
+// Codes of problems that only planning has.
+const (
+	codeNoMembers      inspect.Code = "NO_MEMBERS"
+	codeMemberNotFound inspect.Code = "MEMBER_NOT_FOUND"
+	codeNotPlannable   inspect.Code = "NOT_PLANNABLE"
+)
+
+// groupReader reads a group as a problem of package assign.
+type groupReader struct {
+	client   *kgo.Client
+	in       *inspect.Inspector
+	warnings []inspect.Problem
+	errors   []inspect.Problem
+}
+
+// group is a live group: as inspect shows it, and as a problem.
+type liveGroup struct {
+	seen    inspect.Group
+	problem assign.Group
+}
+
+func (r *groupReader) warn(code inspect.Code, target, format string, args ...any) {
+	r.warnings = append(r.warnings, inspect.Problem{Code: code, Target: target, Message: fmt.Sprintf(format, args...)})
+}
+
+// warnOf tells of a request that failed, and of what is not known for it.
+func (r *groupReader) warnOf(err error, target, doing string) {
+	r.warnings = append(r.warnings, requestProblem(err, target, doing))
+}
+
+func requestProblem(err error, target, doing string) inspect.Problem {
+	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: target, Message: fmt.Sprintf("cannot %s: %v", doing, err), Cause: err}
+	switch kafka, isKafka := errors.AsType[*kerr.Error](err); {
+	case isKafka && (kafka == kerr.GroupAuthorizationFailed || kafka == kerr.TopicAuthorizationFailed):
+		p.Code = inspect.CodeNotAuthorized
+		p.Message = fmt.Sprintf("cannot %s: not authorized; it takes the ACL DESCRIBE on the %s", doing, target)
+	case isKafka:
+		p.Code = inspect.Code(kafka.Message)
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Code = inspect.CodeTimeout
+		p.Message = fmt.Sprintf("cannot %s: no answer within the time given", doing)
+	}
+	return p
+}
+
+// read reads the group. What is wrong is among r.errors; without a group, nothing can be
+// planned.
+func (r *groupReader) read(ctx context.Context, id string) (answer inspect.Answer[[]inspect.Group], group *liveGroup) {
+	answer, err := r.settledGroup(ctx, id)
+	r.warnings, r.errors = answer.Warnings, answer.Errors
+	if err != nil || len(answer.Data) == 0 {
+		return answer, nil
+	}
+	seen := answer.Data[0]
+	if problem := cannotPlan(seen); problem != nil {
+		r.errors = append(r.errors, *problem)
+		return answer, nil
+	}
+	g := &liveGroup{seen: seen}
+	for _, m := range seen.Members {
+		g.problem.Members = append(g.problem.Members, r.member(seen, m))
+	}
+	r.traits(ctx, g)
+	r.topics(ctx, g)
+	if err := g.problem.Check(); err != nil {
+		r.errors = append(r.errors, inspect.Problem{Code: codeNotPlannable, Target: id, Message: fmt.Sprintf("the group %q is no problem to solve: %v", id, err)})
+		return answer, nil
+	}
+	return answer, g
+}
+
+// settledGroup describes the group, again as long as a rebalance hides what members want.
+func (r *groupReader) settledGroup(ctx context.Context, id string) (inspect.Answer[[]inspect.Group], error) {
+	for {
+		answer, err := r.in.Groups(ctx, id)
+		if err != nil || len(answer.Data) == 0 || !rebalancing(answer.Data[0]) {
+			return answer, err
+		}
+		deadline, bounded := ctx.Deadline()
+		if bounded && time.Until(deadline) < 3*time.Second {
+			return answer, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return answer, err
+		}
+	}
+}
+
+// rebalancing tells whether the coordinator does not tell what members of a classic group
+// subscribe to and own.
+func rebalancing(g inspect.Group) bool {
+	return g.Type != nil && *g.Type == "classic" && g.State != nil &&
+		(*g.State == "PreparingRebalance" || *g.State == "CompletingRebalance")
+}
+
+func cannotPlan(g inspect.Group) *inspect.Problem {
+	because := func(code inspect.Code, format string, args ...any) *inspect.Problem {
+		return &inspect.Problem{Code: code, Target: g.Group, Message: fmt.Sprintf("the group %q ", g.Group) + fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case g.Type != nil && *g.Type != "classic" && *g.Type != "consumer":
+		return because(codeNotPlannable, "is of type %s, whose partitions no plan of members assigns; name a classic or consumer group", *g.Type)
+	case g.ProtocolType != nil && *g.ProtocolType == "connect":
+		return because(codeNotPlannable, "is of Kafka Connect, whose workers share tasks and not partitions; name a group of consumers")
+	case rebalancing(g):
+		return because(inspect.CodeRebalancing, "is rebalancing, and what its members subscribe to is told afterwards; try again, or give a longer --timeout")
+	case len(g.Members) == 0:
+		return because(codeNoMembers, "has no members, so nobody says what it subscribes to; start one, or plan from a file with --input")
+	case !slices.ContainsFunc(g.Members, func(m inspect.Member) bool { return len(m.Topics)+len(m.Assigned) > 0 }):
+		return because(codeNotPlannable, "has no member whose subscription can be read; see 'groupctl group describe'")
+	}
+	return nil
+}
+
+// member reads one member. Where its subscription is not told, by a pattern for one, what
+// it is assigned stands for it.
+func (r *groupReader) member(g inspect.Group, m inspect.Member) assign.Member {
+	member := assign.Member{ID: m.ID, Topics: slices.Clone(m.Topics)}
+	if m.Instance != nil {
+		member.Instance = *m.Instance
+	}
+	if g.Generation != nil {
+		member.Generation = *g.Generation
+	}
+	for _, tp := range m.Assigned {
+		member.Owned = append(member.Owned, assign.TopicPartitions{Topic: tp.Topic, Partitions: slices.Clone(tp.Partitions)})
+	}
+	if m.Topics == nil {
+		for _, tp := range m.Assigned {
+			member.Topics = append(member.Topics, tp.Topic)
+		}
+		r.warn(codeNotPlannable, g.Group, "the subscription of member %q is not known; it is planned for as if it subscribed to the %d topics that it is assigned", m.ID, len(m.Assigned))
+	}
+	return member
+}
+
+// topics reads the topics that anybody subscribes to, with the racks of their replicas.
+func (r *groupReader) topics(ctx context.Context, g *liveGroup) {
+	names := subscribed(g.problem)
+	if len(names) == 0 {
+		return
+	}
+	answer, err := r.in.Partitions(ctx, names...)
+	for _, p := range answer.Errors {
+		if err == nil && p.Code == inspect.CodeTopicNotFound {
+			r.warnings = append(r.warnings, p) // a subscription may be ahead of its topic
+			continue
+		}
+		r.errors = append(r.errors, p)
+	}
+	racks := r.brokerRacks(ctx)
+	byName := make(map[string]*assign.Topic, len(names))
+	for _, row := range answer.Data {
+		t := byName[row.Topic]
+		if t == nil {
+			t = &assign.Topic{Name: row.Topic}
+			byName[row.Topic] = t
+		}
+		t.Partitions = max(t.Partitions, row.Partition+1)
+		if racks == nil {
+			continue
+		}
+		for int32(len(t.Racks)) < t.Partitions {
+			t.Racks = append(t.Racks, []string{})
+		}
+		t.Racks[row.Partition] = replicaRacks(row, racks)
+	}
+	for _, name := range names {
+		if t := byName[name]; t != nil {
+			g.problem.Topics = append(g.problem.Topics, *t)
+		} else {
+			g.problem.Topics = append(g.problem.Topics, assign.Topic{Name: name})
+		}
+	}
+}
+
+// replicaRacks lists the racks of a partition's replicas, the leader's first.
+func replicaRacks(p inspect.Partition, racks map[int32]string) []string {
+	list := make([]string, 0, len(p.Replicas))
+	if p.Leader != nil {
+		list = append(list, racks[*p.Leader])
+	}
+	for _, broker := range p.Replicas {
+		if p.Leader == nil || broker != *p.Leader {
+			list = append(list, racks[broker])
+		}
+	}
+	return list
+}
+
+// brokerRacks returns the rack of every broker that has one, nil where none has.
+func (r *groupReader) brokerRacks(ctx context.Context) map[int32]string {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	resp, err := req.RequestWith(ctx, r.client)
+	if err != nil {
+		r.warnOf(err, "cluster", "read the racks of the brokers")
+		return nil
+	}
+	var racks map[int32]string
+	for _, b := range resp.Brokers {
+		if b.Rack != nil && *b.Rack != "" {
+			if racks == nil {
+				racks = make(map[int32]string)
+			}
+			racks[b.NodeID] = *b.Rack
+		}
+	}
+	return racks
+}
+
+func subscribed(g assign.Group) []string {
+	var names []string
+	for i := range g.Members {
+		names = append(names, g.Members[i].Topics...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// change plays the members that are to leave and to join.
+func (r *groupReader) change(g *liveGroup, flags planFlags) (changed assign.Group, ok bool) {
+	changed = assign.Group{Members: slices.Clone(g.problem.Members), Topics: g.problem.Topics}
+	topics := subscribed(changed)
+	for _, who := range flags.remove {
+		before := len(changed.Members)
+		changed.Members = slices.DeleteFunc(changed.Members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
+		if len(changed.Members) == before {
+			r.errors = append(r.errors, inspect.Problem{
+				Code: codeMemberNotFound, Target: who,
+				Message: fmt.Sprintf("the group %q has no member %q to remove; it has %s", g.seen.Group, who, someMembers(changed)),
+			})
+			return changed, false
+		}
+	}
+	taken := make(map[string]bool)
+	for i := range g.problem.Members {
+		taken[g.problem.Members[i].ID] = true
+	}
+	for n, number := 0, 1; n < flags.addMembers; number++ {
+		id := fmt.Sprintf("new-%d", number)
+		if !taken[id] {
+			changed.Members = append(changed.Members, assign.Member{ID: id, Topics: topics})
+			n++
+		}
+	}
+	if len(changed.Members) == 0 {
+		r.errors = append(r.errors, inspect.Problem{Code: codeNoMembers, Target: g.seen.Group, Message: "no member is left to plan for; remove fewer, or add some with --add-members"})
+		return changed, false
+	}
+	return changed, true
+}
+
+func someMembers(g assign.Group) string {
+	const most = 5
+	var ids []string
+	for i := range g.Members {
+		if i == most {
+			return strings.Join(ids, ", ") + fmt.Sprintf(" and %d more", len(g.Members)-most)
+		}
+		ids = append(ids, fmt.Sprintf("%q", g.Members[i].ID))
+	}
+	return strings.Join(ids, ", ")
+}

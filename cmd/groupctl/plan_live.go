@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/assign/offline"
+	"github.com/groupkit/groupkit/inspect"
+)
+
+// livePlan is what plan finds for a live group, and the data of its envelope.
+type livePlan struct {
+	ID      string                     `json:"id"`
+	Results map[string]offline.Outcome `json:"results"`
+	// Before is who owns what now, by the coordinator's word.
+	Before assign.Assignment `json:"before"`
+	// Problem is a line of input for --input that gives the same results.
+	Problem offline.Problem `json:"problem"`
+
+	group     inspect.Group
+	current   assign.Group // before members were added or removed
+	assignors []string
+	weighed   bool
+	settled   bool
+}
+
+func (s *session) planLive(command *cobra.Command, id string, flags planFlags, options offline.Options) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
+	defer cancel()
+
+	r := &groupReader{client: client, in: inspect.New(client)}
+	answer, plan := r.plan(ctx, id, flags, options)
+	if len(answer.Errors) == 1 && answer.Errors[0].Code == inspect.CodeInvalidName {
+		return &usageError{answer.Errors[0].Message}
+	}
+	reply := inspect.Answer[*livePlan]{
+		ClusterID: answer.ClusterID, ObservedAt: answer.ObservedAt, Data: plan,
+		Warnings: append([]inspect.Problem{}, r.warnings...), Errors: append([]inspect.Problem{}, r.errors...),
+	}
+	s.exit = exitCode(plan != nil, reply.Errors)
+	if plan == nil && len(reply.Errors) == 1 && reply.Errors[0].Code == codeMemberNotFound {
+		s.exit = exitNotFound
+	}
+	if s.output == outputJSON {
+		err = writeEnvelope(s.stdout, envelopeOf(schemaOf(command), reply, plan == nil))
+	} else if plan != nil {
+		err = writeTable(s.stdout, func(t *table) { planTables(t, plan) })
+	}
+	s.note("warning", reply.Warnings)
+	s.note("error", reply.Errors)
+	if err != nil {
+		return fmt.Errorf("cannot write the answer: %w", err)
+	}
+	if plan != nil && flags.svg != "" {
+		if err := drawPlan(flags.svg, plan); err != nil {
+			s.exit = exitFailed
+			return err
+		}
+	}
+	return nil
+}
+
+// plan reads the group and asks the assignors. It returns nil where that cannot be done,
+// and why is among r.errors.
+func (r *groupReader) plan(ctx context.Context, id string, flags planFlags, options offline.Options) (inspect.Answer[[]inspect.Group], *livePlan) {
+	answer, group := r.read(ctx, id)
+	if group == nil {
+		return answer, nil
+	}
+	if flags.weights == "lag" && !r.lag(ctx, group) {
+		return answer, nil
+	}
+	changed, ok := r.change(group, flags)
+	if !ok {
+		return answer, nil
+	}
+	problem := offline.Problem{ID: id, Group: changed, Assignors: flags.assignors, Options: options}
+	results, err := offline.Solver{Settle: flags.settle}.Solve(problem)
+	if err != nil {
+		r.errors = append(r.errors, inspect.Problem{Code: codeNotPlannable, Target: id, Message: fmt.Sprintf("no plan was made for the group %q: %v", id, err), Cause: err})
+		return answer, nil
+	}
+	return answer, &livePlan{
+		ID: id, Results: results, Before: group.problem.Ownership(), Problem: problem,
+		group: group.seen, current: group.problem, assignors: flags.assignors,
+		weighed: flags.weights != "" && !allZero(group.problem), settled: flags.settle,
+	}
+}
+
+func drawPlan(path string, plan *livePlan) error {
+	var b bytes.Buffer
+	if err := plan.picture().SVG(&b); err != nil {
+		return fmt.Errorf("cannot draw the plan: %w", err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return errors.New(printable(fmt.Sprintf("cannot write the picture: %v; name a file in a directory that exists", err)))
+	}
+	return nil
+}

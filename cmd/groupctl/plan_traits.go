@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// traits reads what inspect does not show of members: their racks, and for members of
+// package member their capacity, labels and whether they drain. Without it, planning goes
+// on.
+func (r *groupReader) traits(ctx context.Context, g *liveGroup) {
+	members := make(map[string]*assign.Member, len(g.problem.Members))
+	for i := range g.problem.Members {
+		members[g.problem.Members[i].ID] = &g.problem.Members[i]
+	}
+	var err error
+	if g.seen.Type != nil && *g.seen.Type == "consumer" {
+		err = r.consumerTraits(ctx, g.seen.Group, members)
+	} else {
+		err = r.classicTraits(ctx, g.seen.Group, members)
+	}
+	if err != nil {
+		r.warnOf(err, "group", "read the racks and capacities of the members")
+	}
+}
+
+func (r *groupReader) consumerTraits(ctx context.Context, group string, members map[string]*assign.Member) error {
+	req := kmsg.NewPtrConsumerGroupDescribeRequest()
+	req.Groups = []string{group}
+	resp, err := req.RequestWith(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	for _, g := range resp.Groups {
+		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+			return err
+		}
+		for _, m := range g.Members {
+			if member := members[m.MemberID]; member != nil && m.RackID != nil {
+				member.Rack = *m.RackID
+			}
+		}
+	}
+	return nil
+}
+
+func (r *groupReader) classicTraits(ctx context.Context, group string, members map[string]*assign.Member) error {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{group}
+	resp, err := req.RequestWith(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	for _, g := range resp.Groups {
+		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+			return err
+		}
+		for _, m := range g.Members {
+			metadata := kmsg.NewConsumerMemberMetadata()
+			member := members[m.MemberID]
+			if member == nil || member.Topics == nil || metadata.ReadFrom(m.ProtocolMetadata) != nil {
+				continue // inspect has warned of it
+			}
+			if metadata.Rack != nil {
+				member.Rack = *metadata.Rack
+			}
+			readTraits(member, metadata.UserData)
+		}
+	}
+	return nil
+}
+
+// traitsPrefix opens the user data of members of package member: see member.Traits.
+var traitsPrefix = []byte{0xff, 0xff, 0xff, 0xff, 'g', 'k', 1}
+
+// readTraits takes user data as package member does: what makes no sense tells nothing.
+func readTraits(m *assign.Member, data []byte) {
+	body, ours := bytes.CutPrefix(data, traitsPrefix)
+	if !ours || len(data) > 16<<10 {
+		return
+	}
+	var traits struct {
+		Capacity float64           `json:"capacity"`
+		Labels   map[string]string `json:"labels"`
+		Draining bool              `json:"draining"`
+	}
+	if json.Unmarshal(body, &traits) != nil || !(traits.Capacity >= 0) || math.IsInf(traits.Capacity, 0) {
+		return
+	}
+	m.Capacity, m.Labels, m.Draining = traits.Capacity, traits.Labels, traits.Draining
+}
