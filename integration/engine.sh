@@ -12,14 +12,17 @@
 # started. Several runs share it; the last one to end stops it.
 #
 #   GROUPKIT_ENGINE_DATA   its images, kept between runs (/var/cache/groupkit/engine)
-#   GROUPKIT_ENGINE_RUN    its socket, pid, lock and log (/run/groupkit)
+#   GROUPKIT_ENGINE_RUN    its socket, pid, locks and log (/run/groupkit)
 set -euo pipefail
 
 DATA=${GROUPKIT_ENGINE_DATA:-/var/cache/groupkit/engine}
 RUN=${GROUPKIT_ENGINE_RUN:-/run/groupkit}
 SOCKET=$RUN/docker.sock
 PIDFILE=$RUN/dockerd.pid
+REAPERS=$RUN/reapers
 LOG=$RUN/dockerd.log
+LAUNCHED= # the dockerd that this process has started, as long as that may run
+DENIED=   # a socket that this user may not write to
 
 say() { printf 'engine.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -27,28 +30,28 @@ usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
 
 # --- finding an engine that is there already --------------------------------
 
-# ping URL: does an engine answer there? Needs no docker CLI. perl-base is on
-# every Debian; where neither tool exists nothing can be told.
+# ping URL: does an engine answer there? Needs no docker CLI. What it cannot ask,
+# for want of curl and perl (perl-base is on every Debian) or of certificates, is
+# taken to answer, and left to the client.
 ping() {
   local url=$1
   case $url in
   unix://*)
     local path=${url#unix://}
     [ -S "$path" ] || return 1
+    [ -w "$path" ] || { DENIED=$path; return 1; }
     if command -v curl >/dev/null; then
       curl -fsS -m 5 -o /dev/null --unix-socket "$path" http://engine/_ping 2>/dev/null
     elif command -v perl >/dev/null; then
       perl -MIO::Socket::UNIX -e 'alarm 5;
         my $s = IO::Socket::UNIX->new(Peer => shift) or exit 1;
         print $s "GET /_ping HTTP/1.0\r\n\r\n"; exit(<$s> =~ / 200 / ? 0 : 1)' "$path"
-    else
-      return 1
     fi ;;
   tcp://* | http://* | https://*)
-    [ -z "${DOCKER_TLS_VERIFY:-}" ] || return 0 # left to the client, which has the certificates
+    [ -z "${DOCKER_TLS_VERIFY:-}" ] || return 0
     command -v curl >/dev/null || return 0
     curl -fsS -m 5 -o /dev/null "http://${url#*://}/_ping" 2>/dev/null ;;
-  *) return 0 ;; # ssh:// and npipe:// are left to the client
+  *) return 0 ;; # ssh:// and npipe://
   esac
 }
 
@@ -72,6 +75,8 @@ find_engine() {
 # require_debian_root ends the script where no engine can be started.
 require_debian_root() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && return 0
+  [ -z "$DENIED" ] ||
+    die "you may not use the Docker engine at $DENIED: join the group that owns this socket (mostly by \`sudo usermod -aG docker $(id -un)\`) and log in again, or run this as root"
   die "no Docker engine answers at DOCKER_HOST or the usual sockets: start Docker (or set DOCKER_HOST), or run this as root on Debian or Ubuntu, where it installs and starts one itself"
 }
 
@@ -100,7 +105,7 @@ engine_pid() {
 
 # launch ARGS...: starts dockerd and waits up to 60 s until it answers.
 launch() {
-  local launched deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 60))
   rm -f "$SOCKET" "$PIDFILE"
   # A session of its own: Ctrl-C in the terminal must reach the tests, which
   # still need the engine to remove what they started.
@@ -111,10 +116,10 @@ launch() {
     exec setsid dockerd --data-root="$DATA" --exec-root="$RUN/exec" --pidfile="$PIDFILE" \
       --host="unix://$SOCKET" --shutdown-timeout=10 "$@" </dev/null >"$LOG" 2>&1
   ) &
-  launched=$!
+  LAUNCHED=$!
   while [ $SECONDS -lt $deadline ]; do
     if ping "unix://$SOCKET" && engine_pid >/dev/null; then return 0; fi
-    kill -0 "$launched" 2>/dev/null || return 1
+    kill -0 "$LAUNCHED" 2>/dev/null || return 1
     sleep 0.2
   done
   stop_private
@@ -127,8 +132,8 @@ start_private() {
   if engine_pid >/dev/null && ping "unix://$SOCKET"; then return 0; fi
   stop_private
   mkdir -p "$DATA" "$RUN/exec"
-  local try args=()
-  for try in 1 2 3; do
+  local args=()
+  for _ in 1 2 3; do
     launch ${args[@]+"${args[@]}"} && return 0
     if grep -qi 'iptables' "$LOG" && ! [ -d "$RUN/bin" ] && command -v iptables-legacy >/dev/null; then
       say "dockerd did not come up with this kernel's nftables, trying iptables-legacy"
@@ -160,7 +165,9 @@ end_process() {
 # stop_private stops our dockerd, and its containerd where dockerd could not.
 stop_private() {
   local pid
-  if pid=$(engine_pid); then end_process "$pid" 30; fi
+  # Just launched, it may not have written its pid yet.
+  if pid=$(engine_pid) || pid=$LAUNCHED && [ -n "$pid" ]; then end_process "$pid" 30; fi
+  LAUNCHED=
   pid=$(cat "$RUN/exec/containerd/containerd.pid" 2>/dev/null) || pid=
   if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$RUN/exec/containerd/"; then
     end_process "$pid" 10
@@ -171,12 +178,14 @@ stop_private() {
 # --- sharing it -------------------------------------------------------------
 # fd 9: held while the engine is started or stopped. fd 8: held in shared mode
 # for as long as a run lasts; the kernel drops it whatever ends the run. The
-# file `keep` stands for a `start` that no `stop` has answered.
+# file `keep` stands for a `start` that no `stop` has answered. `reapers` is locked
+# in shared mode by processes that remove the clusters of a run that has ended.
 
+# lock [SECONDS]: fails after that long, if it is given.
 lock() {
   mkdir -p "$RUN" || die "cannot create $RUN"
   exec 9>>"$RUN/lock"
-  flock 9
+  flock ${1:+-w "$1"} 9
 }
 unlock() { exec 9>&-; }
 
@@ -187,23 +196,52 @@ in_use() {
   exec 7>&-
 }
 
-# prepare_private takes the lock and leaves with the engine up. The engine that
-# apt starts itself, where there is a systemd, is preferred to one of ours.
+# stop_unused stops the private engine unless a run holds it, and waits for those
+# that still clean up on it.
+stop_unused() {
+  if in_use; then return 1; fi
+  exec 6>>"$REAPERS"
+  flock -x -w 60 6 || say "the clusters of a run that has ended are not all removed after 60 s, the engine is stopped nevertheless"
+  exec 6>&-
+  stop_private
+}
+
+# prepare_private takes the lock and leaves with the engine up, to be stopped at
+# the exit of this script. The engine that apt starts itself, where there is a
+# systemd, is preferred to one of ours.
 prepare_private() {
   require_debian_root
   lock
   install_packages
   if [ -d /run/systemd/system ] && find_engine; then unlock; return 0; fi
+  trap release EXIT
+  trap 'exit 130' INT # bash goes on if its child takes Ctrl-C for success
   start_private
   ENGINE=unix://$SOCKET
 }
 
+# release gives the engine up. Who holds the lock for a minute is busy with it,
+# and is then the last to end.
 release() {
+  trap '' INT TERM HUP
   trap - EXIT
-  lock
   exec 8>&-
-  if ! [ -e "$RUN/keep" ] && ! in_use; then stop_private; fi
+  lock 60 || return 0
+  [ -e "$RUN/keep" ] || stop_unused || true
   unlock
+}
+
+# in_group PGID: does any process of the group run? One that has ended and that
+# nobody waits for does not.
+in_group() {
+  local stat fields
+  kill -0 -- "-$1" 2>/dev/null || return 1
+  for stat in /proc/[0-9]*/stat; do
+    { read -r stat <"$stat"; } 2>/dev/null || continue
+    read -ra fields <<<"${stat##*)}" # state, parent, group
+    if [ "${fields[2]}" = "$1" ] && [ "${fields[0]}" != Z ]; then return 0; fi
+  done
+  return 1
 }
 
 run() {
@@ -215,27 +253,30 @@ run() {
   if [ "$ENGINE" != "unix://$SOCKET" ]; then exec "$@"; fi
   exec 8>>"$RUN/users"
   flock -s 8
-  trap release EXIT
   unlock
 
   # Job control gives CMD a process group of its own with default signals, so
   # that this script can pass a signal on, wait for CMD's own clean-up, and only
   # then take the engine away.
-  local child code=0 signal=
+  export GROUPKIT_CLUSTER_REAPER_LOCK=$REAPERS
+  local s deadline child='' code=0 signal=''
+  for s in INT TERM HUP; do
+    # shellcheck disable=SC2064
+    trap "signal=$s; [ -z \"\$child\" ] || kill -$s -- \"-\$child\" 2>/dev/null || true" "$s"
+  done
   set -m
   "$@" <&0 8>&- &
   child=$!
   set +m
-  local s
-  for s in INT TERM HUP; do
-    # shellcheck disable=SC2064
-    trap "signal=$s; kill -$s -- -$child 2>/dev/null || true" "$s"
-  done
+  [ -z "$signal" ] || kill "-$signal" -- "-$child" 2>/dev/null || true
   while :; do
     wait "$child" && code=0 || code=$?
     # wait also returns, above 128, when a trap ran: CMD may still be there.
     kill -0 "$child" 2>/dev/null || break
   done
+  # What CMD has started may outlive it: `go` leaves its tests behind on SIGTERM.
+  deadline=$((SECONDS + 30))
+  while in_group "$child" && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
   trap '' INT TERM HUP
   [ -z "$signal" ] || say "stopped by SIG$signal"
   exit "$code"
@@ -259,7 +300,7 @@ stop)
   [ -d "$RUN" ] || exit 0
   lock
   rm -f "$RUN/keep"
-  if in_use; then say "runs still use the engine: the last one to end stops it"; else stop_private; fi
+  stop_unused || say "runs still use the engine: the last one to end stops it"
   unlock ;;
 *) usage ;;
 esac
