@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 const (
-	marginLeft   = 64.0
+	pageMargin   = 24.0
+	leastLeft    = 64.0 // room for the numbers of the scale
 	marginRight  = 28.0
 	headHeight   = 78.0
 	panelHead    = 40.0
@@ -44,7 +46,7 @@ type drawing struct {
 	slanted       bool
 	most          float64 // the weight at the top of the scale
 	tick          float64
-	width         float64
+	width, left   float64 // of the page, and where the columns begin
 }
 
 // SVG writes the picture: panels one above the other on one scale, members as columns,
@@ -60,14 +62,14 @@ func (p Picture) SVG(w io.Writer) error {
 	fmt.Fprintf(d, "<title>%s</title>\n", escape(p.Title))
 	d.WriteString(`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="7" fill="#fff" fill-opacity="0.45"/></pattern></defs>` + "\n")
 	fmt.Fprintf(d, `<rect width="%.0f" height="%.0f" fill="#fff"/>`+"\n", d.width, height)
-	d.text(marginLeft-40, 36, 20, ink, "start", "600", p.Title)
-	d.text(marginLeft-40, 58, 13, faint, "start", "400", p.Subtitle)
+	d.text(pageMargin, 36, 20, ink, "start", "600", p.Title)
+	d.text(pageMargin, 58, 13, faint, "start", "400", p.Subtitle)
 	for i, panel := range p.Panels {
 		d.panel(headHeight+float64(i)*(panelHead+plotHeight+d.labels), panel, i == 0)
 	}
 	y := headHeight + panel*float64(len(p.Panels)) + 8
 	for _, row := range legend {
-		x := marginLeft - 40
+		x := pageMargin
 		for _, entry := range row {
 			entry.draw(x, y)
 			d.text(x+22, y+11, 12, ink, "start", "400", entry.text)
@@ -83,30 +85,35 @@ func (p Picture) SVG(w io.Writer) error {
 // measure sets the geometry: columns as wide as the page gives, but never too thin to see.
 func (d *drawing) measure() {
 	members := float64(max(len(d.Members), 1))
-	d.pitch = min(max(1080/members, 26), 150)
+	d.pitch = min(max(1080/members, 30), 150)
 	d.column = d.pitch * 0.72
-	d.width = max(leastWidth, marginLeft+marginRight+d.pitch*members)
-	longest, notes := 0, false
+	longest, line, notes := 0, 0, false
 	for i := range d.Members {
-		longest = max(longest, utf8.RuneCountInString(d.Members[i].Name), utf8.RuneCountInString(d.Members[i].Note))
-		notes = notes || d.Members[i].Note != ""
+		m := &d.Members[i]
+		line = max(line, utf8.RuneCountInString(m.Name), utf8.RuneCountInString(m.Note))
+		longest = max(longest, utf8.RuneCountInString(slantedLabel(m)))
+		notes = notes || m.Note != ""
 	}
-	d.slanted = float64(longest)*7 > d.pitch-6
+	d.left = leastLeft
+	d.slanted = float64(line)*7 > d.pitch-6
 	switch {
 	case d.slanted:
-		d.labels = 34 + float64(min(longest, 24))*4.9
+		d.labels = 34 + float64(longest)*4.5
+		// The first one begins left of its column.
+		d.left = max(leastLeft, float64(longest)*4.9-d.pitch/2+pageMargin/2)
 	case notes:
 		d.labels = 52
 	default:
 		d.labels = 36
 	}
+	d.width = max(leastWidth, d.left+marginRight+d.pitch*members)
 	for _, panel := range d.Panels {
 		for i, column := range panel.Columns {
 			d.most = max(d.most, weightOf(column), panel.Share*d.Members[i].Capacity)
 		}
 	}
-	if d.most == 0 {
-		d.most = 1
+	if d.most < 1/mostWeight {
+		d.most = 1 // there is nothing to see
 	}
 	d.tick = math.Pow(10, math.Floor(math.Log10(d.most/4)))
 	for _, factor := range []float64{1, 2, 5, 10} {
@@ -130,7 +137,7 @@ func weightOf(column []Block) float64 {
 }
 
 func (d *drawing) panel(top float64, panel Panel, before bool) {
-	d.text(marginLeft-40, top+17, 15, ink, "start", "600", panel.Title)
+	d.text(pageMargin, top+17, 15, ink, "start", "600", panel.Title)
 	d.text(d.width-marginRight, top+17, 12, faint, "end", "400", panel.Note)
 	base := top + panelHead + plotHeight
 	scale := (plotHeight - 18) / d.most
@@ -141,37 +148,41 @@ func (d *drawing) panel(top float64, panel Panel, before bool) {
 		if value == 0 {
 			stroke = "#9aa5b1"
 		}
-		fmt.Fprintf(d, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", marginLeft-6, y, right, y, stroke)
-		d.text(marginLeft-12, y+4, 11, faint, "end", "400", Number(value))
+		fmt.Fprintf(d, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", d.left-6, y, right, y, stroke)
+		d.text(d.left-12, y+4, 11, faint, "end", "400", Number(value))
+	}
+	at := func(i int) float64 { return d.left + float64(i)*d.pitch + (d.pitch-d.column)/2 }
+	absent := func(m *Member) bool { return before && m.Joins || !before && m.Leaves }
+	for i, column := range panel.Columns {
+		d.blocks(at(i), base, scale, column, before)
+	}
+	for i := range panel.Columns {
+		if m := &d.Members[i]; panel.Share > 0 && !absent(m) {
+			y := base - panel.Share*m.Capacity*scale
+			fmt.Fprintf(d, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#c2410c" stroke-width="1.4" stroke-dasharray="5 3"/>`+"\n",
+				d.left+float64(i)*d.pitch, y, d.left+float64(i+1)*d.pitch, y)
+		}
 	}
 	for i, column := range panel.Columns {
 		m := &d.Members[i]
-		x := marginLeft + float64(i)*d.pitch + (d.pitch-d.column)/2
-		absent := before && m.Joins || !before && m.Leaves
-		d.blocks(x, base, scale, column, before)
-		d.columnHead(x+d.column/2, base-weightOf(column)*scale-5, column, absent)
-		if panel.Share > 0 && !absent {
-			y := base - panel.Share*m.Capacity*scale
-			fmt.Fprintf(d, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="1.4" stroke-dasharray="5 3"/>`+"\n",
-				x-(d.pitch-d.column)/2, y, x+d.column+(d.pitch-d.column)/2, y, "#c2410c")
+		x := at(i) + d.column/2
+		if !absent(m) || len(column) > 0 {
+			d.columnHead(x, base-weightOf(column)*scale-5, column)
 		}
-		d.label(x+d.column/2, base, m, absent)
+		d.label(x, base, m, absent(m))
 	}
 }
 
 // columnHead tells the weight of a column above it, and where that is not their number how
 // many partitions it has.
-func (d *drawing) columnHead(x, y float64, column []Block, absent bool) {
-	if absent && len(column) == 0 {
-		return
-	}
+func (d *drawing) columnHead(x, y float64, column []Block) {
 	text := Number(weightOf(column))
 	if d.Unit != "partitions" && d.pitch >= 84 {
 		text = fmt.Sprintf("%s in %d", text, len(column))
 	}
 	size := 12.0
 	if d.pitch < 40 {
-		size = 10
+		size = 9
 	}
 	fmt.Fprintf(d, `<text x="%.1f" y="%.1f" font-size="%.0f" fill="%s" text-anchor="middle" stroke="#fff" stroke-width="3" paint-order="stroke">%s</text>`+"\n",
 		x, y, size, ink, escape(text))
@@ -187,12 +198,16 @@ func (d *drawing) label(x, base float64, m *Member, absent bool) {
 		d.text(x, base+34, 11, faint, "middle", "400", m.Note)
 		return
 	}
-	name := Short(m.Name, 24)
-	if m.Note != "" {
-		name += " · " + m.Note
-	}
 	fmt.Fprintf(d, `<text transform="translate(%.1f %.1f) rotate(-42)" font-size="11" fill="%s" text-anchor="end">%s</text>`+"\n",
-		x+5, base+14, colour, escape(Short(name, 24)))
+		x+5, base+14, colour, escape(slantedLabel(m)))
+}
+
+// slantedLabel is what a member is called where there is no room for a second line.
+func slantedLabel(m *Member) string {
+	if m.Note == "" {
+		return m.Name
+	}
+	return Short(m.Name+" · "+m.Note, 30)
 }
 
 // blocks stacks a column. Neighbours too thin to be told apart are drawn as one.
@@ -226,7 +241,7 @@ func (d *drawing) block(x, y, width, height float64, blocks []Block, before bool
 	}
 	fmt.Fprintf(d, `<g><title>%s, %s</title>`, escape(what), Number(weightOf(blocks)))
 	d.shape(x, y+gap/2, width, height-gap, colour.fill, first.Moves, before)
-	if len(blocks) == 1 && height >= 13 && width >= 17 {
+	if len(blocks) == 1 && height >= 13 && width >= 6.5*float64(len(strconv.Itoa(int(first.Partition))))+4 {
 		text := "#fff"
 		if colour.light || first.Moves && before {
 			text = ink

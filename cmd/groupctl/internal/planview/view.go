@@ -107,6 +107,9 @@ func (p *Picture) add(title, note string, g assign.Group, a assign.Assignment, m
 	p.Panels = append(p.Panels, panel)
 }
 
+// mostWeight is what any number of partitions can weigh without their sum being infinite.
+const mostWeight = 1e290
+
 // Weights returns the weights that assignors go by: where all are zero, 1 for every
 // partition.
 func Weights(g assign.Group) map[string][]float64 {
@@ -114,6 +117,9 @@ func Weights(g assign.Group) map[string][]float64 {
 	any := false
 	for i := range g.Topics {
 		list := g.Topics[i].EffectiveWeights()
+		for p, w := range list {
+			list[p] = min(w, mostWeight)
+		}
 		weights[g.Topics[i].Name] = list
 		any = any || slices.ContainsFunc(list, func(w float64) bool { return w > 0 })
 	}
