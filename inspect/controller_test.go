@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
 func quorumAnswer(change func(*kmsg.DescribeQuorumResponse, *kmsg.DescribeQuorumResponseTopicPartition)) *kmsg.DescribeQuorumResponse {
@@ -36,7 +37,7 @@ func quorumAnswer(change func(*kmsg.DescribeQuorumResponse, *kmsg.DescribeQuorum
 
 func TestControllerIsTheQuorumsLeader(t *testing.T) {
 	fake := newFake(t)
-	serveQuorum(t, fake, quorumAnswer(nil))
+	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil))
 	answer, err := inspect.New(newClient(t, fake)).Controller(testContext(t))
 	if err != nil || answer.Err() != nil {
 		t.Fatal(err, answer.Errors)
@@ -86,7 +87,7 @@ func TestControllerWhereTheQuorumDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fake := newFake(t)
-			serveQuorum(t, fake, quorumAnswer(test.change))
+			kafkatest.ServeQuorum(t, fake, quorumAnswer(test.change))
 			answer, err := inspect.New(newClient(t, fake)).Controller(testContext(t))
 			if err != nil {
 				t.Fatal(err)

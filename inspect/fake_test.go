@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
 const offsetsTopic = "__consumer_offsets"
@@ -46,37 +47,10 @@ func testContext(t testing.TB) context.Context {
 }
 
 // writeLog appends records to the partition of __consumer_offsets that belongs
-// to a group, as a broker would.
+// to a group.
 func writeLog(t testing.TB, fake *kfake.Cluster, group string, records ...kgo.Record) {
 	t.Helper()
-	client := newClient(t, fake, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	for _, r := range records {
-		r.Topic = offsetsTopic
-		r.Partition = inspect.OffsetsPartition(group, 50)
-		if err := client.ProduceSync(testContext(t), &r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func groupRecordKey(group string) []byte {
-	key := kmsg.NewGroupMetadataKey()
-	key.Version = 2
-	key.Group = group
-	return key.AppendTo(nil)
-}
-
-func groupRecord(group, leader string, generation int32) kgo.Record {
-	value := kmsg.NewGroupMetadataValue()
-	value.Version = 3
-	value.ProtocolType = "consumer"
-	value.Protocol = kmsg.StringPtr("range")
-	value.Generation = generation
-	value.Leader = &leader
-	member := kmsg.NewGroupMetadataValueMember()
-	member.MemberID = leader
-	value.Members = append(value.Members, member)
-	return kgo.Record{Key: groupRecordKey(group), Value: value.AppendTo(nil)}
+	kafkatest.WriteLog(t, fake, inspect.OffsetsPartition(group, 50), records...)
 }
 
 // commitRecord is what fills the log between the records of groups.
@@ -111,51 +85,6 @@ func joinGroup(t testing.TB, fake *kfake.Cluster, group string, members int, opt
 		t.Fatal(err)
 	}
 	return client
-}
-
-// serveQuorum makes the fake answer DescribeQuorum, which it does not know.
-func serveQuorum(t testing.TB, fake *kfake.Cluster, answer *kmsg.DescribeQuorumResponse) {
-	t.Helper()
-	versions, err := kmsg.NewPtrApiVersionsRequest().RequestWith(testContext(t), newClient(t, fake))
-	if err != nil {
-		t.Fatal(err)
-	}
-	quorum := kmsg.NewApiVersionsResponseApiKey()
-	quorum.ApiKey = answer.Key()
-	quorum.MaxVersion = answer.MaxVersion()
-	versions.ApiKeys = append(versions.ApiKeys, quorum)
-	fake.ControlKey(18, func(req kmsg.Request) (kmsg.Response, error, bool) {
-		fake.KeepControl()
-		copied := *versions
-		copied.Version = req.GetVersion()
-		return &copied, nil, true
-	})
-	fake.ControlKey(answer.Key(), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		fake.KeepControl()
-		copied := *answer
-		copied.Version = req.GetVersion()
-		return &copied, nil, true
-	})
-}
-
-// listen serves each connection with a function until the test ends.
-func listen(t testing.TB, serve func(net.Conn)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn)
-		}
-	}()
-	return listener.Addr().String()
 }
 
 func codes(problems []inspect.Problem) []inspect.Code {

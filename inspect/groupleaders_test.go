@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
 // fakeWorkers is a cluster with the stable classic group "workers" of the
@@ -29,10 +30,10 @@ func fakeWorkers(t *testing.T) *kfake.Cluster {
 }
 
 func TestTheNewestRecordOfTheGroupDecides(t *testing.T) {
-	tombstone := kgo.Record{Key: groupRecordKey("workers")}
-	broken := kgo.Record{Key: groupRecordKey("workers"), Value: []byte{0, 3, 0, 9, 'x'}}
-	future := kgo.Record{Key: groupRecordKey("workers"), Value: []byte{0, 5, 1, 1, 1, 1}}
-	newer := groupRecordKey("workers")
+	tombstone := kgo.Record{Key: kafkatest.GroupRecordKey("workers")}
+	broken := kgo.Record{Key: kafkatest.GroupRecordKey("workers"), Value: []byte{0, 3, 0, 9, 'x'}}
+	future := kgo.Record{Key: kafkatest.GroupRecordKey("workers"), Value: []byte{0, 5, 1, 1, 1, 1}}
+	newer := kafkatest.GroupRecordKey("workers")
 	newer[1] = 3 // the key of a consumer group, whose fields begin alike
 	var commits []kgo.Record
 	for i := range 3000 {
@@ -45,16 +46,16 @@ func TestTheNewestRecordOfTheGroupDecides(t *testing.T) {
 		generation int32  // 0 if not known
 		code       inspect.Code
 	}{
-		{"the last of two", []kgo.Record{groupRecord("workers", "a", 1), groupRecord("workers", "b", 2)}, "b", 2, ""},
-		{"far behind other records", append([]kgo.Record{groupRecord("workers", "a", 3)}, commits...), "a", 3, ""},
-		{"other groups after it", []kgo.Record{groupRecord("workers", "a", 1), groupRecord("worker", "b", 2), groupRecord("workers2", "b", 3)}, "a", 1, ""},
-		{"a newer kind of record after it", []kgo.Record{groupRecord("workers", "a", 1), {Key: newer, Value: []byte{0, 0}}}, "a", 1, ""},
-		{"deleted", []kgo.Record{groupRecord("workers", "a", 1), tombstone}, "", 0, inspect.CodeRecordNotFound},
-		{"deleted and made anew", []kgo.Record{groupRecord("workers", "a", 7), tombstone, groupRecord("workers", "b", 1)}, "b", 1, ""},
-		{"broken", []kgo.Record{groupRecord("workers", "a", 1), broken}, "", 0, inspect.CodeRecordUnreadable},
-		{"of a version to come", []kgo.Record{groupRecord("workers", "a", 1), future}, "", 0, inspect.CodeRecordUnreadable},
-		{"without a generation", []kgo.Record{groupRecord("workers", "a", -1)}, "a", 0, ""},
-		{"without a leader", []kgo.Record{groupRecord("workers", "", 4)}, "", 4, inspect.CodeRecordStale},
+		{"the last of two", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), kafkatest.GroupRecord("workers", "b", 2)}, "b", 2, ""},
+		{"far behind other records", append([]kgo.Record{kafkatest.GroupRecord("workers", "a", 3)}, commits...), "a", 3, ""},
+		{"other groups after it", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), kafkatest.GroupRecord("worker", "b", 2), kafkatest.GroupRecord("workers2", "b", 3)}, "a", 1, ""},
+		{"a newer kind of record after it", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), {Key: newer, Value: []byte{0, 0}}}, "a", 1, ""},
+		{"deleted", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), tombstone}, "", 0, inspect.CodeRecordNotFound},
+		{"deleted and made anew", []kgo.Record{kafkatest.GroupRecord("workers", "a", 7), tombstone, kafkatest.GroupRecord("workers", "b", 1)}, "b", 1, ""},
+		{"broken", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), broken}, "", 0, inspect.CodeRecordUnreadable},
+		{"of a version to come", []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), future}, "", 0, inspect.CodeRecordUnreadable},
+		{"without a generation", []kgo.Record{kafkatest.GroupRecord("workers", "a", -1)}, "a", 0, ""},
+		{"without a leader", []kgo.Record{kafkatest.GroupRecord("workers", "", 4)}, "", 4, inspect.CodeRecordStale},
 		{"none", commits[:5], "", 0, inspect.CodeRecordNotFound},
 		{"empty log", nil, "", 0, inspect.CodeRecordNotFound},
 	} {
@@ -92,7 +93,7 @@ func value[T any](p *T) T {
 
 func TestTheLogIsReadOnlySoFar(t *testing.T) {
 	fake := fakeWorkers(t)
-	log := []kgo.Record{groupRecord("workers", "a", 1)}
+	log := []kgo.Record{kafkatest.GroupRecord("workers", "a", 1)}
 	for i := range 2000 {
 		log = append(log, commitRecord("workers", i))
 	}
@@ -124,7 +125,7 @@ func TestACompactedLogIsReadAcrossItsGaps(t *testing.T) {
 	}
 	metadata, assignment := memberBytes("orders", 0)
 	fakeGroup(fake, describedGroup("Stable", "consumer", describedMember("a", metadata, assignment)))
-	log := []kgo.Record{groupRecord("workers", "a", 1), groupRecord("workers", "a", 2)}
+	log := []kgo.Record{kafkatest.GroupRecord("workers", "a", 1), kafkatest.GroupRecord("workers", "a", 2)}
 	for i := range 3000 {
 		log = append(log, commitRecord("workers", i))
 	}
@@ -152,7 +153,7 @@ func TestTheLogThatMayNotBeRead(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fake := fakeWorkers(t)
-			writeLog(t, fake, "workers", groupRecord("workers", "a", 1))
+			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
 			fake.Fault(kfake.Fault{Keys: []kmsg.Key{test.key}, Topic: offsetsTopic, Err: test.err, Count: -1})
 			group, answer := describeOne(t, fake, "workers")
 			if group.Leader != nil || len(group.Members) != 2 || len(answer.Warnings) != 1 || answer.Warnings[0].Code != test.code ||
@@ -166,7 +167,7 @@ func TestTheLogThatMayNotBeRead(t *testing.T) {
 func TestTheLogIsReadFromANewLeader(t *testing.T) {
 	fake := fakeWorkers(t)
 	partition := inspect.OffsetsPartition("workers", 50)
-	writeLog(t, fake, "workers", groupRecord("workers", "a", 1))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
 	moved := false
 	fake.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 		if !moved {
@@ -223,7 +224,7 @@ func TestABatchMayNotInflateWithoutBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := fakeWorkers(t)
-			writeLog(t, fake, "workers", groupRecord("workers", "a", 1))
+			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
 			bomb := compressedBatch(t, codec, 96<<20, 1)
 			serveBatches(fake, func(*kmsg.FetchResponse) []byte { return bomb })
 			var before, after runtime.MemStats
@@ -247,7 +248,7 @@ func TestWhatABatchInflatesToCountsAsRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := fakeWorkers(t)
-			writeLog(t, fake, "workers", groupRecord("workers", "a", 1), groupRecord("workers", "a", 2))
+			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1), kafkatest.GroupRecord("workers", "a", 2))
 			serveBatches(fake, func(*kmsg.FetchResponse) []byte { return batch })
 			group, answer := describeOne(t, fake, "workers", inspect.LogBudget(1000, 1<<20, 0))
 			if group.Leader != nil || !slices.Equal(codes(answer.Warnings), []inspect.Code{inspect.CodeRecordNotFound}) {
@@ -265,7 +266,7 @@ func TestACompressedLogIsRead(t *testing.T) {
 		client := newClient(t, fake, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codec))
 		var records []*kgo.Record
 		for i := range 500 {
-			r := groupRecord("workers", "a", int32(i))
+			r := kafkatest.GroupRecord("workers", "a", int32(i))
 			r.Topic, r.Partition = offsetsTopic, inspect.OffsetsPartition("workers", 50)
 			records = append(records, &r)
 		}
@@ -280,7 +281,7 @@ func TestACompressedLogIsRead(t *testing.T) {
 
 func TestAThrottledReaderAsksAgain(t *testing.T) {
 	fake := fakeWorkers(t)
-	writeLog(t, fake, "workers", groupRecord("workers", "a", 1))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
 	serveBatches(fake, func(resp *kmsg.FetchResponse) []byte {
 		resp.ThrottleMillis = 20
 		return nil
@@ -292,7 +293,7 @@ func TestAThrottledReaderAsksAgain(t *testing.T) {
 
 func TestALogOfGarbageIsReported(t *testing.T) {
 	fake := fakeWorkers(t)
-	writeLog(t, fake, "workers", groupRecord("workers", "a", 1))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
 	for _, batch := range [][]byte{
 		{1, 2, 3},
 		append([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 9}, make([]byte, 80)...),

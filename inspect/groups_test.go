@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
 func describeOne(t *testing.T, fake *kfake.Cluster, group string, options ...inspect.Option) (inspect.Group, inspect.Answer[[]inspect.Group]) {
@@ -40,7 +41,7 @@ func TestGroupsDescribeAClassicGroupWithItsLeader(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
 	client := joinGroup(t, fake, "workers", 1, kgo.InstanceID("one"), kgo.Balancers(kgo.RangeBalancer()))
 	member, generation := client.GroupMetadata()
-	writeLog(t, fake, "workers", groupRecord("workers", "older", generation-1), groupRecord("workers", member, generation), groupRecord("others", "x", 99))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "older", generation-1), kafkatest.GroupRecord("workers", member, generation), kafkatest.GroupRecord("others", "x", 99))
 
 	group, answer := describeOne(t, fake, "workers")
 	if answer.Err() != nil || len(answer.Warnings) > 0 {
@@ -253,7 +254,7 @@ func TestOneMembersGarbageDoesNotHideTheOthers(t *testing.T) {
 		describedMember("a", metadata, assignment),
 		describedMember("idle", metadata, nil),
 	))
-	writeLog(t, fake, "workers", groupRecord("workers", "a", 4))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 4))
 	group, answer := describeOne(t, fake, "workers")
 	if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{inspect.CodeMemberUnreadable}) {
 		t.Errorf("warnings %v", answer.Warnings)
@@ -284,7 +285,7 @@ func TestMembersOfOtherProtocolTypes(t *testing.T) {
 	} {
 		fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
 		fakeGroup(fake, describedGroup("Stable", test.protocolType, describedMember("a", test.metadata, test.assignment)))
-		writeLog(t, fake, "workers", groupRecord("workers", "a", 4))
+		writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 4))
 		group, answer := describeOne(t, fake, "workers")
 		if m := group.Members[0]; (m.Topics != nil) != test.reads || (m.Assigned != nil) != test.reads || len(answer.Warnings) > 0 {
 			t.Errorf("%s: %+v, %v", test.protocolType, m, answer.Warnings)
@@ -306,7 +307,7 @@ func TestTheLeaderOfARebalanceUnderWay(t *testing.T) {
 			fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
 			metadata, assignment := memberBytes("orders", 0)
 			fakeGroup(fake, describedGroup(test.state, "consumer", describedMember("a", metadata, assignment)))
-			writeLog(t, fake, "workers", groupRecord("workers", test.recorded, 4))
+			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", test.recorded, 4))
 			group, answer := describeOne(t, fake, "workers")
 			if *group.Generation != 4 || (group.Leader != nil) != test.leader {
 				t.Errorf("group %+v", group)
@@ -322,7 +323,7 @@ func TestABrokerThatHangsCostsOnlyItsPart(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
 	client := joinGroup(t, fake, "workers", 1)
 	member, generation := client.GroupMetadata()
-	writeLog(t, fake, "workers", groupRecord("workers", member, generation))
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", member, generation))
 	// Not the coordinator, and not the leader of the group's partition.
 	coordinator := fake.CoordinatorFor("workers")
 	if err := fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), coordinator); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 )
 
 // Code says what kind of [Problem] it is, for programs. A Kafka error that has
@@ -140,14 +141,30 @@ func (in *Inspector) unreachable(err error) Problem {
 		p.Code = CodeCanceled
 		p.Message = fmt.Sprintf("canceled before a broker answered at %s", where)
 	case errors.Is(err, context.DeadlineExceeded):
-		p.Message = fmt.Sprintf("no broker answered at %s within the time given; check the address, and whether the listener there wants TLS or SASL", where)
+		p.Message = fmt.Sprintf("no broker answered at %s within the time given; check the address, and whether the listener there wants TLS or SASL (%s)", where, in.speaks())
 	case isKafka:
 		p.Code = Code(kafka.Message)
 		p.Message = fmt.Sprintf("the broker at %s refused: %s (%s)", where, kafka.Message, strings.TrimSuffix(kafka.Description, "."))
 	case isFirstRead:
-		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%v)", where, firstRead)
+		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%s; %v)", where, in.speaks(), firstRead)
 	default:
 		p.Message = fmt.Sprintf("no broker answered at %s; check the address, and that a Kafka broker listens there (%v)", where, err)
 	}
 	return p
+}
+
+// speaks says what the client is set up to speak.
+func (in *Inspector) speaks() string {
+	withTLS, _ := in.client.OptValue(kgo.DialTLS).(bool)
+	mechanisms, _ := in.client.OptValue(kgo.SASL).([]sasl.Mechanism)
+	how := "neither"
+	switch {
+	case withTLS && len(mechanisms) > 0:
+		how = "both"
+	case withTLS:
+		how = "TLS only"
+	case len(mechanisms) > 0:
+		how = "SASL only"
+	}
+	return "this client is set up for " + how
 }

@@ -3,53 +3,19 @@ package inspect_test
 import (
 	"context"
 	"errors"
-	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
-// badBrokers are listeners that are no brokers, each in its way.
-func badBrokers(t *testing.T) map[string]string {
-	t.Helper()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	return map[string]string{
-		"refuses": closed.Addr().String(),
-		"hangs up": listen(t, func(conn net.Conn) {
-			conn.Close()
-		}),
-		"says nothing": listen(t, func(conn net.Conn) {
-			buffer := make([]byte, 1024)
-			for {
-				if _, err := conn.Read(buffer); err != nil {
-					conn.Close()
-					return
-				}
-			}
-		}),
-		"talks garbage": listen(t, func(conn net.Conn) {
-			defer conn.Close()
-			_, _ = conn.Read(make([]byte, 1024))
-			_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-		}),
-		"answers with nonsense": listen(t, func(conn net.Conn) {
-			defer conn.Close()
-			request := make([]byte, 1024)
-			_, _ = conn.Read(request)
-			_, _ = conn.Write(append([]byte{0, 0, 0, 12}, append(request[8:12], 9, 9, 9, 9, 9, 9, 9, 9)...))
-		}),
-	}
-}
-
 func TestNoBrokerAnswers(t *testing.T) {
-	for name, address := range badBrokers(t) {
+	for name, address := range kafkatest.BadBrokers(t) {
 		t.Run(name, func(t *testing.T) {
 			client, err := kgo.NewClient(kgo.SeedBrokers(address))
 			if err != nil {
@@ -88,6 +54,28 @@ func TestNoBrokerAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheMessageSaysWhatTheClientSpeaks(t *testing.T) {
+	address := kafkatest.BadBrokers(t)["hangs up"]
+	plain := plain.Auth{User: "a", Pass: "b"}.AsMechanism()
+	for want, options := range map[string][]kgo.Opt{
+		"set up for neither":   nil,
+		"set up for TLS only":  {kgo.DialTLS()},
+		"set up for SASL only": {kgo.SASL(plain)},
+		"set up for both":      {kgo.DialTLS(), kgo.SASL(plain)},
+	} {
+		client, err := kgo.NewClient(append(options, kgo.SeedBrokers(address))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if _, err := inspect.New(client).Partitions(ctx); err == nil || !strings.Contains(err.Error(), want) && strings.Contains(err.Error(), "TLS or SASL") {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }
 
