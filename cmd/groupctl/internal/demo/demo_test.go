@@ -3,12 +3,17 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // perform plays the demo in this process, after change had its way with it.
@@ -148,6 +153,72 @@ func TestNothingIsLeftOnANamedCluster(t *testing.T) {
 	}
 	if topics.Has(s.topic) || len(groups) > 0 {
 		t.Errorf("left behind: topics %v, groups %v\n%s", topics.Names(), groups.Groups(), out.String())
+	}
+}
+
+// A topic that nobody confirmed is removed, or named so that it can be.
+func TestATopicThatMayHaveBeenCreated(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		hanging []kmsg.Key
+		says    string
+	}{
+		"created, and removed":         {nil, "cannot create the topic groupctl-demo-"},
+		"neither answered nor removed": {[]kmsg.Key{kmsg.CreateTopics, kmsg.DeleteTopics}, "remove it by hand"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, err := kfake.NewCluster(kfake.NumBrokers(3))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer fake.Close()
+			for _, key := range test.hanging {
+				fake.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+					fake.KeepControl()
+					return nil, nil, true
+				})
+			}
+			if len(test.hanging) == 0 {
+				// The topic comes to be, and the answer does not.
+				fake.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
+					go func() { _ = fake.CreateTopic(req.(*kmsg.CreateTopicsRequest).Topics[0].Topic, 1, nil) }()
+					fake.KeepControl()
+					return nil, nil, true
+				})
+			}
+			began := time.Now()
+			_, err = Run(t.Context(), Options{Brokers: fake.ListenAddrs(), Reach: time.Second, Out: new(bytes.Buffer)})
+			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(began); took > 8*time.Second {
+				t.Errorf("took %s", took)
+			}
+			client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			topics, err := kadm.NewClient(client).ListTopics(t.Context())
+			if err != nil || len(topics) > 0 {
+				t.Errorf("%v, topics %v", err, topics.Names())
+			}
+		})
+	}
+}
+
+func TestATopicThatIsRefused(t *testing.T) {
+	t.Parallel()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fake.Close()
+	fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
+	_, err = Run(t.Context(), Options{Brokers: fake.ListenAddrs(), Reach: 5 * time.Second, Out: new(bytes.Buffer)})
+	if !errors.Is(err, kerr.ClusterAuthorizationFailed) || strings.Count(err.Error(), "CLUSTER_AUTHORIZATION_FAILED") != 1 {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -18,6 +18,10 @@ import (
 	"github.com/groupkit/groupkit/inspect"
 )
 
+// removalTime is how long to try to remove a topic of which it is not known whether
+// it was created.
+const removalTime = 1500 * time.Millisecond
+
 // stage is the cluster that the demo plays on, with the names that are its own there.
 type stage struct {
 	seeds          []string
@@ -89,7 +93,7 @@ func onBrokers(ctx context.Context, seeds []string) (*stage, error) {
 	s.close = s.client.Close
 	// The question is asked for its error, which says in a sentence what may be
 	// wrong with the address.
-	if _, err := s.inspect.Controller(ctx); err != nil {
+	if _, err := s.inspect.Partitions(ctx, s.topic); err != nil {
 		s.client.Close()
 		return nil, err
 	}
@@ -100,16 +104,31 @@ func onBrokers(ctx context.Context, seeds []string) (*stage, error) {
 	return s, nil
 }
 
-// createTopic is not given up on Ctrl-C, so that it is known whether there is a topic
-// to remove.
+// createTopic is not given up on Ctrl-C, only when the time given by ctx is over, so
+// that it is known whether there is a topic to remove.
 func (s *stage) createTopic(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	created, err := s.admin.CreateTopic(ctx, partitionCount, -1, nil, s.topic)
-	if err = errors.Join(err, created.Err); err != nil {
-		return fmt.Errorf("cannot create the topic %s for the demo: %w", s.topic, err)
+	uninterrupted := context.WithoutCancel(ctx)
+	creating, cancel := uninterrupted, context.CancelFunc(func() {})
+	if deadline, ok := ctx.Deadline(); ok {
+		creating, cancel = context.WithDeadline(uninterrupted, deadline)
 	}
-	return nil
+	defer cancel()
+	_, err := s.admin.CreateTopic(creating, partitionCount, -1, nil, s.topic)
+	// The name is this run's own: the client may have asked twice.
+	if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
+	}
+	err = fmt.Errorf("cannot create the topic %s for the demo: %w", s.topic, err)
+	if _, refused := errors.AsType[*kerr.Error](err); refused && !errors.Is(err, kerr.RequestTimedOut) {
+		return err
+	}
+	// Nobody said that it was not created.
+	removing, cancel := context.WithTimeout(uninterrupted, removalTime)
+	defer cancel()
+	if _, removal := s.admin.DeleteTopic(removing, s.topic); removal != nil {
+		return fmt.Errorf("%w; if it turns up yet, remove it by hand", err)
+	}
+	return err
 }
 
 func (s *stage) connect(seeds []string) error {
@@ -150,8 +169,7 @@ func (s *stage) clear(ctx context.Context, dead map[string][]string) error {
 			errs = append(errs, fmt.Errorf("group %s: %w", group, err))
 		}
 	}
-	deleted, err := s.admin.DeleteTopic(ctx, s.topic)
-	if err = errors.Join(err, deleted.Err); err != nil {
+	if _, err := s.admin.DeleteTopic(ctx, s.topic); err != nil {
 		errs = append(errs, fmt.Errorf("topic %s: %w", s.topic, err))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -162,8 +180,7 @@ func (s *stage) clear(ctx context.Context, dead map[string][]string) error {
 
 func (s *stage) deleteGroup(ctx context.Context, group string) error {
 	for {
-		deleted, err := s.admin.DeleteGroup(ctx, group)
-		err = errors.Join(err, deleted.Err)
+		_, err := s.admin.DeleteGroup(ctx, group)
 		switch {
 		case err == nil, errors.Is(err, kerr.GroupIDNotFound):
 			return nil
