@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -28,7 +27,8 @@ Without --brokers it starts three brokers in this process (kfake) and takes a fe
 seconds; the environment variable ` + bootstrapVariable + ` is not heeded.
 With --brokers it plays on a real cluster, in a topic and two groups of its own,
 which it removes at the end, and takes half a minute, because a dead member is
-noticed later there.
+noticed later there. On a cluster that has had no consumer yet, the brokers create
+__consumer_offsets for it, as for any consumer, and that topic stays.
 
 It exits with 0 only if every step was seen to happen. On a terminal it is
 coloured, unless NO_COLOR is set.
@@ -54,14 +54,14 @@ READ, DELETE and DESCRIBE on groups, whose names begin with groupctl-demo-.`,
 			}
 			brokers, given = strings.Split(s.bootstrap, ","), true
 		}
-		for i := range brokers {
-			brokers[i] = strings.TrimSpace(brokers[i])
+		seeds, err := addresses(brokers)
+		if err != nil {
+			return err
 		}
-		brokers = slices.DeleteFunc(brokers, func(address string) bool { return address == "" })
-		if given && len(brokers) == 0 {
+		if given && len(seeds) == 0 {
 			return &usageError{"no broker was named; give --brokers host:port, or leave it out"}
 		}
-		return s.demo(command.Context(), brokers)
+		return s.demo(command.Context(), seeds)
 	}
 	return command
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -44,10 +48,36 @@ func envelopeOf[T any](schema string, reply inspect.Answer[T], failed bool) enve
 }
 
 func writeEnvelope(w io.Writer, e envelope) error {
-	encoder := json.NewEncoder(w)
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(e)
+	if err := encoder.Encode(e); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeUnprintable(encoded.Bytes()))
+	return err
+}
+
+// escapeUnprintable escapes in JSON what a terminal would act upon or not show,
+// and encoding/json leaves as it is: DEL, the C1 controls, and what reorders or
+// hides text. Outside of strings there are no such characters.
+func escapeUnprintable(encoded []byte) []byte {
+	safe := make([]byte, 0, len(encoded))
+	for len(encoded) > 0 {
+		r, size := utf8.DecodeRune(encoded)
+		switch {
+		case r < 0x7f || unicode.IsPrint(r):
+			safe = append(safe, encoded[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
+		default:
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		}
+		encoded = encoded[size:]
+	}
+	return safe
 }
 
 func schemaOf(command *cobra.Command) string {

@@ -1,17 +1,21 @@
 // Command groupctl shows who decides in a Kafka cluster: coordinators, the
-// controller, partition leaders and group leaders.
+// controller, partition leaders and group leaders. It can also plan assignments,
+// and play a demo of a group at work.
 //
 // It prints data on stdout, as a table or as one JSON object, and everything
 // else on stderr. It exits with
 //
-//	0  all that was asked for was found
+//	0  all that was asked for was found, or done
 //	1  Kafka or this machine failed, such as when no broker answers
 //	2  the command line makes no sense; nothing was sent
 //	3  nothing of what was asked for exists
 //	5  a part of it was found, and a part is missing
 //
-// All that it knows comes from the package inspect; here are only flags,
-// printing and exit codes.
+// It connects in plaintext only, so far.
+//
+// All that it knows comes from this module's packages; here are only flags,
+// printing and exit codes. The demo (internal/demo) is a user of them like any
+// other.
 package main
 
 import (

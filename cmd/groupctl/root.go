@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +26,9 @@ type session struct {
 	output    string
 	timeout   time.Duration
 	exit      int
+
+	running   bool // a command has begun: its flags and arguments make sense
+	flagError bool // the flags were not parsed to the end
 }
 
 const (
@@ -39,17 +44,93 @@ const (
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, env environment) int {
 	s := &session{environment: env}
+	help := &watchedWriter{out: s.stdout}
 	root := newRootCommand(s)
+	root.SetOut(help)
+	strict(s, root)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
+	if err == nil && help.err != nil {
+		err = fmt.Errorf("cannot write: %w", help.err)
+	}
 	if err == nil {
 		return s.exit
 	}
-	if usage, ok := errors.AsType[*usageError](err); ok {
-		return s.reportUsage(command, usage, wantsJSON(args))
+	usage, ok := errors.AsType[*usageError](err)
+	if !ok && !s.running && help.err == nil {
+		usage, ok = &usageError{fmt.Sprintf("%v; see '%s --help'", err, command.CommandPath())}, true
 	}
-	fmt.Fprintf(s.stderr, "groupctl: %v\n", err)
+	if ok {
+		asJSON := s.output == outputJSON
+		if s.flagError {
+			asJSON = wantsJSON(command, args)
+		}
+		return s.reportUsage(command, usage, asJSON)
+	}
+	fmt.Fprintf(s.stderr, "groupctl: %s\n", printable(err.Error()))
 	return exitFailed
+}
+
+// watchedWriter remembers that it could not write, for those who write through
+// cobra, which forgets it.
+type watchedWriter struct {
+	out io.Writer
+	err error
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.out.Write(p)
+	w.err = cmp.Or(w.err, err)
+	return n, err
+}
+
+// strict holds the commands that cobra adds to the rules of the others, and notes
+// when a command begins: errors before that are about the command line.
+func strict(s *session, root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		switch command.Name() {
+		case "help":
+			command.Run, command.RunE = nil, helpOn
+		case "completion":
+			command.Args, command.RunE = cobra.ArbitraryArgs, needCommand
+			for _, shell := range command.Commands() {
+				shell.Args = noArguments
+			}
+		}
+	}
+	var note func(*cobra.Command)
+	note = func(command *cobra.Command) {
+		if begin := command.RunE; begin != nil {
+			command.RunE = func(command *cobra.Command, args []string) error {
+				s.running = true
+				return begin(command, args)
+			}
+		}
+		for _, child := range command.Commands() {
+			note(child)
+		}
+	}
+	note(root)
+	out, show := root.OutOrStdout(), root.HelpFunc()
+	root.SetHelpFunc(func(command *cobra.Command, args []string) {
+		var text bytes.Buffer
+		command.SetOut(&text)
+		show(command, args)
+		command.SetOut(out)
+		_, _ = text.WriteTo(out) // run looks at the error
+	})
+}
+
+// helpOn shows the help of the command named.
+func helpOn(command *cobra.Command, args []string) error {
+	about, rest, err := command.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return &usageError{fmt.Sprintf("there is no command %q; see '%s --help'", strings.Join(args, " "), command.Root().Name())}
+	}
+	about.InitDefaultHelpFlag()
+	return about.Help()
 }
 
 func newRootCommand(s *session) *cobra.Command {
@@ -60,14 +141,16 @@ lead which partitions.
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 found; 1 Kafka or
 this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is
-missing.`
+missing.
+
+It connects in plaintext only: there is no flag for TLS or SASL yet.`
 	root.Example = `  groupctl -b localhost:9092 group describe orders
   groupctl -b localhost:9092 -o json cluster controller`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		s.flagError = true
 		hint := ""
 		if strings.HasPrefix(err.Error(), "unknown ") {
 			hint = "; put -- before a name that begins with a dash"
@@ -75,7 +158,7 @@ missing.`
 		return &usageError{fmt.Sprintf("%v%s; see '%s --help'", err, hint, command.CommandPath())}
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
+	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, in plaintext, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
 	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json")
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
 
@@ -104,17 +187,7 @@ func newParentCommand(use, short string, children ...*cobra.Command) *cobra.Comm
 		Use:   use,
 		Short: short,
 		Args:  cobra.ArbitraryArgs,
-		RunE: func(command *cobra.Command, args []string) error {
-			help := fmt.Sprintf("see '%s --help'", command.CommandPath())
-			if len(args) == 0 {
-				return &usageError{fmt.Sprintf("'%s' needs a command; %s", command.CommandPath(), help)}
-			}
-			message := fmt.Sprintf("'%s' has no command %q; %s", command.CommandPath(), args[0], help)
-			if near := command.SuggestionsFor(args[0]); len(near) > 0 {
-				message = fmt.Sprintf("'%s' has no command %q; did you mean %s?", command.CommandPath(), args[0], strings.Join(near, " or "))
-			}
-			return &usageError{message}
-		},
+		RunE:  needCommand,
 	}
 	parent.SuggestionsMinimumDistance = 2
 	for _, child := range children {
@@ -124,6 +197,19 @@ func newParentCommand(use, short string, children ...*cobra.Command) *cobra.Comm
 		parent.Example = children[0].Example
 	}
 	return parent
+}
+
+// needCommand refuses a command line that ends at a command that only holds others.
+func needCommand(command *cobra.Command, args []string) error {
+	help := fmt.Sprintf("see '%s --help'", command.CommandPath())
+	if len(args) == 0 {
+		return &usageError{fmt.Sprintf("'%s' needs a command; %s", command.CommandPath(), help)}
+	}
+	message := fmt.Sprintf("'%s' has no command %q; %s", command.CommandPath(), args[0], help)
+	if near := command.SuggestionsFor(args[0]); len(near) > 0 {
+		message = fmt.Sprintf("'%s' has no command %q; did you mean %s?", command.CommandPath(), args[0], strings.Join(near, " or "))
+	}
+	return &usageError{message}
 }
 
 // needArguments refuses a command line that names nothing.

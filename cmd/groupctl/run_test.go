@@ -16,6 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in testdata")
@@ -39,7 +42,8 @@ func runArgs(t *testing.T, args ...string) ran {
 	return runWith(t, func(string) string { return "" }, args...)
 }
 
-// newCluster is a fake cluster with a classic group of one member, "workers".
+// newCluster is a fake cluster with a classic group of one member, "workers", whose
+// record is in the log.
 func newCluster(t *testing.T) (*kfake.Cluster, string) {
 	t.Helper()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.ClusterID("fake"), kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, "__consumer_offsets"))
@@ -65,49 +69,30 @@ func newCluster(t *testing.T) (*kfake.Cluster, string) {
 	if _, err := fake.WaitGroupStable(ctx, "workers", 1); err != nil {
 		t.Fatal(err)
 	}
+	member, generation := client.GroupMetadata()
+	kafkatest.WriteLog(t, fake, inspect.OffsetsPartition("workers", 50), kafkatest.GroupRecord("workers", member, generation))
 	return fake, strings.Join(fake.ListenAddrs(), ",")
 }
 
 // serveQuorum makes the fake answer DescribeQuorum, which it does not know.
-func serveQuorum(t *testing.T, fake *kfake.Cluster, address string) {
+func serveQuorum(t *testing.T, fake *kfake.Cluster) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(address, ",")...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	versions, err := kmsg.NewPtrApiVersionsRequest().RequestWith(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := kmsg.NewApiVersionsResponseApiKey()
-	key.ApiKey, key.MaxVersion = 55, 2
-	versions.ApiKeys = append(versions.ApiKeys, key)
-	fake.ControlKey(18, func(req kmsg.Request) (kmsg.Response, error, bool) {
-		fake.KeepControl()
-		copied := *versions
-		copied.Version = req.GetVersion()
-		return &copied, nil, true
-	})
-	fake.ControlKey(55, func(req kmsg.Request) (kmsg.Response, error, bool) {
-		fake.KeepControl()
-		resp := req.ResponseKind().(*kmsg.DescribeQuorumResponse)
-		topic := kmsg.NewDescribeQuorumResponseTopic()
-		topic.Topic = "__cluster_metadata"
-		partition := kmsg.NewDescribeQuorumResponseTopicPartition()
-		partition.LeaderID, partition.LeaderEpoch = 1, 4
-		for node, end := range []int64{90, 100, -1} {
-			state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
-			state.ReplicaID, state.LogEndOffset = int32(node), end
-			partition.CurrentVoters = append(partition.CurrentVoters, state)
-		}
+	answer := kmsg.NewPtrDescribeQuorumResponse()
+	topic := kmsg.NewDescribeQuorumResponseTopic()
+	topic.Topic = "__cluster_metadata"
+	partition := kmsg.NewDescribeQuorumResponseTopicPartition()
+	partition.LeaderID, partition.LeaderEpoch = 1, 4
+	for node, end := range []int64{90, 100, -1} {
 		state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
-		state.ReplicaID, state.LogEndOffset = 7, 99
-		partition.Observers = append(partition.Observers, state)
-		topic.Partitions = append(topic.Partitions, partition)
-		resp.Topics = append(resp.Topics, topic)
-		return resp, nil, true
-	})
+		state.ReplicaID, state.LogEndOffset = int32(node), end
+		partition.CurrentVoters = append(partition.CurrentVoters, state)
+	}
+	state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+	state.ReplicaID, state.LogEndOffset = 7, 99
+	partition.Observers = append(partition.Observers, state)
+	topic.Partitions = append(topic.Partitions, partition)
+	answer.Topics = append(answer.Topics, topic)
+	kafkatest.ServeQuorum(t, fake, answer)
 }
 
 type printed struct {
@@ -172,7 +157,7 @@ func shape(v any) any {
 
 func TestJSONKeepsItsShape(t *testing.T) {
 	fake, address := newCluster(t)
-	serveQuorum(t, fake, address)
+	serveQuorum(t, fake)
 	for name, args := range map[string][]string{
 		"group-coordinator":  {"group", "coordinator", "workers"},
 		"group-describe":     {"group", "describe", "workers"},
@@ -188,7 +173,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 			if *p.Schema != "groupctl/v1/"+name || *p.ClusterID != "fake" || time.Since(p.ObservedAt) > time.Minute {
 				t.Errorf("envelope %+v", p)
 			}
-			if strings.Contains(result.stdout, ": -1,") {
+			if strings.Contains(result.stdout, ": -1") {
 				t.Errorf("-1 is shown for unknown: %s", result.stdout)
 			}
 			got, err := json.MarshalIndent(shape(p.Data), "", "  ")
@@ -214,7 +199,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 
 func TestTablesAreAligned(t *testing.T) {
 	fake, address := newCluster(t)
-	serveQuorum(t, fake, address)
+	serveQuorum(t, fake)
 	for _, test := range []struct {
 		args []string
 		has  []string
@@ -235,6 +220,29 @@ func TestTablesAreAligned(t *testing.T) {
 		}
 		if strings.ContainsAny(result.stdout, "\t\x1b") {
 			t.Errorf("%v: control characters in %q", test.args, result.stdout)
+		}
+		for table := range strings.SplitSeq(strings.TrimSuffix(result.stdout, "\n"), "\n\n") {
+			aligned(t, table)
+		}
+	}
+}
+
+// aligned checks that each column begins where its heading does.
+func aligned(t *testing.T, table string) {
+	t.Helper()
+	head, rows, _ := strings.Cut(table, "\n")
+	if rows == "" {
+		t.Errorf("no rows in %q", table)
+	}
+	for row := range strings.SplitSeq(rows, "\n") {
+		for i := range head {
+			if head[i] == ' ' || i > 0 && head[i-1] != ' ' {
+				continue
+			}
+			if i >= len(row) || row[i] == ' ' || i > 0 && row[i-1] != ' ' {
+				t.Errorf("not aligned at column %d:\n%s\n%s", i, head, row)
+				break
+			}
 		}
 	}
 }

@@ -4,14 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
+)
+
+// What kgo allows for requests that are late.
+const (
+	leastPatience = 100 * time.Millisecond
+	mostPatience  = 15 * time.Minute
 )
 
 // question is what a command asks, and how its answer is shown. T is the type
@@ -63,7 +72,11 @@ func (s *session) note(kind string, problems []inspect.Problem) {
 	const most = 20
 	for i, p := range problems {
 		if i == most {
-			fmt.Fprintf(s.stderr, "groupctl: and %d more; -o json shows all\n", len(problems)-most)
+			all := "; -o json shows all"
+			if s.output == outputJSON {
+				all = ", which the JSON has"
+			}
+			fmt.Fprintf(s.stderr, "groupctl: and %d more%s\n", len(problems)-most, all)
 			return
 		}
 		fmt.Fprintf(s.stderr, "groupctl: %s: %s\n", kind, printable(p.Message))
@@ -82,17 +95,16 @@ func (s *session) connect() (*kgo.Client, error) {
 	if bootstrap == "" {
 		bootstrap = s.getenv(bootstrapVariable)
 	}
-	seeds := strings.Split(bootstrap, ",")
-	for i := range seeds {
-		seeds[i] = strings.TrimSpace(seeds[i])
+	seeds, err := addresses(strings.Split(bootstrap, ","))
+	if err != nil {
+		return nil, err
 	}
-	seeds = slices.DeleteFunc(seeds, func(seed string) bool { return seed == "" })
 	if len(seeds) == 0 {
 		return nil, &usageError{"no broker to ask; give -b host:port or set " + bootstrapVariable}
 	}
 	// One broker that is gone or hangs may cost a third of the time, so that
 	// there is some left to ask another.
-	patience := max(s.timeout/3, 100*time.Millisecond)
+	patience := min(max(s.timeout/3, leastPatience), mostPatience)
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(seeds...),
 		kgo.ClientID("groupctl"),
@@ -108,18 +120,67 @@ func (s *session) connect() (*kgo.Client, error) {
 	return client, nil
 }
 
-// wantsJSON finds -o json where the flags as a whole could not be parsed.
-func wantsJSON(args []string) bool {
-	wants := false
-	for i, arg := range args {
-		if arg == "--" {
-			break
+// addresses returns the brokers that are named, without blanks and empty ones.
+func addresses(named []string) ([]string, error) {
+	var seeds []string
+	for _, seed := range named {
+		seed = strings.TrimSpace(seed)
+		switch {
+		case seed == "":
+		case !isAddress(seed):
+			return nil, &usageError{fmt.Sprintf("%q is not the address of a broker; give host:port", seed)}
+		default:
+			seeds = append(seeds, seed)
 		}
-		switch arg {
-		case "-ojson", "-o=json", "--output=json":
-			wants = true
-		case "-o", "--output":
-			wants = i+1 < len(args) && args[i+1] == outputJSON
+	}
+	return seeds, nil
+}
+
+// isAddress says whether a broker can be dialed at an address. The port may be
+// left out, which means 9092.
+func isAddress(address string) bool {
+	isIP := func(s string) bool { _, err := netip.ParseAddr(s); return err == nil }
+	inside, bracketed := strings.CutPrefix(address, "[")
+	switch {
+	case isIP(address), !strings.Contains(address, ":"):
+		return isHost(address)
+	case bracketed && strings.HasSuffix(inside, "]"):
+		return isIP(strings.TrimSuffix(inside, "]"))
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || bracketed && !isIP(host) {
+		return false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number > 0 && isHost(host)
+}
+
+func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, " /@[]") }
+
+// wantsJSON finds -o json where the flags were not parsed to the end.
+func wantsJSON(command *cobra.Command, args []string) bool {
+	wants := false
+	for i := 0; i < len(args) && args[i] != "--"; i++ {
+		name, value, hasValue := strings.Cut(args[i], "=")
+		var known *pflag.Flag
+		switch {
+		case strings.HasPrefix(name, "--"):
+			known = command.Flag(name[2:])
+		case strings.HasPrefix(name, "-") && len(name) > 1:
+			known = command.Flags().ShorthandLookup(name[1:2])
+			if len(name) > 2 && known != nil {
+				value, hasValue = strings.TrimPrefix(args[i][2:], "="), true
+			}
+		}
+		if known == nil {
+			continue
+		}
+		if !hasValue && known.NoOptDefVal == "" && i+1 < len(args) {
+			i++
+			value = args[i]
+		}
+		if known.Name == "output" {
+			wants = value == outputJSON
 		}
 	}
 	return wants

@@ -1,6 +1,13 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/groupkit/groupkit/inspect"
+)
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
@@ -29,6 +36,33 @@ func TestRanges(t *testing.T) {
 	for want, in := range map[string][]int32{"": nil, "1": {1}, "0-3": {0, 1, 2, 3}, "0,2-3,9": {0, 2, 3, 9}} {
 		if got := ranges(in); got != want {
 			t.Errorf("ranges(%v) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestJSONHasNothingThatATerminalActsUpon(t *testing.T) {
+	const name = "a\x7fb\u0085c\u202ed\u200be\U000e0041f\ufeffg\u2028 日本 😀 <&> é"
+	var out bytes.Buffer
+	if err := writeEnvelope(&out, envelope{Data: []string{name}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"a\u007fb\u0085c\u202ed\u200be\udb40\udc41f\ufeffg\u2028 日本 😀 <&> é"`) {
+		t.Errorf("%+q", out.String())
+	}
+	var read struct{ Data []string }
+	if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read.Data) != 1 || read.Data[0] != name {
+		t.Errorf("%v: %+q", err, read.Data)
+	}
+}
+
+func TestManyProblemsAreCutShort(t *testing.T) {
+	problems := make([]inspect.Problem, 25)
+	for output, want := range map[string]string{outputTable: "and 5 more; -o json shows all", outputJSON: "and 5 more, which the JSON has"} {
+		var stderr bytes.Buffer
+		s := &session{environment: environment{stderr: &stderr}, output: output}
+		s.note("error", problems)
+		if lines := strings.Count(stderr.String(), "\n"); lines != 21 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s: %d lines: %s", output, lines, stderr.String())
 		}
 	}
 }

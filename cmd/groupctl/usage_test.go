@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +29,23 @@ func TestUsage(t *testing.T) {
 		{"-b x topic leaders -o yaml", `"yaml"`},
 		{"-b x topic leaders --timeout 0s", "not positive"},
 		{"-b x topic leaders --timeout 8", "8"},
-		{"-b x:y topic leaders", "x:y"},
+		{"-b x:y topic leaders", `"x:y" is not the address of a broker; give host:port`},
+		{"-b localhost: topic leaders", "give host:port"},
+		{"-b localhost:9092x topic leaders", "give host:port"},
+		{"-b localhost:99999 topic leaders", "give host:port"},
+		{"-b localhost:-1 topic leaders", "give host:port"},
+		{"-b localhost:0 topic leaders", "give host:port"},
+		{"-b :9092 topic leaders", "give host:port"},
+		{"-b a:1,kafka://b:2 topic leaders", `"kafka://b:2"`},
+		{"-b [::1]9092 topic leaders", "give host:port"},
+		{"demo --brokers localhost:", "give host:port"},
+		{"help nosuch", `no command "nosuch"`},
+		{"help group nosuch", `no command "group nosuch"`},
+		{"help --frob", "--frob"},
+		{"completion", "'groupctl completion' needs a command"},
+		{"completion frob", `'groupctl completion' has no command "frob"`},
+		{"completion bash extra", `"extra"`},
+		{"completion bash --frob", "--frob"},
 		{"-b x group describe \xff", "UTF-8"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -49,13 +67,71 @@ func TestUsage(t *testing.T) {
 }
 
 func TestUsageErrorsComeAsJSONWhereverTheFlagIs(t *testing.T) {
-	for _, args := range []string{"--frob -o json", "group describe -o=json", "--frob --output json", "--frob --output=json", "--frob -ojson"} {
+	for _, args := range []string{
+		"--frob -o json", "group describe -o=json", "--frob --output json", "--frob --output=json", "--frob -ojson",
+		"-b x --frob -o table -o json", "group describe -o json", "help nosuch -o json",
+	} {
 		if result := runArgs(t, strings.Fields(args)...); result.code != exitUsage || len(parse(t, result.stdout).Errors) != 1 {
 			t.Errorf("%s: %+v", args, result)
 		}
 	}
-	if result := runArgs(t, "--frob", "--", "-o", "json"); result.stdout != "" {
-		t.Errorf("what comes after -- is no flag: %+v", result)
+	for _, args := range []string{
+		"--frob -- -o json", "group describe -o json --output=table", "--frob -o json --output=table", "--frob -ojson -o=table",
+		"-b -o json group", "--frob -b -o json", "--frob --timeout --output=json -x", "--frob -o",
+	} {
+		if result := runArgs(t, strings.Fields(args)...); result.code != exitUsage || result.stdout != "" {
+			t.Errorf("%s: %+v", args, result)
+		}
+	}
+}
+
+func TestHelpAndCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"help":                  "Available Commands:",
+		"help group describe":   "groupctl group describe GROUP...",
+		"help help":             "help [command]",
+		"completion --help":     "autocompletion",
+		"completion bash":       "bash completion V2 for groupctl",
+		"completion zsh":        "#compdef groupctl",
+		"__complete group desc": "describe",
+	} {
+		if result := runArgs(t, strings.Fields(args)...); result.code != exitFound || !strings.Contains(result.stdout, want) {
+			t.Errorf("%s: exit %d, stderr %q, no %q in\n%s", args, result.code, result.stderr, want, result.stdout)
+		}
+	}
+}
+
+func TestErrorsThatCobraMakesAreUsage(t *testing.T) {
+	if result := runArgs(t, "__complete"); result.code != exitUsage || !strings.Contains(result.stderr, "requires at least 1 arg") || strings.Count(result.stderr, "\n") != 1 {
+		t.Errorf("%+v", result)
+	}
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left\x1b[31m") }
+
+func TestWhatCannotBeWrittenIsAFailure(t *testing.T) {
+	_, address := newCluster(t)
+	for _, args := range []string{"--help", "help", "help topic", "completion bash", "completion fish", "__complete group desc", "topic leaders", "topic leaders -o json", "group describe workers"} {
+		var stderr bytes.Buffer
+		code := run(t.Context(), append([]string{"-b", address}, strings.Fields(args)...), environment{stdout: full{}, stderr: &stderr, getenv: func(string) string { return "" }})
+		if code != exitFailed || !strings.Contains(stderr.String(), `no space left\x1b[31m`) || strings.Contains(stderr.String(), "\x1b") {
+			t.Errorf("%s: exit %d, stderr %q", args, code, stderr.String())
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	got, err := addresses([]string{" a ", "", "b:9092", "10.0.0.1:1", "::1", "[::1]", "[::1]:65535", "grüße:1"})
+	if want := []string{"a", "b:9092", "10.0.0.1:1", "::1", "[::1]", "[::1]:65535", "grüße:1"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"a:", "a:9092x", "a:65536", "a:-1", "a:+1", "a:0", ":1", "a b:1", "a:1:2", "[::1", "[::1]x", "[::1]9", "[a]:1", "u@a:1", "http://a"} {
+		if got, err := addresses([]string{bad}); err == nil {
+			t.Errorf("%q is taken for %q", bad, got)
+		}
 	}
 }
 
