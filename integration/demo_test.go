@@ -70,7 +70,8 @@ func TestDemoInterrupted(t *testing.T) {
 	if code := command.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit %d, want 1", code)
 	}
-	if took := time.Since(interrupted); took > 8*time.Second {
+	// Members and the cluster get 8 seconds to clean up.
+	if took := time.Since(interrupted); took > 30*time.Second {
 		t.Errorf("it took %s to end", took)
 	}
 	nothingLeft(t, g.c)
