@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
@@ -161,15 +160,14 @@ func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, " /@[]") 
 func wantsJSON(command *cobra.Command, args []string) bool {
 	wants := false
 	for i := 0; i < len(args) && args[i] != "--"; i++ {
-		name, value, hasValue := strings.Cut(args[i], "=")
-		var known *pflag.Flag
-		switch {
-		case strings.HasPrefix(name, "--"):
-			known = command.Flag(name[2:])
-		case strings.HasPrefix(name, "-") && len(name) > 1:
-			known = command.Flags().ShorthandLookup(name[1:2])
-			if len(name) > 2 && known != nil {
-				value, hasValue = strings.TrimPrefix(args[i][2:], "="), true
+		long, isLong := strings.CutPrefix(args[i], "--")
+		name, value, hasValue := strings.Cut(long, "=")
+		known := command.Flag(name)
+		if !isLong {
+			known = nil
+			if short, isShort := strings.CutPrefix(args[i], "-"); isShort && short != "" {
+				known = command.Flags().ShorthandLookup(short[:1])
+				value, hasValue = strings.TrimPrefix(short[1:], "="), len(short) > 1
 			}
 		}
 		if known == nil {
