@@ -55,13 +55,14 @@ ping() {
   esac
 }
 
-# find_engine sets ENGINE to the address of an engine that is not ours.
+# find_engine sets ENGINE to the address of an engine that is not ours to start
+# and stop. For who is not root, the private one of root is none of ours either.
 find_engine() {
   local candidate
   ENGINE=
-  if [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != "unix://$SOCKET" ]; then
+  if [ -n "${DOCKER_HOST:-}" ] && { [ "$DOCKER_HOST" != "unix://$SOCKET" ] || [ "$(id -u)" != 0 ]; }; then
     if ping "$DOCKER_HOST"; then ENGINE=$DOCKER_HOST; return 0; fi
-    say "nothing answers at DOCKER_HOST=$DOCKER_HOST, looking elsewhere"
+    [ -n "$DENIED" ] || say "nothing answers at DOCKER_HOST=$DOCKER_HOST, looking elsewhere"
   fi
   for candidate in /var/run/docker.sock "${XDG_RUNTIME_DIR:-/nonexistent}/docker.sock" \
     "${HOME:-/nonexistent}/.docker/run/docker.sock" "${HOME:-/nonexistent}/.docker/desktop/docker.sock"; do
