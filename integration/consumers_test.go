@@ -23,6 +23,7 @@ type consumer struct {
 	events  []member.Event
 	handled map[string]int // record value → how often
 	done    chan struct{}  // closed when Run returned
+	failed  error          // what Run returned; to be read when done is closed
 }
 
 // startConsumer starts a member with a short session. More of its config is set by
@@ -57,7 +58,7 @@ func startConsumer(t *testing.T, c *cluster.Cluster, group, topic string, config
 	}
 	go func() {
 		defer close(k.done)
-		err := k.Run(context.Background(), func(_ context.Context, records []*kgo.Record) error {
+		k.failed = k.Run(context.Background(), func(_ context.Context, records []*kgo.Record) error {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			for _, r := range records {
@@ -65,9 +66,6 @@ func startConsumer(t *testing.T, c *cluster.Cluster, group, topic string, config
 			}
 			return nil
 		})
-		if err != nil {
-			t.Errorf("a member of %s stopped: %v", group, err)
-		}
 	}()
 	t.Cleanup(func() { k.leave(t) })
 	return k
@@ -81,7 +79,14 @@ func (k *consumer) leave(t *testing.T) {
 	if err := k.Close(ctx); err != nil {
 		t.Error(err)
 	}
-	<-k.done
+	select {
+	case <-k.done:
+		if k.failed != nil {
+			t.Errorf("a member of %s stopped: %v", k.group, k.failed)
+		}
+	case <-ctx.Done():
+		t.Errorf("Run of a member of %s does not return", k.group)
+	}
 }
 
 func (k *consumer) id() string {

@@ -212,19 +212,22 @@ func TestWhenTheLeaderProcessIsKilledAnotherLeadsAndNoRecordIsLost(t *testing.T)
 	// Records keep coming before, during and after the change.
 	producer := newClient(t, c, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	ctx, stop := context.WithCancel(t.Context())
-	produced := make(chan int)
+	total, produced := 0, make(chan struct{})
 	go func() {
-		n := 0
-		defer func() { produced <- n }()
+		defer close(produced)
 		for ctx.Err() == nil {
-			if err := producer.ProduceSync(context.Background(), kgo.StringRecord(fmt.Sprint(n))).FirstErr(); err != nil {
-				t.Errorf("record %d could not be written: %v", n, err)
+			// The record in progress is written to its end, also when ctx has ended.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			err := producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(total))).FirstErr()
+			cancel()
+			if err != nil {
+				t.Errorf("record %d could not be written: %v", total, err)
 				return
 			}
-			n++
+			total++
 		}
 	}()
-	t.Cleanup(stop)
+	t.Cleanup(func() { stop(); <-produced })
 	eventually(t, "every process handles records", func() (bool, string) {
 		counts := handledCounts(processes)
 		return counts[0] > 0 && counts[1] > 0 && counts[2] > 0, fmt.Sprint(counts)
@@ -244,7 +247,7 @@ func TestWhenTheLeaderProcessIsKilledAnotherLeadsAndNoRecordIsLost(t *testing.T)
 	}
 
 	stop()
-	total := <-produced
+	<-produced
 	eventually(t, fmt.Sprintf("all %d records are handled", total), func() (bool, string) {
 		missing := 0
 		for i := range total {
