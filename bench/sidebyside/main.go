@@ -1,0 +1,152 @@
+// Command sidebyside plans the same groups with this library, with Kafka's Java
+// assignors, kgo, sarama and the lag-based assignor, and writes what it saw into
+// docs/benchmarks.md and the plots beside it.
+//
+// Each peer runs in a process of its own, so that none pays for another's garbage and
+// one that takes too long can be killed.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/groupkit/groupkit/bench/oracle"
+	"github.com/groupkit/groupkit/bench/peers"
+	"github.com/groupkit/groupkit/bench/wire"
+)
+
+// results is all that a run saw, kept so that the report can be written anew without it.
+type results struct {
+	Command  string
+	Machine  machine
+	CutOff   time.Duration
+	Quick    bool
+	Measured []measurement
+	Scaling  []measurement
+}
+
+func main() {
+	worker := flag.Bool("worker", false, "answer problems on standard input; this is how peers are run")
+	quick := flag.Bool("quick", false, "a tenth of the size, in at most 3 minutes, printed; the docs stay as they are")
+	limit := flag.Duration("limit", 24*time.Minute, "end of the whole run")
+	cutOff := flag.Duration("cut", 2*time.Minute, "how long a peer may take for one question")
+	render := flag.Bool("render", false, "write the docs anew from the results of the last run")
+	images := flag.String("png", "", "a folder to write the plots to as PNG too")
+	flag.Parse()
+	var err error
+	switch {
+	case *worker:
+		if err = limitMemory(memoryLimit); err == nil {
+			err = work(os.Stdin, os.Stdout)
+		}
+	case *render:
+		err = renderAgain(*images)
+	default:
+		err = run(*quick, *limit, *cutOff, *images)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sidebyside:", err)
+		os.Exit(1)
+	}
+}
+
+// memoryLimit is what a Go peer may take; past it the process ends.
+const memoryLimit = 12 << 30
+
+// work answers problems until there are no more.
+func work(in io.Reader, out io.Writer) error {
+	decoder := json.NewDecoder(bufio.NewReaderSize(in, 1<<20))
+	for {
+		var problem wire.Problem
+		if err := decoder.Decode(&problem); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for _, name := range problem.Assignors {
+			if err := json.NewEncoder(out).Encode(peers.Solve(problem, name)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func run(quick bool, limit, cutOff time.Duration, images string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := oracle.Build(); err != nil {
+		return err
+	}
+	here, err := thisMachine()
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	l := limits{deadline: begin.Add(limit), cutOff: cutOff, repeat: 7, budget: 10 * time.Second}
+	l.log = func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%5.0f s  "+format+"\n", append([]any{time.Since(begin).Seconds()}, args...)...)
+	}
+	seen := results{Command: "make -C bench full", Machine: here, CutOff: cutOff, Quick: quick}
+	if quick {
+		l.deadline, l.cutOff, l.repeat, l.budget = begin.Add(150*time.Second), 10*time.Second, 3, 2*time.Second
+		seen.Command, seen.CutOff = "make -C bench quick", l.cutOff
+	}
+	seen.Scaling = scaling(ctx, quick, l)
+	cut := make(map[string]bool) // contestants that gave no plan with equal weights
+	// Whoever may take long comes last, over all scenarios.
+	for _, c := range contestants {
+		for _, s := range scenarios(quick) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if s.Weights != nil && !c.byWeight && cut[c.Name] {
+				seen.Measured = append(seen.Measured, measurement{Scenario: s.Name, Peer: c.Name, Step: fromScratch,
+					NotMeasured: "not run: heeds no weights, and gave no plan where they are equal"})
+				continue
+			}
+			done := compete(ctx, s, c, l)
+			seen.Measured = append(seen.Measured, done...)
+			cut[c.Name] = cut[c.Name] || !s.Mixed && done[0].NotMeasured != ""
+		}
+	}
+	l.log("done")
+	if quick {
+		writeReport(os.Stdout, seen)
+		return nil
+	}
+	if err := save(seen); err != nil {
+		return err
+	}
+	return writeDocs(seen, images)
+}
+
+func savedPath() string { return filepath.Join(oracle.Root(), ".cache", "bench.json") }
+
+func save(seen results) error {
+	text, err := json.MarshalIndent(seen, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(savedPath(), text, 0o644)
+}
+
+func renderAgain(images string) error {
+	text, err := os.ReadFile(savedPath())
+	if err != nil {
+		return fmt.Errorf("no results of a run: %w", err)
+	}
+	var seen results
+	if err := json.Unmarshal(text, &seen); err != nil {
+		return fmt.Errorf("%s: %w", savedPath(), err)
+	}
+	return writeDocs(seen, images)
+}
