@@ -225,7 +225,7 @@ func TestABatchMayNotInflateWithoutBounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fake := fakeWorkers(t)
 			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", "a", 1))
-			bomb := compressedBatch(t, codec, 200<<20, 1)
+			bomb := compressedBatch(t, codec, 64<<20, 1)
 			serveBatches(fake, func(*kmsg.FetchResponse) []byte { return bomb })
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -234,7 +234,7 @@ func TestABatchMayNotInflateWithoutBounds(t *testing.T) {
 			if group.Leader != nil || !slices.Equal(codes(answer.Warnings), []inspect.Code{inspect.CodeRecordUnreadable}) {
 				t.Errorf("leader %v, warnings %v", group.Leader, answer.Warnings)
 			}
-			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 190<<20 {
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 160<<20 {
 				t.Errorf("%d bytes were allocated for a batch of %d", allocated, len(bomb))
 			}
 		})

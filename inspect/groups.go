@@ -22,6 +22,11 @@ import (
 // that may not be seen. A group that is listed and cannot be described keeps its
 // row, with nil for what is missing.
 //
+// A group that is named and that no broker lists is looked for as every type, for
+// its coordinator may be moving or have failed to list it. Where __consumer_offsets
+// does not exist, or is hidden and no group is listed at all, it is not: that takes
+// a request which would create the topic.
+//
 // The leader and the generation of a classic group are in no answer to a
 // request. They are read from the group's record in __consumer_offsets,
 // backwards from the end of the group's one partition, as far as [LogBudget]
