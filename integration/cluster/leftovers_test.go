@@ -1,26 +1,8 @@
 package cluster
 
 import (
-	"context"
 	"testing"
-
-	"github.com/moby/moby/client"
 )
-
-// count is the number of containers and networks of a cluster.
-func (e *engine) count(ctx context.Context, t *testing.T, name string) int {
-	t.Helper()
-	filter := harnessFilter().Add("label", labelCluster+"="+name)
-	containers, err := e.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
-	if err != nil {
-		t.Fatal(err)
-	}
-	networks, err := e.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(containers.Items) + len(networks.Items)
-}
 
 func TestJudge(t *testing.T) {
 	self := owner{host: "here", boot: "b", pid: 7, started: "100"}

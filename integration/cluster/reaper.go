@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,7 +101,7 @@ func (r *reaper) start() error {
 		return err
 	}
 	defer reading.Close()
-	command := exec.Command(self)
+	command := exec.Command(self, "cluster-reaper", "of", strconv.Itoa(os.Getpid())) // for who lists processes
 	command.Env = append(os.Environ(), reaperVariable+"=1")
 	command.Stdin, command.Stderr = reading, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -147,7 +148,7 @@ func reap(names []string) error {
 	defer cancel()
 	engine, err := connect(ctx)
 	if err != nil {
-		return fmt.Errorf("Kafka clusters %s are left behind: %w", strings.Join(names, ", "), err)
+		return fmt.Errorf("left behind are the Kafka clusters %s: %w", strings.Join(names, ", "), err)
 	}
 	defer engine.Close()
 	for quiet := 0; ; {
