@@ -65,7 +65,7 @@ func requestProblem(err error, target, doing string) inspect.Problem {
 // planned.
 func (r *groupReader) read(ctx context.Context, id string) (answer inspect.Answer[[]inspect.Group], group *liveGroup) {
 	answer, err := r.settledGroup(ctx, id)
-	r.warnings, r.errors = answer.Warnings, answer.Errors
+	r.warnings, r.errors = slices.DeleteFunc(slices.Clone(answer.Warnings), ofLeader), answer.Errors
 	if err != nil || len(answer.Data) == 0 {
 		return answer, nil
 	}
@@ -85,6 +85,18 @@ func (r *groupReader) read(ctx context.Context, id string) (answer inspect.Answe
 		return answer, nil
 	}
 	return answer, g
+}
+
+// ofLeader tells whether a warning is of the leader and generation of a classic group, which
+// no plan depends on.
+func ofLeader(p inspect.Problem) bool {
+	switch p.Code {
+	case inspect.CodeRecordNotFound, inspect.CodeRecordUnreadable, inspect.CodeRecordStale, inspect.CodeOffsetsTopicAbsent:
+		return true
+	case inspect.CodeNotAuthorized:
+		return strings.Contains(p.Message, "__consumer_offsets")
+	}
+	return false
 }
 
 // settledGroup describes the group, again as long as a rebalance hides what members want.

@@ -239,24 +239,36 @@ func (p *livePlan) picture() planview.Picture {
 	pic.Before("Before", note(assign.Measure(p.current, assign.Plan{Assignment: p.Before})), p.current, p.Before, all...)
 	for i, assignor := range p.names() {
 		o := p.Results[assignor]
-		title := fmt.Sprintf("After %s: %s", assignor, movesInWords(all[i]))
+		title := fmt.Sprintf("After %s: %s", assignor, movesInWords(all[i], o.Stats.MovedPartitions))
 		pic.After(title, note(o.Stats.Stats), p.Problem.Group, o.Assignment, all[i])
 	}
 	return pic
 }
 
-func movesInWords(moves []assign.Move) string {
-	n := 0
+// movesInWords tells how many partitions move between members that stay, and how many
+// are taken over from those that leave.
+func movesInWords(moves []assign.Move, moved int) string {
+	owned := 0
 	for _, m := range moves {
 		if m.From != "" {
-			n++
+			owned++
 		}
 	}
-	switch n {
-	case 0:
-		return "nothing moves"
-	case 1:
-		return "1 partition moves"
+	count := func(n int, one, many string) string {
+		if n == 1 {
+			return "1 partition " + one
+		}
+		return fmt.Sprintf("%d partitions %s", n, many)
 	}
-	return fmt.Sprintf("%d partitions move", n)
+	var parts []string
+	if moved > 0 {
+		parts = append(parts, count(moved, "moves", "move"))
+	}
+	if owned > moved {
+		parts = append(parts, count(owned-moved, "is taken over", "are taken over"))
+	}
+	if len(parts) == 0 {
+		return "nothing moves"
+	}
+	return strings.Join(parts, ", ")
 }

@@ -104,6 +104,30 @@ func TestPinFlags(t *testing.T) {
 	}
 }
 
+func TestMovesInWords(t *testing.T) {
+	from := func(ids ...string) (moves []assign.Move) {
+		for _, id := range ids {
+			moves = append(moves, assign.Move{From: id, To: "x"})
+		}
+		return moves
+	}
+	for _, test := range []struct {
+		moves []assign.Move
+		moved int
+		want  string
+	}{
+		{nil, 0, "nothing moves"},
+		{from(""), 0, "nothing moves"},
+		{from("a"), 1, "1 partition moves"},
+		{from("a", "b", "left"), 2, "2 partitions move, 1 partition is taken over"},
+		{from("left", "left"), 0, "2 partitions are taken over"},
+	} {
+		if got := movesInWords(test.moves, test.moved); got != test.want {
+			t.Errorf("%v: %s, want %s", test.moves, got, test.want)
+		}
+	}
+}
+
 // planned is the data of the envelope, as its readers see it.
 type planned struct {
 	ID      string
