@@ -157,7 +157,10 @@ func timeTicks(low, high float64) (ticks []plot.Tick) {
 			if at := value * n; at >= low && at <= high {
 				tick := plot.Tick{Value: at}
 				if n == 1 {
-					tick.Label = (time.Duration(at*1e3+0.5) * time.Microsecond).String()
+					tick.Label = fmt.Sprintf("%.4g ms", at)
+					if at > 999 {
+						tick.Label = fmt.Sprintf("%.4g s", at/1e3)
+					}
 				}
 				ticks = append(ticks, tick)
 			}

@@ -146,11 +146,12 @@ func (r *running) step(ctx context.Context, step string) (measurement, error) {
 
 // measure has the contestant plan g several times.
 func (r *running) measure(ctx context.Context, step string, g assign.Group, warmUp int) (measurement, assign.Assignment, error) {
+	repeat := r.repeat
 	if !r.java {
-		warmUp = 1
+		warmUp, repeat = 1, 2*r.repeat+1 // shorter, and so more easily disturbed
 	}
 	result, err := r.ask(ctx, wire.Problem{
-		ID: step, Group: g, Assignors: []string{r.assignor}, WarmUp: warmUp, Repeat: r.repeat, BudgetMillis: r.budget.Milliseconds(),
+		ID: step, Group: g, Assignors: []string{r.assignor}, WarmUp: warmUp, Repeat: repeat, BudgetMillis: r.budget.Milliseconds(),
 	})
 	if err != nil {
 		return measurement{}, nil, err
