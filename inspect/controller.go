@@ -52,8 +52,10 @@ type QuorumNode struct {
 // Up to five brokers are asked at once, each of which forwards the question to
 // the controller that it knows, and the answer of the newest epoch counts. A
 // controller whose machine has just died can hold them up for about ten seconds
-// (socket.connection.setup.timeout.ms), although another was elected long before;
-// with less time than that, the answer is [CodeTimeout] without Node. A quorum
+// (socket.connection.setup.timeout.ms), although another was elected long before,
+// and for up to about thirty those brokers that had something to forward to it while
+// it was dying (socket.connection.setup.timeout.max.ms); with less time than that, the
+// answer is [CodeTimeout] without Node. A quorum
 // without a leader gives an answer without Node, with [CodeNoLeader].
 // Brokers that do not know DescribeQuorum (Kafka with ZooKeeper, or before 3.0,
 // and some that are not Kafka) give an answer without anything but the cluster's

@@ -42,11 +42,10 @@ func controllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 	}, patience)
 
 	killed := *before.Node
-	successor := watchForSuccessor(t, c, killed)
+	killing := time.Now()
 	kill(t, c, killed)
-	died := time.Now()
-	after, shown := successor(patience)
-	took := shown.Sub(died)
+	after, shown := successorOf(t, c, killed)
+	took := shown.Sub(killing)
 	t.Logf("controller %d was replaced by %d, as shown after %v", killed, *after.Node, took.Round(time.Millisecond))
 	if took > controllerDeadline {
 		t.Errorf("the new controller was shown after %v, and not within %v", took, controllerDeadline)
@@ -74,60 +73,53 @@ func controllerOf(t *testing.T, in *inspect.Inspector, wanted func(inspect.Contr
 	}
 }
 
-// watchForSuccessor asks again and again who is the controller, until somebody else
-// is. Each attempt has a client of its own, as a run of groupctl has, and does not
-// wait for the one before: brokers may hold a question back for as long as they try
-// to reach a controller that is dead. The function that it returns waits for the first
-// answer, and says when that came.
-func watchForSuccessor(t *testing.T, c *cluster.Cluster, killed int32) func(within time.Duration) (inspect.Controller, time.Time) {
+// successorOf asks again and again who is the controller, until somebody else is, and
+// says when that answer came. Each attempt has a client of its own, as a run of groupctl
+// has, and does not wait for the one before: brokers may hold a question back for as
+// long as they try to reach a controller that is dead.
+//
+// Nobody may ask while the controller is dying. A broker that has a question to forward
+// then fails to connect several times in a row, and waits longer each time: half a
+// minute in the end (socket.connection.setup.timeout.max.ms).
+func successorOf(t *testing.T, c *cluster.Cluster, dead int32) (inspect.Controller, time.Time) {
 	t.Helper()
 	type sighting struct {
 		controller inspect.Controller
 		at         time.Time
 	}
-	const every, attempt = 500 * time.Millisecond, 12 * time.Second
-	seeds := c.Seeds()
-	ctx, cancel := context.WithCancel(t.Context())
+	const every, attempt = 500 * time.Millisecond, 15 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	first := make(chan sighting, 1)
 	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
 	ask := func() {
-		client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(2*time.Second))
+		client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...), kgo.DialTimeout(2*time.Second))
 		if err != nil {
+			t.Error(err)
 			return
 		}
 		defer client.Close()
 		ctx, cancel := context.WithTimeout(ctx, attempt)
 		defer cancel()
 		answer, err := inspect.New(client).Controller(ctx)
-		if err == nil && answer.Data.Node != nil && *answer.Data.Node != killed {
+		if err == nil && answer.Data.Node != nil && *answer.Data.Node != dead {
 			select {
 			case first <- sighting{answer.Data, time.Now()}:
 			default: // another attempt was first
 			}
 		}
 	}
-	asking.Go(func() {
-		ticks := time.NewTicker(every)
-		defer ticks.Stop()
-		for ctx.Err() == nil {
-			asking.Go(ask)
-			select {
-			case <-ticks.C:
-			case <-ctx.Done():
-			}
-		}
-	})
-	stop := func() { cancel(); asking.Wait() }
-	t.Cleanup(stop)
-	return func(within time.Duration) (inspect.Controller, time.Time) {
-		t.Helper()
-		defer stop()
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		asking.Go(ask)
 		select {
 		case seen := <-first:
 			return seen.controller, seen.at
-		case <-time.After(within):
-			t.Fatalf("nobody but %d was shown as the controller within %v", killed, within)
-			panic("not reached")
+		case <-ticks.C:
+		case <-ctx.Done():
+			t.Fatalf("nobody but %d was shown as the controller within %v", dead, patience)
 		}
 	}
 }
