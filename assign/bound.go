@@ -88,7 +88,7 @@ func crowded(weights [][]float64, all int, capacities []float64) float64 {
 		if k == full { // with equal capacities these are the ones that count
 			full += len(capacities)
 		}
-		if !suffices(most/w, k, sum/w, capacities) {
+		if most == 0 || !suffices(most/w, k, sum/w, capacities) {
 			most = max(most, w*leastLoad(k, sum/w, capacities))
 		}
 	}
@@ -113,8 +113,12 @@ func suffices(load float64, k int, weight float64, capacities []float64) bool {
 	return false
 }
 
-// leastLoad returns a load just below the least that suffices.
+// leastLoad returns the least load that suffices, or one just below it.
 func leastLoad(k int, weight float64, capacities []float64) float64 {
+	n := len(capacities)
+	if capacities[0] == capacities[n-1] {
+		return max(float64((k+n-1)/n), weight/float64(n)) / capacities[0]
+	}
 	low, high := 0.0, (weight+float64(k))/capacities[0] // the first member has them all
 	for range 50 {
 		if middle := (low + high) / 2; suffices(middle, k, weight, capacities) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
-	"slices"
 )
 
 // Rendezvous is the assignor "rendezvous": where a partition goes depends on names alone,
@@ -53,29 +52,26 @@ func (r Rendezvous) Assign(g Group) (Plan, error) {
 	for m, member := range p.ix.members {
 		seeds[m] = hashName(cmp.Or(member.Instance, member.ID))
 	}
-	type choice struct {
-		member int32
-		score  float64
-	}
-	var choices []choice
+	equal := p.equalCapacities()
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		topic := hashName(p.ix.topics[l.topics[0]].Name)
 		eligible := p.kinds[l.same].eligible
 		for u := range p.placed[i] {
-			choices = choices[:0]
+			to, full := int32(none), int32(none) // the best with room, the best of all
+			var toScore, fullScore float64
 			for _, m := range eligible {
-				choices = append(choices, choice{m, score(topic, u, seeds[m], p.ix.members[m].EffectiveCapacity())})
-			}
-			slices.SortFunc(choices, func(a, b choice) int {
-				return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.member, b.member))
-			})
-			to := choices[0].member
-			for _, c := range choices {
-				if room[c.member] > 0 {
-					to = c.member
-					break
+				capacity := p.ix.members[m].EffectiveCapacity()
+				score := score(topic, u, seeds[m], capacity, equal)
+				if full == none || score > fullScore {
+					full, fullScore = m, score
 				}
+				if room[m] > 0 && (to == none || score > toScore) {
+					to, toScore = m, score
+				}
+			}
+			if to == none {
+				to = full
 			}
 			room[to]--
 			p.placed[i][u] = to
@@ -121,9 +117,20 @@ func hashName(name string) uint64 {
 	return h.Sum64()
 }
 
-// score is the weight of a member for a partition: the larger the capacity, the larger
-// it is likely to be, in proportion.
-func score(topic uint64, partition int, member uint64, capacity float64) float64 {
+// equalCapacities tells whether all members have the same capacity.
+func (p *problem) equalCapacities() bool {
+	for _, m := range p.ix.members {
+		if m.EffectiveCapacity() != p.ix.members[0].EffectiveCapacity() {
+			return false
+		}
+	}
+	return true
+}
+
+// score is the weight of a member for a partition: the larger the capacity, the larger it
+// is likely to be, in proportion. With equal capacities the logarithm, which takes most
+// of the time, has no say in which is largest.
+func score(topic uint64, partition int, member uint64, capacity float64, equal bool) float64 {
 	// The finalizer of MurmurHash3, so that close inputs lie far apart.
 	x := topic ^ member*0x9e3779b97f4a7c15 ^ uint64(partition)*0xbf58476d1ce4e5b9
 	x ^= x >> 33
@@ -132,5 +139,8 @@ func score(topic uint64, partition int, member uint64, capacity float64) float64
 	x *= 0xc4ceb9fe1a85ec53
 	x ^= x >> 33
 	unit := (float64(x>>11) + 0.5) / (1 << 53) // between 0 and 1, never either
+	if equal {
+		return unit
+	}
 	return capacity / -math.Log(unit)
 }

@@ -34,6 +34,7 @@ type spreading struct {
 	blocks   [][]block // member → what it has; in the order of compareBlocks once settled
 	allowed  [][]bool  // kind → member → is eligible; kinds with the same members share one
 	taking   []bool    // member → is eligible for any unit
+	everyone []int     // the numbers of all members
 	share    float64   // the load that is fair, see fairShare
 	changed  []int     // member → step of even in which its blocks changed last
 	failed   []int     // member → step of even in which nothing relieved it, or never
@@ -43,7 +44,7 @@ func newSpreading(p *problem) *spreading {
 	n := len(p.ix.members)
 	s := &spreading{
 		problem:  p,
-		capacity: make([]float64, n), carried: make([]float64, n), blocks: make([][]block, n), taking: make([]bool, n),
+		capacity: make([]float64, n), carried: make([]float64, n), blocks: make([][]block, n), taking: make([]bool, n), everyone: make([]int, n),
 		allowed: make([][]bool, len(p.kinds)),
 	}
 	for m, member := range p.ix.members {
@@ -285,18 +286,19 @@ func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) (light 
 	const negligible = 1e-9 // gains below this part of the load are rounding
 	before := s.load(heavy, 0)
 	best := step{before - before*negligible, none, none, none}
-	for _, look := range []func(int, int, bool, *step){s.findMove, s.findSwap} {
-		for light := range s.capacity {
+	search := func(look func(int, int, bool, *step), lights []int) bool {
+		for _, light := range lights {
 			within := before <= s.share*(1+tolerance) && s.load(light, 0) >= s.share*(1-tolerance)
 			looked := max(s.changed[heavy], s.changed[light]) <= s.failed[heavy]
 			if light != heavy && s.load(light, 0) < before && !within && !looked {
 				look(heavy, light, freeOnly, &best)
 			}
 		}
-		if best.member != none {
-			break
-		}
+		return best.member != none
 	}
+	// The best receiver is most often among the few that have the least.
+	few, all := s.lightest()
+	_ = search(s.findMove, few) || search(s.findMove, all) || search(s.findSwap, few) || search(s.findSwap, all)
 	if best.member == none {
 		return none, false
 	}
@@ -309,6 +311,30 @@ func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) (light 
 	s.weigh(heavy)
 	s.weigh(best.member)
 	return best.member, true
+}
+
+// lightest returns the few members that have the least load, and all of them.
+func (s *spreading) lightest() (few, all []int) {
+	const count = 16
+	for m := range s.capacity {
+		s.everyone[m] = m
+		if !s.taking[m] {
+			continue
+		}
+		load := s.load(m, 0)
+		if len(few) == count && load >= s.load(few[count-1], 0) {
+			continue
+		}
+		at := len(few)
+		for at > 0 && load < s.load(few[at-1], 0) {
+			at--
+		}
+		if len(few) == count {
+			few = few[:count-1]
+		}
+		few = slices.Insert(few, at, m)
+	}
+	return few, s.everyone
 }
 
 // peak is the higher load of the two after heavy gave weight to light.
