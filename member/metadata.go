@@ -67,7 +67,7 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	if protocol.name() == stickyName {
 		m.Owned, m.Generation = decodeSticky(meta.UserData)
 	} else {
-		traits := decodeTraits(meta.UserData)
+		traits := ParseTraits(meta.UserData)
 		m.Capacity, m.Labels, m.Draining = traits.Capacity, traits.Labels, traits.Draining
 	}
 	return m, nil

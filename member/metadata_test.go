@@ -168,7 +168,7 @@ func TestTraitsOfOthersAreNone(t *testing.T) {
 		"deep":              with(strings.Repeat("[", 15_000)),
 		"too long":          with(`{"labels":{"a":"` + strings.Repeat("x", maxTraits) + `"}}`),
 	} {
-		if got := decodeTraits(data); !got.zero() {
+		if got := ParseTraits(data); !got.zero() {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
@@ -179,13 +179,13 @@ func FuzzTraits(f *testing.F) {
 	f.Add(data)
 	f.Add(append(bytes.Clone(traitsPrefix), `{"capacity":1e308,"labels":{"`...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got := decodeTraits(data)
+		got := ParseTraits(data)
 		again, err := got.encode()
 		if err != nil && len(data) < maxTraits/8 { // escapes can make it longer
 			t.Fatalf("%+v cannot be encoded: %v", got, err)
 		}
-		if err == nil && !reflect.DeepEqual(decodeTraits(again), got) && len(got.Labels) > 0 {
-			t.Fatalf("%+v became %+v", got, decodeTraits(again))
+		if err == nil && !reflect.DeepEqual(ParseTraits(again), got) && len(got.Labels) > 0 {
+			t.Fatalf("%+v became %+v", got, ParseTraits(again))
 		}
 	})
 }

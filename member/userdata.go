@@ -51,9 +51,9 @@ func (t Traits) encode() ([]byte, error) {
 	return data, nil
 }
 
-// decodeTraits reads user data from the wire. What another client put there, or
-// what makes no sense, counts as no traits: a member is not isolated for it.
-func decodeTraits(data []byte) Traits {
+// ParseTraits reads the traits in the user data of a member's subscription, as a leader
+// does. What another client put there, or what makes no sense, counts as no traits.
+func ParseTraits(data []byte) Traits {
 	body, ours := bytes.CutPrefix(data, traitsPrefix)
 	if !ours || len(data) > maxTraits {
 		return Traits{}

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"math"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
+	groupmember "github.com/groupkit/groupkit/member"
 )
 
 // traits reads what inspect does not show of members: their racks, and for members of
@@ -71,28 +69,9 @@ func (r *groupReader) classicTraits(ctx context.Context, group string, members m
 			if metadata.Rack != nil {
 				member.Rack = *metadata.Rack
 			}
-			readTraits(member, metadata.UserData)
+			traits := groupmember.ParseTraits(metadata.UserData)
+			member.Capacity, member.Labels, member.Draining = traits.Capacity, traits.Labels, traits.Draining
 		}
 	}
 	return nil
-}
-
-// traitsPrefix opens the user data of members of package member: see member.Traits.
-var traitsPrefix = []byte{0xff, 0xff, 0xff, 0xff, 'g', 'k', 1}
-
-// readTraits takes user data as package member does: what makes no sense tells nothing.
-func readTraits(m *assign.Member, data []byte) {
-	body, ours := bytes.CutPrefix(data, traitsPrefix)
-	if !ours || len(data) > 16<<10 {
-		return
-	}
-	var traits struct {
-		Capacity float64           `json:"capacity"`
-		Labels   map[string]string `json:"labels"`
-		Draining bool              `json:"draining"`
-	}
-	if json.Unmarshal(body, &traits) != nil || !(traits.Capacity >= 0) || math.IsInf(traits.Capacity, 0) {
-		return
-	}
-	m.Capacity, m.Labels, m.Draining = traits.Capacity, traits.Labels, traits.Draining
 }
