@@ -116,15 +116,17 @@ func run(quick bool, limit, cutOff time.Duration, images string) error {
 			done := compete(ctx, s, c, l)
 			seen.Measured = append(seen.Measured, done...)
 			cut[c.Name] = cut[c.Name] || !s.Mixed && done[0].NotMeasured != ""
+			if !quick { // so that what was seen is there also when the run is stopped
+				if err := save(seen); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	l.log("done")
 	if quick {
 		writeReport(os.Stdout, seen)
 		return nil
-	}
-	if err := save(seen); err != nil {
-		return err
 	}
 	return writeDocs(seen, images)
 }

@@ -103,8 +103,14 @@ func compete(ctx context.Context, s scenario, c contestant, l limits) []measurem
 	defer planner.Stop()
 	run := &running{scenario: s, contestant: c, limits: l, planner: planner}
 	for _, step := range steps {
-		if step == rolling && s.Weights != nil && !c.byWeight {
-			continue // it is as with equal weights
+		if step != fromScratch && s.Weights != nil && !c.byWeight {
+			break // it is as with equal weights
+		}
+		if step == rolling {
+			if one := done[len(done)-1].Median; 20*one > l.cutOff {
+				note(step, fmt.Sprintf("not run: twenty plans of %s", duration(one)))
+				break
+			}
 		}
 		m, err := run.step(ctx, step)
 		if err != nil {
