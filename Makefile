@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/.cache/bin
 
 # Modules whose code is checked; tools holds only versions of linters.
-MODULES := . integration
+MODULES := . integration bench
 
 .PHONY: help demo test unit integration lint bench
 
@@ -34,5 +34,5 @@ lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 $(BIN)/staticcheck: tools/go.mod tools/go.sum
 	go -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
 
-bench: ## benchmarks of the library's own cost
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmarks.md
+	$(MAKE) -C bench full

@@ -47,8 +47,8 @@
 // coordinator has not acknowledged for the session timeout, or that could not take part
 // in a round for the rebalance timeout, must expect that another was elected. A tenth
 // of the session timeout before that the context ends. The same holds when the
-// process was stopped or its machine suspended, but for the moment that it takes to
-// notice.
+// process was stopped or its machine suspended: Err of the context tells at the first
+// look afterwards, Done a moment later.
 //
 // What no client can promise, and this package does not:
 //

@@ -48,7 +48,9 @@ type HooksConfig struct {
 	// plan of its term that the group adopted until ctx ends. It runs at most
 	// once a term and never twice at the same time in this process. ctx ends
 	// before another member can lead, provided that Lead returns promptly when
-	// it does; context.Cause(ctx) tells why. Lead may return earlier, when its
+	// it does; context.Cause(ctx) tells why. ctx.Err looks at the clock: call it
+	// before each act that must not overlap, for Done may be closed a moment late
+	// in a process that was stopped. Lead may return earlier, when its
 	// work is done; an error or a panic is told by EventLeadFailed. It must not
 	// call Close, which waits for it.
 	Lead func(ctx context.Context, term Term) error
@@ -281,7 +283,7 @@ func (h *Hooks) Replan() {
 func (h *Hooks) Leading() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.term != nil && h.term.ctx.Err() == nil && h.term.lease.left(time.Now()) > 0
+	return h.term != nil && h.term.ctx.Err() == nil && !h.term.lease.ended(time.Now())
 }
 
 // forceRebalance brings about a round if the client is still in the group.

@@ -49,6 +49,7 @@ type lease struct {
 	acknowledged time.Time // when the last request was sent that was answered at all
 	settled      time.Time // when the last one was sent that told of no round
 	rebalancing  bool
+	over         bool // somebody was told that it ended
 }
 
 // newLease returns a lease that runs from the given time, at which the coordinator
@@ -99,6 +100,35 @@ func (l *lease) left(now time.Time) time.Duration {
 	return min(end.Sub(now), end.Round(0).Sub(now.Round(0)))
 }
 
+// ended tells whether the lease is over, and holds it to that: what was said to the work
+// under it is not taken back, also if an answer arrives yet.
+func (l *lease) ended(now time.Time) bool {
+	over := l.left(now) <= 0
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = l.over || over
+	return l.over
+}
+
+// leadContext is the context of Lead. Its Err looks at the clock: a process that was
+// stopped finds its lease over at the first look, and not only when the goroutine that
+// keeps the lease has had its turn.
+type leadContext struct {
+	context.Context
+	lease *lease
+}
+
+// Err implements context.Context.
+func (c leadContext) Err() error {
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	if c.lease.ended(time.Now()) {
+		return context.DeadlineExceeded // Done is closed in a moment
+	}
+	return nil
+}
+
 // keep sends a heartbeat each interval and returns why the lease ended: the cause of
 // ctx, ErrLost, or ErrLeaseExpired. Failed heartbeats are tried again until
 // the lease runs out.
@@ -112,10 +142,10 @@ func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func
 		case <-wait.C:
 		}
 		sent := time.Now()
-		left := l.left(sent)
-		if left <= 0 {
+		if l.ended(sent) {
 			return ErrLeaseExpired
 		}
+		left := l.left(sent)
 		call, cancel := context.WithTimeout(ctx, left)
 		err := heartbeat(call)
 		cancel()

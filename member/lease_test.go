@@ -141,3 +141,23 @@ func TestAnswersThatOvertakeEachOtherDoNotShortenALease(t *testing.T) {
 		t.Error("a later answer without a round must end the round")
 	}
 }
+
+func TestWorkThatWasStoppedSeesTheEndAtItsFirstLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLease(settings{session: 10 * time.Second, rebalance: time.Minute}, time.Now())
+		parent, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ctx := leadContext{parent, l}
+		if err := ctx.Err(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9 * time.Second) // nobody keeps the lease meanwhile, as in a stopped process
+		if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v after the end of the lease", err)
+		}
+		l.renew(time.Now(), nil)
+		if ctx.Err() == nil {
+			t.Error("what ended has begun again")
+		}
+	})
+}

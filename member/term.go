@@ -101,7 +101,7 @@ func (h *Hooks) lead(t *term) (err error) {
 			err = &PanicError{"Lead", p, debug.Stack()}
 		}
 	}()
-	return h.cfg.Lead(t.ctx, t.Term)
+	return h.cfg.Lead(leadContext{t.ctx, t.lease}, t.Term)
 }
 
 // endTerm ends the current term, if there is one, and tells whether there was.
