@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -70,6 +71,9 @@ func (r *groupReader) read(ctx context.Context, id string) (answer inspect.Answe
 		return answer, nil
 	}
 	seen := answer.Data[0]
+	if seen.Members == nil && len(r.errors) > 0 {
+		return answer, nil // they say why its members are not known
+	}
 	if problem := cannotPlan(seen); problem != nil {
 		r.errors = append(r.errors, *problem)
 		return answer, nil
@@ -78,8 +82,9 @@ func (r *groupReader) read(ctx context.Context, id string) (answer inspect.Answe
 	for _, m := range seen.Members {
 		g.problem.Members = append(g.problem.Members, r.member(seen, m))
 	}
-	r.traits(ctx, g)
-	r.topics(ctx, g)
+	if !r.details(ctx, g) {
+		return answer, nil
+	}
 	if err := g.problem.Check(); err != nil {
 		r.errors = append(r.errors, inspect.Problem{Code: codeNotPlannable, Target: id, Message: fmt.Sprintf("the group %q is no problem to solve: %v", id, err)})
 		return answer, nil
@@ -102,7 +107,11 @@ func ofLeader(p inspect.Problem) bool {
 // settledGroup describes the group, again as long as a rebalance hides what members want.
 func (r *groupReader) settledGroup(ctx context.Context, id string) (inspect.Answer[[]inspect.Group], error) {
 	for {
-		answer, err := r.in.Groups(ctx, id)
+		// Without the partitions of its topics a group is no problem to solve: they
+		// get some of the time in any case.
+		once, cancel := share(ctx, 2.0/3)
+		answer, err := r.in.Groups(once, id)
+		cancel()
 		if err != nil || len(answer.Data) == 0 || !rebalancing(answer.Data[0]) {
 			return answer, err
 		}
@@ -166,21 +175,72 @@ func (r *groupReader) member(g inspect.Group, m inspect.Member) assign.Member {
 	return member
 }
 
-// topics reads the topics that anybody subscribes to, with the racks of their replicas.
-func (r *groupReader) topics(ctx context.Context, g *liveGroup) {
+// details reads what a plan takes beside the members: the topics, the racks of their
+// replicas, and what members tell about themselves. It returns false where a topic is not
+// known, since a plan without it would take partitions from those who own them.
+func (r *groupReader) details(ctx context.Context, g *liveGroup) bool {
 	names := subscribed(g.problem)
-	if len(names) == 0 {
-		return
+	ctx, cancel := share(ctx, 2.0/3)
+	defer cancel()
+	var reading sync.WaitGroup
+	var traitsErr, racksErr error
+	var racks map[int32]string
+	reading.Go(func() { traitsErr = r.traits(ctx, g) })
+	if len(names) > 0 {
+		reading.Go(func() { racks, racksErr = r.brokerRacks(ctx) })
 	}
-	answer, err := r.in.Partitions(ctx, names...)
-	for _, p := range answer.Errors {
-		if err == nil && p.Code == inspect.CodeTopicNotFound {
-			r.warnings = append(r.warnings, p) // a subscription may be ahead of its topic
-			continue
+	var answer inspect.Answer[[]inspect.Partition]
+	var err error
+	if len(names) > 0 {
+		answer, err = r.in.Partitions(ctx, names...)
+	}
+	reading.Wait()
+	if traitsErr != nil {
+		r.warnOf(traitsErr, "group", "read the racks and capacities of the members")
+	}
+	if racksErr != nil {
+		r.warnOf(racksErr, "cluster", "read the racks of the brokers")
+	}
+	if err != nil {
+		r.errors = append(r.errors, noTopics(g.seen.Group, names, err))
+		return false
+	}
+	return r.topics(g, names, answer, racks)
+}
+
+// noTopics tells that the topics of a group could not be read at all. A broker has told of
+// the group just before, so it is not for a wrong address.
+func noTopics(group string, topics []string, err error) inspect.Problem {
+	which := fmt.Sprintf("the topic %q", topics[0])
+	if more := len(topics) - 1; more > 0 {
+		which += fmt.Sprintf(" and %d more", more)
+	}
+	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: topics[0], Cause: err}
+	why := ""
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Code, why = inspect.CodeTimeout, "the time was over before a broker told it; give a longer --timeout, or check that all brokers are up"
+	case errors.Is(err, context.Canceled):
+		p.Code, why = inspect.CodeCanceled, "canceled"
+	default:
+		if problem, ok := errors.AsType[inspect.Problem](err); ok {
+			p.Code = problem.Code
+			if problem.Cause != nil {
+				err = problem.Cause
+			}
 		}
-		r.errors = append(r.errors, p)
+		why = fmt.Sprintf("the request for it failed (%v); try again", err)
 	}
-	racks := r.brokerRacks(ctx)
+	p.Message = fmt.Sprintf("no plan is made for the group %q, as it is not known how many partitions %s has: %s", group, which, why)
+	if len(topics) > 1 {
+		p.Message = strings.Replace(p.Message, " has: ", " have: ", 1)
+	}
+	return p
+}
+
+// topics takes over the topics as they were read. It returns false where one is not known
+// for any reason but that it does not exist: a subscription may be ahead of its topic.
+func (r *groupReader) topics(g *liveGroup, names []string, answer inspect.Answer[[]inspect.Partition], racks map[int32]string) bool {
 	byName := make(map[string]*assign.Topic, len(names))
 	for _, row := range answer.Data {
 		t := byName[row.Topic]
@@ -197,13 +257,53 @@ func (r *groupReader) topics(ctx context.Context, g *liveGroup) {
 		}
 		t.Racks[row.Partition] = replicaRacks(row, racks)
 	}
-	for _, name := range names {
-		if t := byName[name]; t != nil {
-			g.problem.Topics = append(g.problem.Topics, *t)
-		} else {
-			g.problem.Topics = append(g.problem.Topics, assign.Topic{Name: name})
+	absent := make(map[string]bool)
+	known := true
+	for _, p := range answer.Errors {
+		switch {
+		case p.Code == inspect.CodeTopicNotFound:
+			absent[p.Target] = true
+			if n := ownedOf(g.problem, p.Target); n > 0 {
+				p.Message = fmt.Sprintf("the topic %q does not exist any more, or may not be seen, though members own %d partitions of it; they are in no plan", p.Target, n)
+			}
+			r.warnings = append(r.warnings, p)
+		case slices.Contains(names, p.Target) && byName[p.Target] == nil:
+			absent[p.Target], known = true, false
+			p.Message = fmt.Sprintf("no plan is made for the group %q, as it is not known how many partitions the topic %q has: %s", g.seen.Group, p.Target, p.Message)
+			r.errors = append(r.errors, p)
+		default:
+			r.errors = append(r.errors, p)
 		}
 	}
+	for _, name := range names {
+		t := byName[name]
+		switch {
+		case t != nil:
+			g.problem.Topics = append(g.problem.Topics, *t)
+		case absent[name]:
+			g.problem.Topics = append(g.problem.Topics, assign.Topic{Name: name})
+		default:
+			known = false
+			r.errors = append(r.errors, inspect.Problem{
+				Code: inspect.CodeRequestFailed, Target: name,
+				Message: fmt.Sprintf("no plan is made for the group %q, as it is not known how many partitions the topic %q has: the broker told of none; try again", g.seen.Group, name),
+			})
+		}
+	}
+	return known
+}
+
+// ownedOf counts the partitions of a topic that members say they own.
+func ownedOf(g assign.Group, topic string) int {
+	n := 0
+	for i := range g.Members {
+		for _, tp := range g.Members[i].Owned {
+			if tp.Topic == topic {
+				n += len(tp.Partitions)
+			}
+		}
+	}
+	return n
 }
 
 // replicaRacks lists the racks of a partition's replicas, the leader's first.
@@ -221,13 +321,14 @@ func replicaRacks(p inspect.Partition, racks map[int32]string) []string {
 }
 
 // brokerRacks returns the rack of every broker that has one, nil where none has.
-func (r *groupReader) brokerRacks(ctx context.Context) map[int32]string {
-	req := kmsg.NewPtrMetadataRequest()
-	req.Topics = []kmsg.MetadataRequestTopic{}
-	resp, err := req.RequestWith(ctx, r.client)
+func (r *groupReader) brokerRacks(ctx context.Context) (map[int32]string, error) {
+	resp, err := request[*kmsg.MetadataResponse](ctx, r.client, func() kmsg.Request {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{}
+		return req
+	})
 	if err != nil {
-		r.warnOf(err, "cluster", "read the racks of the brokers")
-		return nil
+		return nil, err
 	}
 	var racks map[int32]string
 	for _, b := range resp.Brokers {
@@ -238,7 +339,7 @@ func (r *groupReader) brokerRacks(ctx context.Context) map[int32]string {
 			racks[b.NodeID] = *b.Rack
 		}
 	}
-	return racks
+	return racks, nil
 }
 
 func subscribed(g assign.Group) []string {

@@ -13,26 +13,23 @@ import (
 // traits reads what inspect does not show of members: their racks, and for members of
 // package member their capacity, labels and whether they drain. Without it, planning goes
 // on.
-func (r *groupReader) traits(ctx context.Context, g *liveGroup) {
+func (r *groupReader) traits(ctx context.Context, g *liveGroup) error {
 	members := make(map[string]*assign.Member, len(g.problem.Members))
 	for i := range g.problem.Members {
 		members[g.problem.Members[i].ID] = &g.problem.Members[i]
 	}
-	var err error
 	if g.seen.Type != nil && *g.seen.Type == "consumer" {
-		err = r.consumerTraits(ctx, g.seen.Group, members)
-	} else {
-		err = r.classicTraits(ctx, g.seen.Group, members)
+		return r.consumerTraits(ctx, g.seen.Group, members)
 	}
-	if err != nil {
-		r.warnOf(err, "group", "read the racks and capacities of the members")
-	}
+	return r.classicTraits(ctx, g.seen.Group, members)
 }
 
 func (r *groupReader) consumerTraits(ctx context.Context, group string, members map[string]*assign.Member) error {
-	req := kmsg.NewPtrConsumerGroupDescribeRequest()
-	req.Groups = []string{group}
-	resp, err := req.RequestWith(ctx, r.client)
+	resp, err := request[*kmsg.ConsumerGroupDescribeResponse](ctx, r.client, func() kmsg.Request {
+		req := kmsg.NewPtrConsumerGroupDescribeRequest()
+		req.Groups = []string{group}
+		return req
+	})
 	if err != nil {
 		return err
 	}
@@ -50,9 +47,11 @@ func (r *groupReader) consumerTraits(ctx context.Context, group string, members 
 }
 
 func (r *groupReader) classicTraits(ctx context.Context, group string, members map[string]*assign.Member) error {
-	req := kmsg.NewPtrDescribeGroupsRequest()
-	req.Groups = []string{group}
-	resp, err := req.RequestWith(ctx, r.client)
+	resp, err := request[*kmsg.DescribeGroupsResponse](ctx, r.client, func() kmsg.Request {
+		req := kmsg.NewPtrDescribeGroupsRequest()
+		req.Groups = []string{group}
+		return req
+	})
 	if err != nil {
 		return err
 	}
