@@ -36,6 +36,7 @@ type groupReader struct {
 type liveGroup struct {
 	seen    inspect.Group
 	problem assign.Group
+	leaders map[partitionKey]int32
 }
 
 func (r *groupReader) warn(code inspect.Code, target, format string, args ...any) {
@@ -205,6 +206,7 @@ func (r *groupReader) details(ctx context.Context, g *liveGroup) bool {
 		r.errors = append(r.errors, noTopics(g.seen.Group, names, err))
 		return false
 	}
+	g.leaders = leadersOf(answer.Data)
 	return r.topics(g, names, answer, racks)
 }
 

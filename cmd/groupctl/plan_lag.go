@@ -24,22 +24,14 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 	if len(names) == 0 {
 		return true
 	}
-	failed := func(err error, target, doing string) bool {
-		if err != nil {
-			r.errors = append(r.errors, requestProblem(err, target, doing))
-		}
-		return err != nil
-	}
-	committed, err := admin.FetchOffsets(ctx, g.seen.Group)
-	if failed(err, "group", "read the offsets that the group committed") {
+	committed, err := r.committed(ctx, admin, g.seen.Group)
+	if err != nil {
+		r.errors = append(r.errors, requestProblem(err, "group", "read the offsets that the group committed"))
 		return false
 	}
-	start, err := admin.ListStartOffsets(ctx, names...)
-	if failed(err, "topic", "read where the logs of the topics start") {
-		return false
-	}
-	end, err := admin.ListEndOffsets(ctx, names...)
-	if failed(err, "topic", "read where the logs of the topics end") {
+	ends, err := r.logEnds(ctx, names, g.leaders)
+	if err != nil && len(ends[logStart])+len(ends[logEnd]) == 0 {
+		r.errors = append(r.errors, requestProblem(err, "topic", "read where the logs of the topics start and end"))
 		return false
 	}
 	for i := range g.problem.Topics {
@@ -47,17 +39,17 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 		lags, unknown := make([]float64, t.Partitions), []int32{}
 		var known []float64
 		for p := range t.Partitions {
-			first, ok := start.Lookup(t.Name, p)
-			last, ok2 := end.Lookup(t.Name, p)
-			if !ok || !ok2 || first.Err != nil || last.Err != nil {
+			key := partitionKey{t.Name, p}
+			at, hasCommitted := committed.Lookup(t.Name, p)
+			if !ends.knows(key) || hasCommitted && at.Err != nil {
 				unknown = append(unknown, p)
 				continue
 			}
-			from := first.Offset
-			if at, ok := committed.Lookup(t.Name, p); ok && at.Err == nil && at.At >= 0 {
+			from := ends[logStart][key]
+			if hasCommitted && at.At >= 0 {
 				from = max(from, at.At)
 			}
-			lags[p] = float64(max(last.Offset-from, 0))
+			lags[p] = float64(max(ends[logEnd][key]-from, 0))
 			known = append(known, lags[p])
 		}
 		if len(unknown) > 0 {
@@ -68,14 +60,24 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 			for _, p := range unknown {
 				lags[p] = median
 			}
-			r.warn(inspect.CodeNoLeader, t.Name, "the lag in %d partitions of the topic %q is not known, such as in %d; they are planned for with the median of the topic", len(unknown), t.Name, unknown[0])
+			r.warn(inspect.CodeNoLeader, t.Name, "the lag in %d partitions of the topic %q is not known, such as in %d, which has no leader or whose broker did not tell; they are planned for with the median of the topic", len(unknown), t.Name, unknown[0])
 		}
 		t.Weights = lags
 	}
 	if allZero(g.problem) {
 		r.warn(codeNotPlannable, g.seen.Group, "the group %q lags nowhere, so partitions are counted instead of weighed", g.seen.Group)
+		for i := range g.problem.Topics {
+			g.problem.Topics[i].Weights = nil
+		}
 	}
 	return true
+}
+
+// committed reads what the group committed, with some time left for what comes after.
+func (r *groupReader) committed(ctx context.Context, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	ctx, cancel := share(ctx, 0.5)
+	defer cancel()
+	return await(ctx, func() (kadm.OffsetResponses, error) { return admin.FetchOffsets(ctx, group) })
 }
 
 func allZero(g assign.Group) bool {

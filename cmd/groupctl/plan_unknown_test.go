@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -71,4 +72,45 @@ func TestNoPlanWithoutTheTopics(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+func TestLagOfWhatIsAnswered(t *testing.T) {
+	fake, address := newCluster(t)
+	producer, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if err := fake.MoveTopicPartition("orders", 0, (fake.LeaderFor("orders", 1)+1)%3); err != nil {
+		t.Fatal(err)
+	}
+	plan := []string{"-b", address, "-o", "json", "--timeout", "4s", "plan", "workers", "--weights", "lag"}
+
+	_, problem, _ := planJSON(t, address, "workers", "--weights", "lag")
+	if got := problem.Group.Topics[0].Weights; got != nil {
+		t.Errorf("it lags nowhere and weighs %v", got)
+	}
+	if got := runArgs(t, plan...); !strings.Contains(got.stdout, `"maxLoad": 2`) || !strings.Contains(got.stderr, "lags nowhere") {
+		t.Errorf("%+v", got)
+	}
+
+	// Records that the group does not commit: what it lags is told by the end of the log.
+	for range 7 {
+		if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Partition: 1, Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fake.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		for _, topic := range r.(*kmsg.ListOffsetsRequest).Topics {
+			if slices.ContainsFunc(topic.Partitions, func(p kmsg.ListOffsetsRequestTopicPartition) bool { return p.Partition == 0 }) {
+				return nil, errors.New("gone"), true
+			}
+		}
+		return nil, nil, false
+	})
+	got := runArgs(t, plan...)
+	if got.code != exitFound || !strings.Contains(got.stderr, `the lag in 1 partitions of the topic "orders" is not known`) || strings.Contains(got.stderr, "shard") {
+		t.Errorf("%+v", got)
+	}
 }
