@@ -26,7 +26,7 @@ the leader dies, and what a second group gets.
 Without --brokers it starts three brokers in this process (kfake) and takes a few
 seconds; the environment variable ` + bootstrapVariable + ` is not heeded.
 With --brokers it plays on a real cluster, in a topic and two groups of its own,
-which it removes at the end, and takes half a minute, because a dead member is
+which it removes at the end, and takes less than half a minute: a dead member is
 noticed later there. On a cluster that has had no consumer yet, the brokers create
 __consumer_offsets for it, as for any consumer, and that topic stays.
 

@@ -39,7 +39,7 @@ also DESCRIBE and READ on the topic __consumer_offsets.`,
 }
 
 func groupTables(t *table, groups []inspect.Group) {
-	t.row("GROUP", "TYPE", "STATE", "PROTOCOL", "ASSIGNOR", "GENERATION", "COORDINATOR", "OFFSETS", "MEMBERS", "LEADER")
+	t.row("GROUP", "TYPE", "STATE", "PROTOCOL", "ASSIGNOR", "GENERATION", "COORDINATOR", "OFFSETS-PARTITION", "MEMBERS", "LEADER")
 	withMembers := false
 	for _, g := range groups {
 		members := unknown

@@ -48,8 +48,14 @@ and --weights lag makes partitions as heavy as they lag. --svg draws members as
 columns of partitions, before and after.
 
 With --input, problems are read as JSON Lines, one a line, and one result a line
-is written, in their order; docs/planning.md has the format. A line that is wrong
-gets an "error", the rest goes on, and the exit code is 1.
+is written, in their order; docs/planning.md has the format. That is so with
+-o json too: the lines are in no envelope. A line that is wrong gets an "error",
+the rest goes on, and the exit code is 1.
+
+--pin says which members may have partitions: of a topic, or of some of its
+partitions, to the member of an instance or to those with a label. For example
+--pin orders=label:tier=gold keeps all of orders on members labelled tier=gold,
+and --pin orders:0,2-5=instance:worker-a keeps these five on worker-a.
 
 Assignors: ` + strings.Join(offline.Assignors(), ", ") + `. The option
 flags are for balanced.
@@ -77,7 +83,7 @@ offsets that the group committed, which is the same.`,
 	set.Float64Var(&flags.tolerance, "tolerance", assign.DefaultTolerance, "how far a load may be from its fair share, as a fraction of it, before partitions move; 0 is exact")
 	set.IntVar(&flags.maxMoves, "max-moves", 0, "how many partitions may leave their owner; left out, any number")
 	set.StringArrayVar(&flags.coPartition, "co-partition", nil, "topics, with commas between, whose partitions of one number go to one member; repeatable")
-	set.StringArrayVar(&flags.pins, "pin", nil, "pin TOPIC or TOPIC:PARTITIONS, as 0,2-5, to =instance:NAME or =label:KEY=VALUE; repeatable")
+	set.StringArrayVar(&flags.pins, "pin", nil, "keep partitions to some members, such as orders:0,2-5=instance:worker-a or orders=label:tier=gold; repeatable")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		if command.Flags().Changed("input") {
 			if err := onlyOffline(command, args); err != nil {

@@ -22,6 +22,7 @@ const (
 	codeNoMembers      inspect.Code = "NO_MEMBERS"
 	codeMemberNotFound inspect.Code = "MEMBER_NOT_FOUND"
 	codeNotPlannable   inspect.Code = "NOT_PLANNABLE"
+	codeNotSubscribed  inspect.Code = "TOPIC_NOT_SUBSCRIBED"
 )
 
 // groupReader reads a group as a problem of package assign.
@@ -30,6 +31,7 @@ type groupReader struct {
 	in       *inspect.Inspector
 	warnings []inspect.Problem
 	errors   []inspect.Problem
+	usage    error // what is wrong with the flags, as the group shows
 }
 
 // group is a live group: as inspect shows it, and as a problem.
@@ -380,7 +382,7 @@ func (r *groupReader) change(g *liveGroup, flags planFlags) (changed assign.Grou
 		}
 	}
 	if len(changed.Members) == 0 {
-		r.errors = append(r.errors, inspect.Problem{Code: codeNoMembers, Target: g.seen.Group, Message: "no member is left to plan for; remove fewer, or add some with --add-members"})
+		r.usage = &usageError{fmt.Sprintf("--remove takes all members of the group %q away, and no member is left to plan for; remove fewer, or add some with --add-members", g.seen.Group)}
 		return changed, false
 	}
 	return changed, true

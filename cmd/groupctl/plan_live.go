@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,9 @@ func (s *session) planLive(command *cobra.Command, id string, flags planFlags, o
 
 	r := &groupReader{client: client, in: inspect.New(client)}
 	answer, plan := r.plan(ctx, id, flags, options)
+	if r.usage != nil {
+		return r.usage
+	}
 	if len(answer.Errors) == 1 && answer.Errors[0].Code == inspect.CodeInvalidName {
 		return &usageError{answer.Errors[0].Message}
 	}
@@ -85,6 +89,7 @@ func (r *groupReader) plan(ctx context.Context, id string, flags planFlags, opti
 	if !ok {
 		return answer, nil
 	}
+	r.warnOfStrangers(changed, options)
 	problem := offline.Problem{ID: id, Group: changed, Assignors: flags.assignors, Options: options}
 	results, err := offline.Solver{Settle: flags.settle}.Solve(problem)
 	if err != nil {
@@ -95,6 +100,28 @@ func (r *groupReader) plan(ctx context.Context, id string, flags planFlags, opti
 		ID: id, Results: results, Before: group.problem.Ownership(), Problem: problem,
 		group: group.seen, current: group.problem, assignors: flags.assignors,
 		weighed: flags.weights != "" && !allZero(group.problem), settled: flags.settle,
+	}
+}
+
+// warnOfStrangers tells of topics in the options that nobody subscribes to: what is said of
+// them has no effect.
+func (r *groupReader) warnOfStrangers(g assign.Group, options offline.Options) {
+	topics := subscribed(g)
+	var told []string
+	tell := func(flag, topic string) {
+		if slices.Contains(topics, topic) || slices.Contains(told, flag+topic) {
+			return
+		}
+		told = append(told, flag+topic)
+		r.warn(codeNotSubscribed, topic, "--%s names the topic %q, to which no member subscribes, so it has no effect on it; check the name", flag, topic)
+	}
+	for _, pin := range options.Pins {
+		tell("pin", pin.Topic)
+	}
+	for _, together := range options.CoPartition {
+		for _, topic := range together {
+			tell("co-partition", topic)
+		}
 	}
 }
 

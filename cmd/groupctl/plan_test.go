@@ -204,8 +204,11 @@ func TestPlanOfALiveGroup(t *testing.T) {
 		}
 	})
 	t.Run("by its options", func(t *testing.T) {
-		p, problem, _ := planJSON(t, address, "workers", "--add-members", "1", "--pin", "orders:0=instance:gone", "--max-moves", "1",
+		p, problem, envelope := planJSON(t, address, "workers", "--add-members", "1", "--pin", "orders:0=instance:gone", "--max-moves", "1",
 			"--tolerance", "0", "--per-topic=false", "--racks=false", "--follower-fetching", "--co-partition", "orders,payments")
+		if w := envelope.Warnings; len(w) != 1 || !strings.Contains(w[0]["message"], `--co-partition names the topic "payments"`) {
+			t.Errorf("%+v", w)
+		}
 		if unmet := p.Results["balanced"].Unmet; len(unmet) != 1 || unmet[0].Constraint != assign.ConstraintPin {
 			t.Errorf("%+v", unmet)
 		}
@@ -280,7 +283,7 @@ func TestPlanSaysWhyThereIsNone(t *testing.T) {
 		{"nobody", exitNotFound, `"nobody" does not exist`},
 		{"empty", exitFailed, "has no members"},
 		{"workers --remove two", exitNotFound, `no member "two" to remove; it has`},
-		{"workers --remove one", exitFailed, "no member is left"},
+		{"workers --remove one", exitUsage, "no member is left"},
 	} {
 		got := runArgs(t, append([]string{"-b", address, "-o", "json", "plan"}, strings.Fields(test.args)...)...)
 		p := parse(t, got.stdout)

@@ -56,6 +56,7 @@ type play struct {
 	playing        context.Context // what outlives a step: members and traffic
 	before         rest            // billing, when the step before ended
 	steps          []step
+	interrupted    bool
 }
 
 // step is one scene. It ends with the evidence that it was seen, or with the error
@@ -105,6 +106,7 @@ func (p *play) run(ctx context.Context) (seen bool, err error) {
 	p.traffic, err = startTraffic(playing, p.stage.client, p.stage.topic)
 	if err == nil {
 		seen = p.perform(playing)
+		p.interrupted = ctx.Err() != nil
 		_ = p.traffic.stop() // the last steps look at its error
 	}
 	err = errors.Join(err, p.close(ctx))
@@ -172,7 +174,7 @@ func (p *play) opening() {
 	if !p.stage.inProcess {
 		v.line("The topic and the groups are made for this, and removed at the end:")
 		v.line("  " + p.stage.topic + "*")
-		v.line(fmt.Sprintf("A dead member is noticed after %s, so all of it takes half a minute.", p.stage.session))
+		v.line(fmt.Sprintf("A dead member is noticed after %s, so it all takes less than half a minute.", p.stage.session))
 	}
 }
 
@@ -180,13 +182,16 @@ func (p *play) summary() {
 	v := p.voice
 	v.line("")
 	v.line(v.paint(bold, "Summary"))
-	all := true
+	all, stoppedIn := true, 0
 	for i, s := range p.steps {
 		verdict, took := v.paint(green, "seen   "), fmt.Sprintf("%5.2fs", s.took.Seconds())
 		switch {
 		case s.seen:
 		case s.took > 0:
 			verdict = v.paint(red, "MISSING")
+			if p.interrupted {
+				stoppedIn = i + 1
+			}
 		default:
 			verdict, took = v.paint(yellow, "not run"), ""
 		}
@@ -195,6 +200,9 @@ func (p *play) summary() {
 	}
 	if !p.stage.inProcess {
 		v.line(fmt.Sprintf("  The topic and the groups %s* were removed.", p.stage.topic))
+	}
+	if stoppedIn > 0 {
+		v.line(fmt.Sprintf("  Interrupted in step %d.", stoppedIn))
 	}
 	if all {
 		v.line(fmt.Sprintf("  All %d steps were seen to happen, in %.1f seconds.", len(p.steps), time.Since(v.began).Seconds()))

@@ -108,7 +108,7 @@ func TestInterruption(t *testing.T) {
 	if took := time.Since(<-cancelled); took > 3*time.Second {
 		t.Errorf("it went on for %s", took)
 	}
-	if seen || !strings.Contains(told, "interrupted before it was seen") {
+	if seen || !strings.Contains(told, "interrupted before it was seen") || !strings.HasSuffix(told, "\n  Interrupted in step 7.\n") {
 		t.Errorf("seen: %v", seen)
 	}
 }
