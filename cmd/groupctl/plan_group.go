@@ -51,7 +51,7 @@ func (r *groupReader) warnOf(err error, target, doing string) {
 }
 
 func requestProblem(err error, target, doing string) inspect.Problem {
-	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: target, Message: fmt.Sprintf("cannot %s: %v", doing, err), Cause: err}
+	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: target, Message: fmt.Sprintf("cannot %s: %s", doing, inWords(err)), Cause: err}
 	switch kafka, isKafka := errors.AsType[*kerr.Error](err); {
 	case isKafka && (kafka == kerr.GroupAuthorizationFailed || kafka == kerr.TopicAuthorizationFailed):
 		p.Code = inspect.CodeNotAuthorized
@@ -233,13 +233,22 @@ func noTopics(group string, topics []string, err error) inspect.Problem {
 				err = problem.Cause
 			}
 		}
-		why = fmt.Sprintf("the request for it failed (%v); try again", err)
+		why = fmt.Sprintf("the request for it failed (%s); try again", inWords(err))
 	}
 	p.Message = fmt.Sprintf("no plan is made for the group %q, as it is not known how many partitions %s has: %s", group, which, why)
 	if len(topics) > 1 {
 		p.Message = strings.Replace(p.Message, " has: ", " have: ", 1)
 	}
 	return p
+}
+
+// inWords tells of a failed request without the client's guesses about TLS and SASL: in
+// planning, a broker has answered before.
+func inWords(err error) string {
+	if _, ok := errors.AsType[*kgo.ErrFirstReadEOF](err); ok {
+		return "the broker closed the connection"
+	}
+	return err.Error()
 }
 
 // topics takes over the topics as they were read. It returns false where one is not known
