@@ -101,21 +101,27 @@ func run(quick bool, limit, cutOff time.Duration, images string) error {
 		seen.Command, seen.CutOff = "make -C bench quick", l.cutOff
 	}
 	seen.Scaling = scaling(ctx, quick, l)
-	cut := make(map[string]bool) // contestants that gave no plan with equal weights
+	slow := make(map[string]string) // contestants that heed no weights and are too slow to see all of them → why
 	// Whoever may take long comes last, over all scenarios.
 	for _, c := range contestants {
 		for _, s := range scenarios(quick) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if s.Weights != nil && !c.byWeight && cut[c.Name] {
-				seen.Measured = append(seen.Measured, measurement{Scenario: s.Name, Peer: c.Name, Step: fromScratch,
-					NotMeasured: "not run: heeds no weights, and gave no plan where they are equal"})
+			if why := slow[c.Name]; why != "" && s.Weights != nil {
+				seen.Measured = append(seen.Measured, measurement{Scenario: s.Name, Peer: c.Name, Step: fromScratch, NotMeasured: why})
 				continue
 			}
 			done := compete(ctx, s, c, l)
 			seen.Measured = append(seen.Measured, done...)
-			cut[c.Name] = cut[c.Name] || !s.Mixed && done[0].NotMeasured != ""
+			if first := done[0]; !c.byWeight && !s.Mixed && s.Weights == nil {
+				switch {
+				case first.NotMeasured != "":
+					slow[c.Name] = "not run: heeds no weights, and gave no plan where they are equal"
+				case first.Median > l.cutOff/4:
+					slow[c.Name] = "not run: heeds no weights, and took " + duration(first.Median) + " where they are equal"
+				}
+			}
 			if !quick { // so that what was seen is there also when the run is stopped
 				if err := save(seen); err != nil {
 					return err
