@@ -150,13 +150,14 @@ func key() *plot.Plot {
 	return p
 }
 
-// timeTicks labels the powers of ten between two numbers of milliseconds.
+// timeTicks labels the powers of ten between two numbers of milliseconds, and where they
+// are few 2 and 5 times these.
 func timeTicks(low, high float64) (ticks []plot.Tick) {
 	for value := 1e-3; value <= high; value *= 10 {
 		for n := 1.0; n < 10; n++ {
 			if at := value * n; at >= low && at <= high {
 				tick := plot.Tick{Value: at}
-				if n == 1 {
+				if n == 1 || high < 100*low && (n == 2 || n == 5) {
 					tick.Label = fmt.Sprintf("%.4g ms", at)
 					if at > 999 {
 						tick.Label = fmt.Sprintf("%.4g s", at/1e3)

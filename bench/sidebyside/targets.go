@@ -21,6 +21,13 @@ const (
 	java     = "Java sticky"
 )
 
+func (t target) met(value float64) bool {
+	if t.atMin {
+		return value >= t.bound
+	}
+	return value <= t.bound
+}
+
 func targets() []target {
 	ratio := func(scenario, step, over, under string) func(results) (float64, bool) {
 		return func(seen results) (float64, bool) {
@@ -108,7 +115,14 @@ func writeTargets(w io.Writer, seen results) {
 	if seen.Quick {
 		return // they are for the full size
 	}
-	fmt.Fprint(w, "### What was aimed at\n\n| | aim | seen | |\n|---|---:|---:|---|\n")
+	reached := 0
+	for _, t := range targets() {
+		if value, known := t.value(seen); known && t.met(value) {
+			reached++
+		}
+	}
+	fmt.Fprintf(w, "### What was aimed at\n\n%d of %d aims were reached.\n\n", reached, len(targets()))
+	fmt.Fprint(w, "| | aim | seen | |\n|---|---:|---:|---|\n")
 	for _, t := range targets() {
 		sign := "≤"
 		if t.atMin {
@@ -122,7 +136,7 @@ func writeTargets(w io.Writer, seen results) {
 		switch {
 		case !known:
 			verdict, shown = "not measured", "–"
-		case t.atMin && value < t.bound, !t.atMin && value > t.bound:
+		case !t.met(value):
 			verdict = "**not reached**"
 		}
 		fmt.Fprintf(w, "| %s | %s %g%s | %s | %s |\n", t.what, sign, t.bound, t.unit, shown, verdict)
