@@ -3,9 +3,13 @@ package member
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A Term is one member's time as leader: from the first plan of it that the group
@@ -15,6 +19,32 @@ type Term struct {
 	Member     string // this member's id
 	Generation int32  // the generation in which the term began
 	Protocol   string
+
+	check func(context.Context) error // asks the coordinator; see Check
+}
+
+// Fence returns what orders this term among the others of its group, for writes to
+// stores outside of Kafka. It is the same for the whole term, through all its rounds.
+func (t Term) Fence() Fence {
+	return Fence{Group: t.Group, Member: t.Member, Generation: t.Generation}
+}
+
+// Check asks the coordinator whether the member still leads: nil says that it did when
+// the answer was made, and that the lease holds. It costs one heartbeat to the
+// coordinator and back, and counts as one: the lease runs on from it.
+//
+// Once the term is over the error is what context.Cause of the context of Lead tells:
+// it wraps ErrLost, ErrLeaseExpired, ErrSucceeded, ErrLeft or ErrClosed. Any other error says that the
+// coordinator could not be asked within ctx, and nothing about the term; the work may
+// go on for as long as its context does. ctx may be the one of Lead, or a shorter one.
+//
+// It may be called from any goroutine, but not by OnEvent: a loss that it finds ends
+// the term, and is told there.
+func (t Term) Check(ctx context.Context) error {
+	if t.check == nil {
+		return errors.New("the term was not given out by this package, and no coordinator can be asked about it; use the one that Lead was called with")
+	}
+	return t.check(ctx)
 }
 
 // term is a Term that runs: one goroutine calls Lead, another keeps the lease.
@@ -39,7 +69,74 @@ func (h *Hooks) newTerm(r *round) *term {
 		announced: make(chan struct{}), resigned: make(chan struct{}), done: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(h.ctx)
+	t.check = func(ctx context.Context) error { return h.check(ctx, t) }
 	return t
+}
+
+// over returns why the term has ended, nil while it is on.
+func (t *term) over() error {
+	if t.ctx.Err() != nil {
+		return context.Cause(t.ctx)
+	}
+	if t.lease.ended(time.Now()) {
+		return ErrLeaseExpired // the goroutine that keeps the lease ends the term in a moment
+	}
+	return nil
+}
+
+// during calls f with a context that ends with ctx, with the term and with its lease.
+func (t *term) during(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, t.lease.left(time.Now()))
+	defer cancel()
+	defer context.AfterFunc(t.ctx, cancel)()
+	return f(ctx)
+}
+
+// check implements Term.Check.
+func (h *Hooks) check(ctx context.Context, t *term) error {
+	h.mu.Lock()
+	client, s := h.client, h.settings
+	h.mu.Unlock()
+	for {
+		if err := t.over(); err != nil {
+			return err
+		}
+		sent := time.Now()
+		err := t.during(ctx, func(ctx context.Context) error { return h.heartbeat(ctx, client, s, t.Member) })
+		switch {
+		case err == nil, errors.Is(err, errRebalancing):
+			// While a round goes on this member still leads: a successor is
+			// named when the round ends without it, and it is out then.
+			t.lease.renew(sent, err)
+			return t.over()
+		case errors.Is(err, ErrLost):
+			h.lose(t, client, err)
+			return t.over()
+		case t.over() != nil:
+			return t.over()
+		case !errors.Is(err, kerr.IllegalGeneration):
+			return fmt.Errorf("the coordinator of group %q could not be asked whether member %q still leads: %w", t.Group, t.Member, err)
+		}
+		// The answer to JoinGroup, with the new generation, is on its way.
+		wait := time.NewTimer(s.interval / 10)
+		select {
+		case <-wait.C:
+		case <-t.ctx.Done():
+			wait.Stop()
+		case <-ctx.Done():
+			wait.Stop()
+			return fmt.Errorf("the coordinator of group %q did not tell in time whether member %q still leads: %w", t.Group, t.Member, context.Cause(ctx))
+		}
+	}
+}
+
+// lose ends t because of what its heartbeats told, unless it has ended by other means.
+func (h *Hooks) lose(t *term, client *kgo.Client, why error) {
+	if t.ctx.Err() == nil && h.end(t, why) {
+		// The coordinator may still take this member for the leader; a
+		// round of its making brings a new term, or shows the successor.
+		client.ForceRebalance()
+	}
 }
 
 // installLocked makes t the current term. The caller then calls run without the lock.
@@ -64,12 +161,7 @@ func (h *Hooks) run(t *term) {
 		err := t.lease.keep(t.ctx, s.interval, func(ctx context.Context) error {
 			return h.heartbeat(ctx, client, s, t.Member)
 		})
-		if t.ctx.Err() == nil {
-			h.end(t, err)
-			// The coordinator may still take this member for the leader; a
-			// round of its making brings a new term, or shows the successor.
-			client.ForceRebalance()
-		}
+		h.lose(t, client, err)
 	})
 	running.Go(func() {
 		if t.before != nil {
