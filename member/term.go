@@ -26,7 +26,7 @@ type Term struct {
 // Fence returns what orders this term among the others of its group, for writes to
 // stores outside of Kafka. It is the same for the whole term, through all its rounds.
 func (t Term) Fence() Fence {
-	return Fence{Group: t.Group, Member: t.Member, Generation: t.Generation}
+	return Fence{Group: t.Group, Member: t.Member, Number: int64(t.Generation)}
 }
 
 // Check asks the coordinator whether the member still leads: nil says that it did when
