@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // balancer is one Protocol as kgo wants it. kgo calls it on the goroutine that
@@ -72,7 +73,7 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	assigned := map[string][]int32{}
 	if len(assignment) > 0 { // else the leader left this member out, which means nothing
 		var err error
-		if err = checkAssignmentSizes(assignment); err == nil {
+		if err = memberbytes.CheckAssignment(assignment); err == nil {
 			assigned, err = kgo.ParseConsumerSyncAssignment(assignment)
 		}
 		if err != nil {

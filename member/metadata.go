@@ -2,21 +2,14 @@ package member
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
-
-// maxMetadata bounds what one member may send about itself, in bytes. A member that
-// owns 100,000 partitions sends about 400 KB.
-const maxMetadata = 4 << 20
-
-var errMetadataSize = fmt.Errorf("the member's metadata is larger than %d bytes", maxMetadata)
 
 // encodeSubscription returns the metadata that a member sends in JoinGroup
 // (ConsumerProtocolSubscription version 3).
@@ -52,7 +45,7 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	if from.InstanceID != nil {
 		m.Instance = *from.InstanceID
 	}
-	meta, err := decodeSubscription(from.ProtocolMetadata)
+	meta, err := memberbytes.Subscription(from.ProtocolMetadata)
 	if err != nil {
 		return m, err
 	}
@@ -86,38 +79,10 @@ func impossibleTopic(name string) bool {
 	})
 }
 
-func decodeSubscription(data []byte) (kmsg.ConsumerMemberMetadata, error) {
-	meta := kmsg.NewConsumerMemberMetadata()
-	if len(data) > maxMetadata {
-		return meta, errMetadataSize
-	}
-	err := checkSubscriptionSizes(data)
-	if err == nil {
-		err = meta.ReadFrom(data)
-	}
-	if err != nil && len(data) >= 2 && data[0] == 0 && data[1] == 1 {
-		// Some clients claim version 1 and send version 0, without the
-		// owned partitions; what is there is read all the same.
-		data = slices.Clone(data)
-		data[1] = 0
-		meta = kmsg.NewConsumerMemberMetadata()
-		if err = checkSubscriptionSizes(data); err == nil {
-			err = meta.ReadFrom(data)
-		}
-	}
-	if err != nil {
-		return meta, fmt.Errorf("the member's metadata, %d bytes, cannot be decoded: %w", len(data), err)
-	}
-	if meta.Version < 0 {
-		return meta, errors.New("the member's metadata has a negative version")
-	}
-	return meta, nil
-}
-
 // decodeSticky reads StickyAssignorUserDataV1; what cannot be read owns nothing.
 func decodeSticky(data []byte) (owned []assign.TopicPartitions, generation int32) {
-	sticky := kmsg.NewStickyMemberMetadata()
-	if len(data) == 0 || checkStickySizes(data) != nil || sticky.ReadFrom(data) != nil {
+	sticky, ok := memberbytes.Sticky(data)
+	if !ok {
 		return nil, -1
 	}
 	for _, c := range sticky.CurrentAssignment {

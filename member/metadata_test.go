@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 func protocolNamed(name string) Protocol {
@@ -123,7 +124,7 @@ func TestHostileMetadataIsRefusedWithoutMuchMemory(t *testing.T) {
 		"many owned topics":   hostile(0, 50_000, 0),
 		"many partitions":     hostile(0, 1, 90_000),
 		"too many partitions": hostile(0, 1, 1<<31-1),
-		"too large":           make([]byte, maxMetadata+1),
+		"too large":           make([]byte, memberbytes.MaxSubscription+1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -154,7 +155,7 @@ func TestTraitsPrefixIsAGenerationThatJavaIgnores(t *testing.T) {
 }
 
 func TestTraitsOfOthersAreNone(t *testing.T) {
-	with := func(body string) []byte { return append(bytes.Clone(traitsPrefix), body...) }
+	with := func(body string) []byte { return append(bytes.Clone(memberbytes.TraitsPrefix), body...) }
 	for name, data := range map[string][]byte{
 		"none":              nil,
 		"prefix only":       with(""),
@@ -166,7 +167,7 @@ func TestTraitsOfOthersAreNone(t *testing.T) {
 		"huge capacity":     with(`{"capacity":1e999}`),
 		"wrong type":        with(`{"labels":[1]}`),
 		"deep":              with(strings.Repeat("[", 15_000)),
-		"too long":          with(`{"labels":{"a":"` + strings.Repeat("x", maxTraits) + `"}}`),
+		"too long":          with(`{"labels":{"a":"` + strings.Repeat("x", memberbytes.MaxTraits) + `"}}`),
 	} {
 		if got := ParseTraits(data); !got.zero() {
 			t.Errorf("%s: got %+v", name, got)
@@ -177,11 +178,11 @@ func TestTraitsOfOthersAreNone(t *testing.T) {
 func FuzzTraits(f *testing.F) {
 	data, _ := Traits{Capacity: 2, Labels: map[string]string{"a": "b"}, Draining: true}.encode()
 	f.Add(data)
-	f.Add(append(bytes.Clone(traitsPrefix), `{"capacity":1e308,"labels":{"`...))
+	f.Add(append(bytes.Clone(memberbytes.TraitsPrefix), `{"capacity":1e308,"labels":{"`...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got := ParseTraits(data)
 		again, err := got.encode()
-		if err != nil && len(data) < maxTraits/8 { // escapes can make it longer
+		if err != nil && len(data) < memberbytes.MaxTraits/8 { // escapes can make it longer
 			t.Fatalf("%+v cannot be encoded: %v", got, err)
 		}
 		if err == nil && !reflect.DeepEqual(ParseTraits(again), got) && len(got.Labels) > 0 {
@@ -193,7 +194,7 @@ func FuzzTraits(f *testing.F) {
 func FuzzDecodeMember(f *testing.F) {
 	owned := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}}
 	for _, name := range []string{"balanced", "sticky"} {
-		f.Add(name == "sticky", encodeSubscription(protocolNamed(name), []string{"a", "b"}, owned, 7, traitsPrefix))
+		f.Add(name == "sticky", encodeSubscription(protocolNamed(name), []string{"a", "b"}, owned, 7, memberbytes.TraitsPrefix))
 	}
 	f.Add(false, []byte{1, 2, 3})
 	f.Add(false, hostile(0, 1, 30)[:50])

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // leader plays the client of a member that is elected in each round, and needs no
@@ -226,11 +227,11 @@ func TestRoundsOfOddMembers(t *testing.T) {
 			t.Errorf("got %v", given)
 		}
 	}
-	given := l.round(4, joined("me", l.says()), joined("me", l.says()), joined("", l.says()), joined("large", make([]byte, maxMetadata+1)))
+	given := l.round(4, joined("me", l.says()), joined("me", l.says()), joined("", l.says()), joined("large", make([]byte, memberbytes.MaxSubscription+1)))
 	if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 1, 2, 3}, "large": nil}) {
 		t.Errorf("got %v", given)
 	}
-	if got := l.of(EventIsolated); !errors.Is(got[len(got)-1].Err, errMetadataSize) {
+	if got := l.of(EventIsolated); !errors.Is(got[len(got)-1].Err, memberbytes.ErrSubscriptionSize) {
 		t.Errorf("got %v", got[len(got)-1].Err)
 	}
 	odd := encodeSubscription(l.balancer.protocol, []string{"", "t", "a b"}, []assign.TopicPartitions{{Topic: "t", Partitions: []int32{-1, 99, 0, 0}}, {Topic: "", Partitions: []int32{1}}}, 99, nil)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // Traits are what a member tells the leader about itself beyond its topics. They
@@ -21,15 +23,6 @@ type Traits struct {
 	Draining bool `json:"draining,omitempty"`
 }
 
-// maxTraits bounds the encoded traits, in bytes: every member's are sent to the
-// leader in each round.
-const maxTraits = 16 << 10
-
-// traitsPrefix opens the user data: the int32 -1, then "gk" and the version. Java's
-// CooperativeStickyAssignor reads the first four bytes of any user data as a
-// generation, and -1 is the one that it ignores.
-var traitsPrefix = []byte{0xff, 0xff, 0xff, 0xff, 'g', 'k', 1}
-
 func (t Traits) zero() bool { return t.Capacity == 0 && len(t.Labels) == 0 && !t.Draining }
 
 // encode returns the user data for t, nil when t tells nothing.
@@ -44,9 +37,9 @@ func (t Traits) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the member's traits cannot be encoded: %w", err)
 	}
-	data := append(bytes.Clone(traitsPrefix), body...)
-	if len(data) > maxTraits {
-		return nil, fmt.Errorf("the member's traits take %d bytes and may take %d; use fewer or shorter labels", len(data), maxTraits)
+	data := append(bytes.Clone(memberbytes.TraitsPrefix), body...)
+	if len(data) > memberbytes.MaxTraits {
+		return nil, fmt.Errorf("the member's traits take %d bytes and may take %d; use fewer or shorter labels", len(data), memberbytes.MaxTraits)
 	}
 	return data, nil
 }
@@ -54,13 +47,6 @@ func (t Traits) encode() ([]byte, error) {
 // ParseTraits reads the traits in the user data of a member's subscription, as a leader
 // does. What another client put there, or what makes no sense, counts as no traits.
 func ParseTraits(data []byte) Traits {
-	body, ours := bytes.CutPrefix(data, traitsPrefix)
-	if !ours || len(data) > maxTraits {
-		return Traits{}
-	}
-	var t Traits
-	if err := json.Unmarshal(body, &t); err != nil || !(t.Capacity >= 0) || math.IsInf(t.Capacity, 0) {
-		return Traits{}
-	}
-	return t
+	t, _ := memberbytes.ParseTraits(data)
+	return Traits(t)
 }

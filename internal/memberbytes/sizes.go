@@ -1,4 +1,4 @@
-package member
+package memberbytes
 
 import (
 	"encoding/binary"
@@ -11,8 +11,8 @@ var errSizes = errors.New("a length in it is more than the bytes that follow")
 // allocates up to forty bytes for it. The functions below hold lengths to what their
 // elements take at least, before anything is allocated.
 
-// checkSubscriptionSizes checks a ConsumerProtocolSubscription of any version.
-func checkSubscriptionSizes(data []byte) error {
+// checkSubscription checks a ConsumerProtocolSubscription of any version.
+func checkSubscription(data []byte) error {
 	s := sizes{rest: data}
 	version := int16(s.number(2))
 	for range s.list(2) { // topics
@@ -25,15 +25,16 @@ func checkSubscriptionSizes(data []byte) error {
 	return s.err // what else is wrong kmsg tells
 }
 
-// checkStickySizes checks a StickyAssignorUserData of any version.
-func checkStickySizes(data []byte) error {
+// checkSticky checks a StickyAssignorUserData of any version.
+func checkSticky(data []byte) error {
 	s := sizes{rest: data}
 	s.topicPartitions()
 	return s.err
 }
 
-// checkAssignmentSizes checks a ConsumerProtocolAssignment of any version.
-func checkAssignmentSizes(data []byte) error {
+// CheckAssignment checks the lengths in a ConsumerProtocolAssignment of any version, for
+// those who decode it by other means.
+func CheckAssignment(data []byte) error {
 	s := sizes{rest: data}
 	s.number(2)
 	s.topicPartitions()
