@@ -122,8 +122,7 @@ func quorumNodes(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState,
 // failed to answer it. kgo refuses the former itself, with an error that is not
 // exported, so the brokers' own list is asked.
 func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
-	if _, isKafka := errors.AsType[*kerr.Error](err); !isKafka && ctx.Err() == nil && !in.knows(ctx, (&kmsg.DescribeQuorumRequest{}).Key()) ||
-		errors.Is(err, kerr.UnsupportedVersion) {
+	if in.lacksRequest(ctx, (&kmsg.DescribeQuorumRequest{}).Key(), err) {
 		return Problem{
 			Code: CodeUnsupported, Target: clusterTarget, Cause: err,
 			Message: "cannot find out the controller: the brokers do not support DescribeQuorum, so they do not run KRaft; with ZooKeeper, the controller is in its node /controller",
@@ -136,24 +135,4 @@ func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
 		}
 	}
 	return problemFrom(err, clusterTarget, "find out the controller by DescribeQuorum", "DESCRIBE on the cluster")
-}
-
-// knows says whether a broker lists the request; true if that cannot be found
-// out either.
-func (in *Inspector) knows(ctx context.Context, key int16) bool {
-	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
-	return err != nil || lists(resp, key)
-}
-
-// versionsRequest asks a broker what it knows. Since v3 brokers refuse those who
-// do not say which software they are (KIP-511).
-func versionsRequest() kmsg.Request {
-	req := kmsg.NewPtrApiVersionsRequest()
-	req.ClientSoftwareName, req.ClientSoftwareVersion = "groupkit", "1"
-	return req
-}
-
-// lists says whether an answer has the request; true if it does not tell.
-func lists(versions *kmsg.ApiVersionsResponse, key int16) bool {
-	return versions.ErrorCode != 0 || slices.ContainsFunc(versions.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == key })
 }

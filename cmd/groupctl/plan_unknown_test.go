@@ -13,12 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// metadataOf has requests for the metadata of the topic answered by answer.
-func metadataOf(fake *kfake.Cluster, topic string, answer func(*kmsg.MetadataRequest) (kmsg.Response, error)) {
-	fake.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		req := r.(*kmsg.MetadataRequest)
+// partitionsOf has requests for the partitions of the topic answered by answer.
+func partitionsOf(fake *kfake.Cluster, topic string, answer func(*kmsg.DescribeTopicPartitionsRequest) (kmsg.Response, error)) {
+	fake.ControlKey(int16(kmsg.DescribeTopicPartitions), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		req := r.(*kmsg.DescribeTopicPartitionsRequest)
 		fake.KeepControl()
-		if !slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.Topic != nil && *t.Topic == topic }) {
+		if !slices.ContainsFunc(req.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == topic }) {
 			return nil, nil, false
 		}
 		resp, err := answer(req)
@@ -26,12 +26,12 @@ func metadataOf(fake *kfake.Cluster, topic string, answer func(*kmsg.MetadataReq
 	})
 }
 
-func topicRefused(code int16) func(*kmsg.MetadataRequest) (kmsg.Response, error) {
-	return func(req *kmsg.MetadataRequest) (kmsg.Response, error) {
-		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+func topicRefused(code int16) func(*kmsg.DescribeTopicPartitionsRequest) (kmsg.Response, error) {
+	return func(req *kmsg.DescribeTopicPartitionsRequest) (kmsg.Response, error) {
+		resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
 		for _, asked := range req.Topics {
-			t := kmsg.NewMetadataResponseTopic()
-			t.Topic, t.ErrorCode = asked.Topic, code
+			t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			t.Topic, t.ErrorCode = &asked.Topic, code
 			resp.Topics = append(resp.Topics, t)
 		}
 		return resp, nil
@@ -40,18 +40,18 @@ func topicRefused(code int16) func(*kmsg.MetadataRequest) (kmsg.Response, error)
 
 func TestNoPlanWithoutTheTopics(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer func(*kmsg.MetadataRequest) (kmsg.Response, error)
+		answer func(*kmsg.DescribeTopicPartitionsRequest) (kmsg.Response, error)
 		code   string
 		says   string
 	}{
-		"no answer":   {func(*kmsg.MetadataRequest) (kmsg.Response, error) { return nil, errors.New("gone") }, "", `the topic "orders" has: `},
+		"no answer":   {func(*kmsg.DescribeTopicPartitionsRequest) (kmsg.Response, error) { return nil, errors.New("gone") }, "", `the topic "orders" has: `},
 		"no leader":   {topicRefused(kerr.LeaderNotAvailable.Code), "LEADER_NOT_AVAILABLE", `the topic "orders" has: cannot read the leaders`},
 		"may not":     {topicRefused(kerr.TopicAuthorizationFailed.Code), "NOT_AUTHORIZED", `the ACL DESCRIBE on the topic "orders"`},
 		"not a topic": {topicRefused(0), "REQUEST_FAILED", "the broker told of none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake, address := newCluster(t)
-			metadataOf(fake, "orders", test.answer)
+			partitionsOf(fake, "orders", test.answer)
 			start := time.Now()
 			got := runArgs(t, "-b", address, "-o", "json", "--timeout", "3s", "plan", "workers")
 			if took := time.Since(start); took > 3500*time.Millisecond {
@@ -66,7 +66,7 @@ func TestNoPlanWithoutTheTopics(t *testing.T) {
 	}
 	t.Run("a topic that was deleted", func(t *testing.T) {
 		fake, address := newCluster(t)
-		metadataOf(fake, "orders", topicRefused(kerr.UnknownTopicOrPartition.Code))
+		partitionsOf(fake, "orders", topicRefused(kerr.UnknownTopicOrPartition.Code))
 		got := runArgs(t, "-b", address, "plan", "workers")
 		if got.code != exitFound || !strings.Contains(got.stderr, "though members own 2 partitions of it") {
 			t.Errorf("%+v", got)
