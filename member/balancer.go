@@ -94,7 +94,10 @@ func (c clientHook) OnGroupManageError(err error) {
 }
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
-func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == int16(kmsg.SyncGroup) && err == nil {
+		c.hooks.syncing()
+	}
 	if key != int16(kmsg.LeaveGroup) || !c.hooks.endTerm(ErrLeft) {
 		return
 	}
@@ -107,11 +110,12 @@ func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ t
 func (c clientHook) OnClientClosed(*kgo.Client) {
 	c.hooks.endTerm(ErrLeft)
 	c.hooks.mu.Lock()
-	defer c.hooks.mu.Unlock()
 	if c.hooks.replanning != nil {
 		c.hooks.replanning.Stop()
 		c.hooks.replanning = nil
 	}
+	c.hooks.mu.Unlock()
+	c.hooks.closedOnce.Do(func() { c.hooks.emit(Event{Kind: EventClosed, Err: ErrLeft}) })
 }
 
 // joining: a JoinGroup is about to be sent, and who will lead is open.
@@ -132,6 +136,16 @@ func (h *Hooks) joining() {
 		}
 	}
 	h.emit(Event{Kind: EventJoining})
+}
+
+// syncing: SyncGroup was written, and is not answered yet.
+func (h *Hooks) syncing() {
+	h.mu.Lock()
+	joined := h.machine.phase == StateJoining
+	h.mu.Unlock()
+	if joined {
+		h.emit(Event{Kind: EventSyncing})
+	}
 }
 
 // elected: the coordinator named this member leader of a round.

@@ -55,6 +55,21 @@ func (r *recorder) copied() []member.Event {
 	return slices.Clone(r.events)
 }
 
+// checkStates holds the events of any member to the table of states.
+func (r *recorder) checkStates(t *testing.T) {
+	t.Helper()
+	state := member.StateJoining
+	for i, e := range r.copied() {
+		if e.From != state || e.State != e.From && !slices.Contains(member.Moves[e.From], e.State) {
+			t.Errorf("event %d, %s, takes the member from %s to %s; it was %s", i, e.Kind, e.From, e.State, state)
+		}
+		state = e.State
+	}
+	if state != member.StateClosed {
+		t.Errorf("a closed member is %s", state)
+	}
+}
+
 // kinds lists the kinds of all events, in order.
 func (r *recorder) kinds() []member.EventKind {
 	var kinds []member.EventKind
@@ -121,9 +136,10 @@ func newMember(t *testing.T, cluster *kfake.Cluster, cfg member.HooksConfig, opt
 	m.close = sync.OnceFunc(func() { hooks.Close(); client.CloseAllowingRebalance() })
 	t.Cleanup(func() {
 		m.close()
+		m.checkStates(t)
 		if t.Failed() {
 			for _, e := range m.copied() {
-				t.Logf("%s %s gen %d %s %v %v", e.Time.Format("05.000"), e.Member, e.Generation, e.Kind, e.Assigned, e.Err)
+				t.Logf("%s %s gen %d %s (%s) %v %v", e.Time.Format("05.000"), e.Member, e.Generation, e.Kind, e.State, e.Assigned, e.Err)
 			}
 		}
 	})

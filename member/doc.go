@@ -57,11 +57,26 @@
 //     process joins with the same instance id, for then the successor may be leading
 //     before the coordinator can tell this one;
 //   - the same when the client is closed, or leaves the group, before [Hooks.Close]:
-//     the term ends when LeaveGroup is written, which is not before it is read;
+//     the term ends when LeaveGroup is written, which is not before it is read
+//     (for these two, [HooksConfig.TakeoverDelay] makes the successor wait);
 //   - that a broker which is cut off from its cluster, and does not know that the
 //     group has another coordinator by now, does not acknowledge heartbeats.
 //
-// Work that must not overlap even then needs a fence where it takes effect.
+// Work that must not overlap even then needs a fence where it takes effect: [Term.Fence]
+// orders terms, and [Term.Check] asks the coordinator.
+//
+// Work that fails is called again, with the same term, for as long as that lasts.
+//
+// # States
+//
+// A member is in one of the states below, and [Event] tells each change.
+//
+//	       ┌────────◄─ a round is called ─◄────────┐
+//	       ▼                                       │
+//	   joining ──► syncing ──► following ──► leading ──► resigning ──► following, or
+//	       ▲          │   plan adopted   term begins  term ends        where it is by then
+//	       │          └──► leaderless: the broker assigns (KIP-848)
+//	    fenced: out of the group          closed: for good
 //
 // # Goroutines
 //

@@ -13,6 +13,8 @@ type EventKind string
 const (
 	// EventJoining: the member sends JoinGroup, when it first joins twice (KIP-394).
 	EventJoining EventKind = "joining"
+	// EventSyncing: the member joined, does not lead the round, and sends SyncGroup.
+	EventSyncing EventKind = "syncing"
 	// EventElected: the coordinator named this member the leader of the round.
 	EventElected EventKind = "elected"
 	// EventIsolated: Subject sent metadata that cannot be read, told in Err,
@@ -30,13 +32,24 @@ const (
 	EventAssigned EventKind = "assigned"
 	// EventLeading: a term of this member begins.
 	EventLeading EventKind = "leading"
-	// EventResigned: the term ended; Err tells why.
-	EventResigned EventKind = "resigned"
-	// EventLeadFailed: Lead returned an error or panicked, as Err tells.
+	// EventLeadFailed: Lead returned an error or panicked, as Err tells, and is
+	// called again as Reason tells.
 	EventLeadFailed EventKind = "lead-failed"
+	// EventResigned: the term ended; Err tells why. Lead may still be running.
+	EventResigned EventKind = "resigned"
+	// EventLeadReturned: nothing of the term that ended runs any more.
+	EventLeadReturned EventKind = "lead-returned"
+	// EventLeaderless: the broker assigns partitions in this group, because a
+	// member that speaks KIP-848 joined it, and no member leads.
+	EventLeaderless EventKind = "leaderless"
+	// EventLed: the group has a leader again, after EventLeaderless, and it is
+	// another member.
+	EventLed EventKind = "led"
 	// EventLost: the member is out of the group for the reason in Err, with
 	// all its partitions, and joins again.
 	EventLost EventKind = "lost"
+	// EventClosed: Hooks or the client were closed.
+	EventClosed EventKind = "closed"
 )
 
 // An Event is something that happened to a member. Fields that do not belong to the
@@ -48,6 +61,13 @@ type Event struct {
 	Member     string // this member's id
 	Generation int32  // 0 when not known
 	Protocol   string
+
+	// From and State are the member's states before and after the event. They
+	// differ where the event is a change of state.
+	From, State State
+
+	// Reason tells in words why it happened, where that is known and is no error.
+	Reason string
 
 	Subject  string                   // EventIsolated: the other member's id
 	Plan     *assign.Plan             // EventPlanned

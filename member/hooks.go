@@ -45,15 +45,28 @@ type HooksConfig struct {
 	OnPlan func(ctx context.Context, round Round) (assign.Plan, error)
 
 	// Lead, when set, runs while this member leads the group: from the first
-	// plan of its term that the group adopted until ctx ends. It runs at most
-	// once a term and never twice at the same time in this process. ctx ends
+	// plan of its term that the group adopted until ctx ends, and never twice at
+	// the same time in this process. ctx ends
 	// before another member can lead, provided that Lead returns promptly when
 	// it does; context.Cause(ctx) tells why. ctx.Err looks at the clock: call it
 	// before each act that must not overlap, for Done may be closed a moment late
-	// in a process that was stopped. Lead may return earlier, when its
-	// work is done; an error or a panic is told by EventLeadFailed. It must not
-	// call Close, which waits for it.
+	// in a process that was stopped.
+	//
+	// Lead may return earlier: nil says that its work is done, and it is not
+	// called again in this term. An error or a panic is told by EventLeadFailed,
+	// and it is called again with the same ctx and term after a second, after
+	// twice as long each further time, up to 30 s, and after a second again once
+	// it has run for more than that. It must not call Close, which waits for it.
 	Lead func(ctx context.Context, term Term) error
+
+	// TakeoverDelay, when set, is how long after its election a leader waits
+	// before its term begins: 0, the default, or at least the longest session
+	// timeout of the group's members. It covers the successions that a lease
+	// cannot see coming: a static member replaced by another process with the
+	// same instance id, a member that an administrator removes, and a client that
+	// leaves before Hooks.Close. The former leader's lease has ended by then.
+	// It is the successor that waits, so set it in all members.
+	TakeoverDelay time.Duration
 
 	// OnEvent, when set, is told what happens, one event at a time, on the
 	// goroutine that made it happen: most often the client's group
@@ -114,9 +127,11 @@ type Hooks struct {
 
 	weightsGuard, assignGuard, onPlanGuard guard
 
-	events sync.Mutex // held while OnEvent runs; taken with no other lock held
+	closedOnce sync.Once
+	events     sync.Mutex // held while OnEvent runs; taken with no other lock held
 
 	mu         sync.Mutex
+	machine    machine
 	client     *kgo.Client
 	settings   settings
 	round      *round // the round this member is the leader of, until SyncGroup is answered
@@ -142,17 +157,20 @@ type settings struct {
 // NewHooks checks cfg and returns hooks for one client.
 func NewHooks(cfg HooksConfig) (*Hooks, error) {
 	traits, traitsErr := cfg.Traits.encode()
-	var timeoutErr error
+	var timeoutErr, delayErr error
 	if cfg.PlanTimeout < 0 {
 		timeoutErr = fmt.Errorf("the member's PlanTimeout is %s; give 0 for the default, or more", cfg.PlanTimeout)
 	}
-	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr, timeoutErr); err != nil {
+	if cfg.TakeoverDelay < 0 {
+		delayErr = fmt.Errorf("the member's TakeoverDelay is %s; give 0 for none, or the session timeout or more", cfg.TakeoverDelay)
+	}
+	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr, timeoutErr, delayErr); err != nil {
 		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Hooks{cfg: cfg, traits: traits, settings: settings{session: defaultSessionTimeout}}
+	h := &Hooks{cfg: cfg, traits: traits, machine: newMachine(), settings: settings{session: defaultSessionTimeout}}
 	h.weightsGuard.what, h.assignGuard.what, h.onPlanGuard.what = "Weights", "the assignor", "OnPlan"
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	return h, nil
@@ -172,7 +190,7 @@ func (h *Hooks) Opts() []kgo.Opt {
 // Attach tells h of the client that was made with Opts. Until then rounds are
 // planned all the same, but Lead waits. It fails when the client was not made with
 // Opts, is in no group, asks for KIP-848, has a session timeout that PlanTimeout
-// exceeds, or is the second client of h.
+// exceeds or TakeoverDelay falls short of, or is the second client of h.
 func (h *Hooks) Attach(client *kgo.Client) error {
 	balancers, _ := client.OptValue(kgo.Balancers).([]kgo.GroupBalancer)
 	ours := len(balancers) > 0
@@ -198,6 +216,9 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 	}
 	if h.cfg.PlanTimeout >= s.session {
 		return fmt.Errorf("the member's PlanTimeout of %s is not below the client's session timeout of %s, and a leader that plans for so long is put out of the group; lower PlanTimeout or raise kgo.SessionTimeout", h.cfg.PlanTimeout, s.session)
+	}
+	if delay := h.cfg.TakeoverDelay; delay > 0 && delay < s.session {
+		return fmt.Errorf("the member's TakeoverDelay of %s is below the client's session timeout of %s, for which a former leader may go on; raise it to that or more, or leave it out", delay, s.session)
 	}
 	h.mu.Lock()
 	if h.client != nil && h.client != client {
@@ -238,6 +259,7 @@ func (h *Hooks) Close() {
 	if last != nil {
 		<-last.done
 	}
+	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: ErrClosed}) })
 }
 
 // SetTraits changes what the member tells the leader about itself, and brings about a
@@ -283,7 +305,7 @@ func (h *Hooks) Replan() {
 func (h *Hooks) Leading() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.term != nil && h.term.ctx.Err() == nil && !h.term.lease.ended(time.Now())
+	return h.term != nil && h.term.begun && h.term.over() == nil
 }
 
 // forceRebalance brings about a round if the client is still in the group.
@@ -296,9 +318,21 @@ func (h *Hooks) forceRebalance() {
 	}
 }
 
-// emit tells the user of an event. No lock of h may be held.
-func (h *Hooks) emit(e Event) {
+// State returns where the member stands in its group.
+func (h *Hooks) State() State {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.machine.state()
+}
+
+// emit takes note of what an event makes of the member's state and tells the user of
+// it. Changes of state are told in the order in which they are made. No lock of h may
+// be held.
+func (h *Hooks) emit(e Event) {
+	h.events.Lock()
+	defer h.events.Unlock()
+	h.mu.Lock()
+	e.From, e.State = h.machine.take(e.Kind, e.Leader)
 	e.Group = h.settings.group
 	client := h.client
 	h.mu.Unlock()
@@ -314,10 +348,16 @@ func (h *Hooks) emit(e Event) {
 	}
 	level := slog.LevelInfo
 	switch e.Kind {
-	case EventIsolated, EventFallback, EventLeadFailed, EventLost:
+	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless:
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}
+	if e.From != e.State {
+		attrs = append(attrs, slog.String("from", string(e.From)), slog.String("state", string(e.State)))
+	}
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String("reason", e.Reason))
+	}
 	if e.Subject != "" {
 		attrs = append(attrs, slog.String("subject", e.Subject))
 	}
@@ -331,8 +371,6 @@ func (h *Hooks) emit(e Event) {
 	if h.cfg.OnEvent == nil {
 		return
 	}
-	h.events.Lock()
-	defer h.events.Unlock()
 	defer func() {
 		// This goroutine is the client's: a panic would end the process
 		// over what is mere news.

@@ -3,6 +3,7 @@ package member_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -72,7 +73,7 @@ func TestEventsOfATermComeInOrder(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	m.close()
-	if got := m.kinds(); !slices.Equal(got, append(want, member.EventResigned)) {
+	if got := m.kinds(); !slices.Equal(got, append(want, member.EventResigned, member.EventLeadReturned, member.EventClosed)) {
 		t.Errorf("got %v", got)
 	}
 	if m.hooks.Leading() {
@@ -207,64 +208,107 @@ func TestLeadershipPassesOnWithoutOverlap(t *testing.T) {
 	}
 }
 
-func TestLeadRunsOnceATermWhateverBecomesOfIt(t *testing.T) {
+func TestLeadThatReturnedNilIsDoneForTheTerm(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	var runs atomic.Int32
+	m := startMember(t, cluster, member.HooksConfig{Lead: func(context.Context, member.Term) error {
+		runs.Add(1)
+		return nil
+	}})
+	eventually(t, "Lead has run", func() bool { return runs.Load() == 1 })
+	rounds := len(m.all(member.EventAssigned))
+	m.client.ForceRebalance()
+	eventually(t, "another round", func() bool { return len(m.all(member.EventAssigned)) > rounds })
+	if runs.Load() != 1 || !m.hooks.Leading() {
+		t.Errorf("Lead ran %d times, leading %v", runs.Load(), m.hooks.Leading())
+	}
+}
+
+func TestLeadThatFailedRunsAgainInTheSameTerm(t *testing.T) {
 	for name, lead := range map[string]func() error{
-		"returns": func() error { return nil },
-		"fails":   func() error { return errors.New("no") },
-		"panics":  func() error { panic("boom") },
+		"fails":  func() error { return errors.New("no") },
+		"panics": func() error { panic("boom") },
+		"exits":  func() error { runtime.Goexit(); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cluster := fakeCluster(t, 4)
 			var runs atomic.Int32
-			m := startMember(t, cluster, member.HooksConfig{Lead: func(context.Context, member.Term) error {
-				runs.Add(1)
-				return lead()
+			o := &office{t: t}
+			m := startMember(t, cluster, member.HooksConfig{Lead: func(ctx context.Context, term member.Term) error {
+				if runs.Add(1) == 1 {
+					return lead()
+				}
+				return o.lead(ctx, term)
 			}})
-			eventually(t, "Lead has run", func() bool { return runs.Load() == 1 })
-			rounds := len(m.all(member.EventAssigned))
-			m.client.ForceRebalance()
-			eventually(t, "another round", func() bool { return len(m.all(member.EventAssigned)) > rounds })
-			if name != "returns" {
-				eventually(t, "an event tells of it", func() bool { return len(m.all(member.EventLeadFailed)) == 1 })
-			}
-			if runs.Load() != 1 || !m.hooks.Leading() {
-				t.Errorf("Lead ran %d times, leading %v", runs.Load(), m.hooks.Leading())
+			eventually(t, "Lead runs again", func() bool { return o.busy.Load() == 1 })
+			if failed, began := m.all(member.EventLeadFailed), m.all(member.EventLeading); len(failed) != 1 || len(began) != 1 || !m.hooks.Leading() {
+				t.Errorf("%d failures in %d terms, leading %v", len(failed), len(began), m.hooks.Leading())
 			}
 		})
 	}
 }
 
-func TestANewTermWaitsForTheLeadOfTheOldOne(t *testing.T) {
+func TestATakeoverDelayHoldsTheTermBack(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	o := &office{t: t}
+	cfg := member.HooksConfig{Lead: o.lead, TakeoverDelay: 300 * time.Millisecond}
+	m := startMember(t, cluster, cfg, short(200*time.Millisecond)...)
+	eventually(t, "the member leads", func() bool { return o.busy.Load() == 1 && m.hooks.Leading() })
+	elected, began := m.all(member.EventPlanned)[0], m.all(member.EventLeading)[0]
+	if waited := began.Time.Sub(elected.Time); waited < cfg.TakeoverDelay {
+		t.Errorf("the term began after %s", waited)
+	}
+
+	// A term that is lost while it waits never begins.
+	other := startMember(t, cluster, member.HooksConfig{Lead: o.lead, TakeoverDelay: time.Minute}, kgo.ConsumerGroup("other"))
+	eventually(t, "it is elected", func() bool { return len(other.all(member.EventAssigned)) > 0 })
+	if other.hooks.Leading() || other.hooks.State() != member.StateFollowing {
+		t.Errorf("leading %v, %s", other.hooks.Leading(), other.hooks.State())
+	}
+	other.close()
+	if len(other.all(member.EventLeading))+len(other.all(member.EventResigned)) > 0 {
+		t.Errorf("a term that did not begin has no end: %v", other.kinds())
+	}
+
+	short := newMember(t, cluster, member.HooksConfig{TakeoverDelay: time.Second}, kgo.ConsumerGroup("third"))
+	if err := short.hooks.Attach(short.client); err == nil {
+		t.Error("a delay below the session timeout covers nothing and must be refused")
+	}
+	if _, err := member.NewHooks(member.HooksConfig{Protocols: []member.Protocol{{Assignor: assign.Balanced{}}}, TakeoverDelay: -1}); err == nil {
+		t.Error("a negative delay must be refused")
+	}
+}
+
+func TestANewTermAndCloseWaitForTheLeadOfTheOldOne(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	release := make(chan struct{})
 	o := &office{t: t}
-	var stubborn atomic.Bool
 	m := startMember(t, cluster, member.HooksConfig{Lead: func(ctx context.Context, term member.Term) error {
 		err := o.lead(ctx, term)
-		if stubborn.CompareAndSwap(true, false) {
-			o.busy.Add(1)
-			<-release
-			o.busy.Add(-1)
-		}
+		o.busy.Add(1)
+		<-release // it takes its time to stop
+		o.busy.Add(-1)
 		return err
 	}})
-	stubborn.Store(true)
 	eventually(t, "the member leads", func() bool { return o.runs.Load() == 1 })
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID})
-	eventually(t, "a second term", func() bool { return len(m.all(member.EventLeading)) > 1 })
+	eventually(t, "it is elected again", func() bool { return len(m.all(member.EventAssigned)) > 1 })
+	if state := m.hooks.State(); state != member.StateResigning || m.hooks.Leading() {
+		t.Errorf("while the work of its term runs the member is %s, leading %v", state, m.hooks.Leading())
+	}
+	release <- struct{}{}
+	eventually(t, "the second term begins", func() bool { return o.runs.Load() == 2 && m.hooks.Leading() })
 	closed := make(chan struct{})
 	go func() { m.hooks.Close(); close(closed) }()
-	eventually(t, "the second term ends", func() bool { return !m.hooks.Leading() && len(m.resigned()) > 1 })
+	eventually(t, "the second term ends", func() bool { return len(m.resigned()) == 2 })
 	select {
 	case <-closed:
-		t.Error("Close must wait for the Lead of the first term")
+		t.Error("Close must wait for Lead")
 	default:
 	}
-	close(release)
+	release <- struct{}{}
 	<-closed
-	if o.runs.Load() != 1 {
-		t.Errorf("Lead ran %d times, want 1", o.runs.Load())
-	}
 }
 
 // The client may leave on behalf of others, as administration tools do.

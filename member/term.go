@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,7 +46,8 @@ func (t Term) Check(ctx context.Context) error {
 	return t.check(ctx)
 }
 
-// term is a Term that runs: one goroutine calls Lead, another keeps the lease.
+// term is a Term that runs: one goroutine calls Lead, another keeps the lease. Before it
+// begins it may have to wait, and already keeps its lease.
 type term struct {
 	Term
 	began  time.Time // from when the lease counts
@@ -55,8 +55,9 @@ type term struct {
 	before *term // the term before, whose Lead may still be running
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	begun  bool // written once, with Hooks.mu held
 
-	announced chan struct{} // closed when OnEvent was told that the term begins
+	announced chan struct{} // closed when OnEvent was told that the term begins, or it never will
 	resigned  chan struct{} // closed when OnEvent was told that it ended
 	done      chan struct{} // closed when Lead has returned and the lease is not kept any more
 }
@@ -146,16 +147,24 @@ func (h *Hooks) installLocked(t *term) {
 	h.term, h.last = t, t
 }
 
-// run starts the work of an installed term, and must be called for each.
+// run starts an installed term, and must be called for each. The term begins at once
+// where nothing is in the way of that.
 func (h *Hooks) run(t *term) {
-	if t.before != nil {
-		<-t.before.resigned // told of in the order in which they happened
-	}
-	h.emit(Event{Kind: EventLeading, Member: t.Member, Generation: t.Generation, Protocol: t.Protocol})
-	close(t.announced)
 	h.mu.Lock()
 	client, s := h.client, h.settings
 	h.mu.Unlock()
+	delay := h.cfg.TakeoverDelay - time.Since(t.began)
+	if before := t.before; before != nil {
+		select {
+		case <-before.done:
+			t.before = nil
+		default:
+		}
+	}
+	atOnce := t.before == nil && delay <= 0
+	if atOnce {
+		h.begin(t)
+	}
 	var running sync.WaitGroup
 	running.Go(func() {
 		err := t.lease.keep(t.ctx, s.interval, func(ctx context.Context) error {
@@ -164,36 +173,56 @@ func (h *Hooks) run(t *term) {
 		h.lose(t, client, err)
 	})
 	running.Go(func() {
-		if t.before != nil {
-			<-t.before.done // one Lead at a time
-			t.before = nil
+		if !atOnce {
+			h.await(t, delay)
+			h.begin(t)
 		}
-		if h.cfg.Lead == nil || t.ctx.Err() != nil {
-			return
+		if t.begun && h.cfg.Lead != nil {
+			h.lead(t)
 		}
-		err := errGoexit // what stays when Lead ends its goroutine
-		defer func() {
-			if err != nil && t.ctx.Err() == nil {
-				h.emit(Event{Kind: EventLeadFailed, Member: t.Member, Protocol: t.Protocol, Err: err})
-			}
-		}()
-		err = h.lead(t)
 	})
 	go func() {
 		running.Wait()
+		<-t.resigned
+		if t.begun {
+			h.emit(Event{Kind: EventLeadReturned, Member: t.Member, Protocol: t.Protocol})
+		}
 		close(t.done)
 	}()
 }
 
-var errGoexit = errors.New("the call ended its goroutine instead of returning; leave out runtime.Goexit and testing's FailNow")
+// await returns when t may begin, or has ended, and in any case not before the work of
+// the term before has returned.
+func (h *Hooks) await(t *term, delay time.Duration) {
+	if t.before != nil {
+		<-t.before.done
+		t.before = nil
+	}
+	wait := time.NewTimer(delay)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-t.ctx.Done():
+	}
+}
 
-func (h *Hooks) lead(t *term) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{"Lead", p, debug.Stack()}
-		}
-	}()
-	return h.cfg.Lead(leadContext{t.ctx, t.lease}, t.Term)
+// begin begins t, unless it has ended by now.
+func (h *Hooks) begin(t *term) {
+	h.mu.Lock()
+	t.begun = t.over() == nil
+	h.mu.Unlock()
+	if t.begun {
+		h.emit(Event{Kind: EventLeading, Member: t.Member, Generation: t.Generation, Protocol: t.Protocol})
+	}
+	close(t.announced)
+}
+
+// lead calls Lead until it is done or the term ends.
+func (h *Hooks) lead(t *term) {
+	ctx := leadContext{t.ctx, t.lease}
+	restarting(ctx, "Lead", func() error { return h.cfg.Lead(ctx, t.Term) }, func(err error, wait time.Duration) {
+		h.emit(Event{Kind: EventLeadFailed, Member: t.Member, Protocol: t.Protocol, Err: err, Reason: fmt.Sprintf("it is called again in %s", wait)})
+	})
 }
 
 // endTerm ends the current term, if there is one, and tells whether there was.
@@ -222,10 +251,13 @@ func (h *Hooks) end(t *term, why error) bool {
 		h.forgetLocked()
 	}
 	t.cancel(why)
+	begun := t.begun
 	h.mu.Unlock()
 	if current {
-		<-t.announced
-		h.emit(Event{Kind: EventResigned, Member: t.Member, Protocol: t.Protocol, Err: context.Cause(t.ctx)})
+		if begun {
+			<-t.announced
+			h.emit(Event{Kind: EventResigned, Member: t.Member, Protocol: t.Protocol, Err: context.Cause(t.ctx)})
+		}
 		close(t.resigned)
 	}
 	return current

@@ -1,0 +1,4 @@
+package member
+
+// Moves is the table of states, for tests.
+var Moves = moves
