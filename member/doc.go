@@ -71,12 +71,12 @@
 //
 // A member is in one of the states below, and [Event] tells each change.
 //
-//	       ┌────────◄─ a round is called ─◄────────┐
-//	       ▼                                       │
-//	   joining ──► syncing ──► following ──► leading ──► resigning ──► following, or
-//	       ▲          │   plan adopted   term begins  term ends        where it is by then
-//	       │          └──► leaderless: the broker assigns (KIP-848)
-//	    fenced: out of the group          closed: for good
+//	    ┌────────◄─ a round is called ─◄────────┐
+//	    ▼                                       │
+//	joining ──► syncing ──► following ──► leading ──► resigning ──► following, or
+//	    ▲          │   plan adopted   term begins  term ends        where it is by then
+//	    │          └──► leaderless: the broker assigns (KIP-848)
+//	 fenced: out of the group          closed: for good
 //
 // # Goroutines
 //
