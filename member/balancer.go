@@ -134,6 +134,7 @@ func (h *Hooks) joining() {
 		if id, _ := client.GroupMetadata(); id != t.Member {
 			h.end(t, ErrLost)
 		}
+		h.findOutHosted() // so that the cause is known if the round names no leader
 	}
 	h.emit(Event{Kind: EventJoining})
 }
@@ -212,6 +213,9 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 		h.endTerm(ErrSucceeded)
 	}
 	h.emit(Event{Kind: EventAssigned, Protocol: protocol, Assigned: owned, Leader: r != nil})
+	if r == nil {
+		h.findOutHosted()
+	}
 	if started != nil {
 		h.run(started)
 	}

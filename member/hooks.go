@@ -89,8 +89,11 @@ type HooksConfig struct {
 var (
 	// ErrClosed: Hooks or Member were closed.
 	ErrClosed = errors.New("the member was closed")
-	// ErrSucceeded: the coordinator named another leader.
-	ErrSucceeded = errors.New("another member leads the group")
+	// ErrSucceeded: the coordinator did not name this member the leader again.
+	ErrSucceeded = errors.New("the group has another leader, or none")
+	// ErrLeaderless: the broker assigns partitions in the group, for a member that
+	// speaks KIP-848 joined it.
+	ErrLeaderless = errors.New("the group has no leader, for a member that speaks KIP-848 joined it and the broker assigns its partitions")
 	// ErrLeaseExpired: the coordinator did not acknowledge the leader in time.
 	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the leader in time")
 	// ErrLost: the coordinator removed the member, or the client gave up its
@@ -144,6 +147,9 @@ type Hooks struct {
 	last       *term // the one whose Lead may still be running
 	pending    *term // adopted before Attach
 	replan     bool  // a round is due, and Attach brings it about
+
+	asked  int            // how often it was asked whether the broker hosts the group
+	asking sync.WaitGroup // the goroutines that ask; added to with mu held, before Close
 
 	replanning *time.Timer // brings about a round that is due
 }
@@ -259,6 +265,7 @@ func (h *Hooks) Close() {
 	if last != nil {
 		<-last.done
 	}
+	h.asking.Wait()
 	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: ErrClosed}) })
 }
 

@@ -92,6 +92,9 @@ func (m *Member) Client() *kgo.Client { return m.client }
 // Leading tells whether this member leads the group now; see Hooks.Leading.
 func (m *Member) Leading() bool { return m.hooks.Leading() }
 
+// State returns where this member stands in its group; see Hooks.State.
+func (m *Member) State() State { return m.hooks.State() }
+
 // SetTraits changes what the member tells the leader about itself; see Hooks.SetTraits.
 func (m *Member) SetTraits(traits Traits) error { return m.hooks.SetTraits(traits) }
 
