@@ -1,0 +1,54 @@
+package predict
+
+// Step is one thing that happens to the cluster. After each, the cluster comes to
+// rest before the next. Make one with [Crash], [Stop], [Return], [ElectPreferred] or
+// [ElectUnclean].
+type Step struct {
+	kind       stepKind
+	nodes      []int32
+	partitions []TopicPartition
+	all        bool
+}
+
+type stepKind int
+
+const (
+	crash stepKind = iota
+	stop
+	comeBack
+	electPreferred
+	electUnclean
+)
+
+// TopicPartition names a partition.
+type TopicPartition struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+}
+
+// Crash ends nodes at once and without notice: SIGKILL, a machine or a network that
+// is lost. It takes until the end of the broker's session (9 s by default) before
+// anything is elected. A node that is broker and voter is lost as both. Nodes that
+// are down already stay so.
+func Crash(nodes ...int32) Step { return Step{kind: crash, nodes: nodes} }
+
+// Stop stops nodes cleanly, as SIGTERM does: brokers hand over what they lead before
+// they end, and voters leave after that.
+func Stop(nodes ...int32) Step { return Step{kind: stop, nodes: nodes} }
+
+// Return brings nodes back that are down, and lets them catch up.
+func Return(nodes ...int32) Step { return Step{kind: comeBack, nodes: nodes} }
+
+// ElectPreferred asks the controller to make the first replica of each partition its
+// leader, where it is in sync and alive. Without partitions it asks for all, as the
+// controller does by itself from time to time (auto.leader.rebalance.enable).
+func ElectPreferred(partitions ...TopicPartition) Step {
+	return Step{kind: electPreferred, partitions: partitions, all: len(partitions) == 0}
+}
+
+// ElectUnclean asks the controller to give a leader to each of the partitions that
+// have none, in sync or not. Records that only others have are lost. Without
+// partitions it asks for all.
+func ElectUnclean(partitions ...TopicPartition) Step {
+	return Step{kind: electUnclean, partitions: partitions, all: len(partitions) == 0}
+}
