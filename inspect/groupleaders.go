@@ -109,6 +109,10 @@ func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, parti
 	ctx, cancel := context.WithTimeout(ctx, in.log.wait)
 	defer cancel()
 	result := readRecords{groups: groups}
+	wanted := make(map[string]recordType, len(groups))
+	for _, group := range groups {
+		wanted[group] = recordType{LogGeneration, typeClassic, restNothing}
+	}
 	leader := topic.leaderOf(partition)
 	for attempt := 0; ; attempt++ {
 		if leader == nil {
@@ -119,7 +123,7 @@ func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, parti
 			inspector: in, node: *leader, topicID: topic.id, partition: partition,
 			budget: in.log, inflater: inflater,
 		}
-		result.found, result.err = reader.newest(ctx, groups)
+		result.found, result.err = reader.newest(ctx, wanted)
 		if attempt > 0 || !errors.Is(result.err, kerr.NotLeaderForPartition) {
 			return result
 		}

@@ -46,7 +46,9 @@ func classicGroup(g kmsg.DescribeGroupsResponseGroup, coordinator int32) (*Group
 		member := Member{ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost}
 		// Coordinators send what members sent only while the group is stable.
 		if g.State == stateStable {
-			if err := decodeMember(&member, g.ProtocolType, m.ProtocolMetadata, m.MemberAssignment); err != nil {
+			told, err := readMember(g.ProtocolType, g.Protocol, m.ProtocolMetadata, m.MemberAssignment)
+			member.Topics, member.Assigned = told.topics, told.assigned
+			if err != nil {
 				warnings = append(warnings, Problem{
 					Code: CodeMemberUnreadable, Target: g.Group, Cause: err,
 					Message: fmt.Sprintf("the member %q of the group %q sent what does not decode: %v", m.MemberID, g.Group, err),

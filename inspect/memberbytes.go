@@ -8,56 +8,91 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 const (
 	protocolConsumer = "consumer"
 	protocolConnect  = "connect"
+	// protocolSticky is the assignor that tells what is owned in the user data.
+	protocolSticky = "sticky"
 )
 
-// decodeMember reads what a member of a classic group subscribed to and was
-// assigned. Both were written by other members, so they may be anything; what
-// does not decode leaves its field nil.
+// told is what a member of a classic group was heard to say, and what it was given.
+// What is not known is nil.
+type told struct {
+	topics   []string
+	owned    []TopicPartitions
+	rack     *string
+	traits   *Traits
+	assigned []TopicPartitions
+}
+
+// readMember reads what a member of a classic group subscribed to and was assigned.
+// Both were written by other members, so they may be anything; what does not decode
+// is not known.
 //
 // A group with a protocol type of its own may use the consumer format too. Its
 // bytes are taken for that only if they are exactly what encoding the result
-// gives again; else its fields stay nil, without an error. Connect has another
+// gives again; else nothing is known, without an error. Connect has another
 // format, which has no partitions.
-func decodeMember(member *Member, protocolType string, metadata, assignment []byte) error {
+func readMember(protocolType, assignor string, subscription, assignment []byte) (told, error) {
 	if protocolType == protocolConnect {
-		return nil
+		return told{}, nil
 	}
-	topics, metadataErr := decodeSubscription(metadata, protocolType != protocolConsumer)
-	assigned, assignmentErr := decodeAssignment(assignment, protocolType != protocolConsumer)
-	member.Topics, member.Assigned = topics, assigned
-	if protocolType != protocolConsumer {
-		return nil
+	exactly := protocolType != protocolConsumer
+	member, subscriptionErr := readSubscription(assignor, subscription, exactly)
+	assigned, assignmentErr := readAssignment(assignment, exactly)
+	member.assigned = assigned
+	if exactly {
+		return member, nil
 	}
-	return errors.Join(metadataErr, assignmentErr)
+	return member, errors.Join(subscriptionErr, assignmentErr)
 }
 
 var errNotExact = errors.New("not in the consumer format")
 
-func decodeSubscription(raw []byte, exactly bool) (topics []string, err error) {
-	metadata := kmsg.NewConsumerMemberMetadata()
-	if err := metadata.ReadFrom(raw); err != nil {
-		return nil, fmt.Errorf("its subscription of %d bytes: %w", len(raw), err)
+func readSubscription(assignor string, raw []byte, exactly bool) (told, error) {
+	metadata, err := memberbytes.Subscription(raw)
+	if err != nil {
+		return told{}, fmt.Errorf("its subscription: %w", err)
 	}
 	if exactly && !bytes.Equal(metadata.AppendTo(nil), raw) {
-		return nil, errNotExact
+		return told{}, errNotExact
 	}
-	return sortedTopics(metadata.Topics), nil
+	member := told{topics: sortedTopics(metadata.Topics), rack: nilIfEmpty(metadata.Rack)}
+	owned := topicPartitions{}
+	switch sticky, isSticky := memberbytes.Sticky(metadata.UserData); {
+	case assignor == protocolSticky && isSticky:
+		for _, tp := range sticky.CurrentAssignment {
+			owned.add(tp.Topic, tp.Partitions...)
+		}
+		member.owned = owned.sorted()
+	case assignor == protocolSticky:
+		// It owns nothing that it can say, or says it in another way.
+	case metadata.Version >= 1:
+		for _, tp := range metadata.OwnedPartitions {
+			owned.add(tp.Topic, tp.Partitions...)
+		}
+		member.owned = owned.sorted()
+	}
+	if traits, ok := memberbytes.ParseTraits(metadata.UserData); ok {
+		member.traits = &Traits{Capacity: traits.Capacity, Labels: traits.Labels, Draining: traits.Draining}
+		if traits.Labels == nil {
+			member.traits.Labels = map[string]string{}
+		}
+	}
+	return member, nil
 }
 
-func decodeAssignment(raw []byte, exactly bool) ([]TopicPartitions, error) {
+func readAssignment(raw []byte, exactly bool) ([]TopicPartitions, error) {
 	// A leader may leave a member out of its plan, which gives it no bytes.
 	if len(raw) == 0 {
 		return []TopicPartitions{}, nil
 	}
-	assignment := kmsg.NewConsumerMemberAssignment()
-	if err := assignment.ReadFrom(raw); err != nil {
-		return nil, fmt.Errorf("its assignment of %d bytes: %w", len(raw), err)
+	assignment, err := memberbytes.Assignment(raw)
+	if err != nil {
+		return nil, fmt.Errorf("what it is given: %w", err)
 	}
 	if exactly && !bytes.Equal(assignment.AppendTo(nil), raw) {
 		return nil, errNotExact

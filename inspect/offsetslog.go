@@ -4,253 +4,213 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// logBudget bounds the reading of one partition.
-type logBudget struct {
-	records int64
-	bytes   int64
-	wait    time.Duration
+// LogRange is how much of a group's history [Inspector.OffsetsLog] returns. Its zero
+// value asks for the newest 10,000 entries of every kind.
+type LogRange struct {
+	// Since leaves out what was written before it. Zero: nothing is too old.
+	Since time.Time
+	// From leaves out what lies before that offset, such as the End of a history
+	// that was read before.
+	From int64
+	// Kinds are the kinds of entries wanted, nil for all. A group commits far
+	// more often than it rebalances: without LogCommit the same budget of
+	// entries reaches further back.
+	Kinds []LogKind
+	// Limit is how many entries to return, the newest. Not positive: 10,000.
+	Limit int
 }
-
-var defaultLogBudget = logBudget{records: 500_000, bytes: 64 << 20, wait: 3 * time.Second}
 
 const (
-	// firstWindow is how many offsets are read first, at the end of the log. A
-	// group that just rebalanced is there. Each window before it is twice as
-	// long, up to widestWindow.
-	firstWindow  = 256
-	widestWindow = 1 << 16
-	// fetchBytes bounds one answer. A batch that is larger comes alone.
-	fetchBytes = 1 << 20
-	// inflatedBytes bounds what one batch may decompress to. Coordinators write
-	// batches of at most max.message.bytes of that topic, 1 MiB by default.
-	inflatedBytes = 16 << 20
+	defaultLogEntries = 10_000
+	// historyBytes bounds the records whose decoded form a history holds.
+	historyBytes = 8 << 20
 )
 
-var (
-	errBudget   = errors.New("the budget is used up")
-	errLogStart = errors.New("the log begins here")
-)
-
-// foundRecord is the newest record of one group, or why it says nothing.
-type foundRecord struct {
-	record groupRecord
-	err    error
+// OffsetsHistory is what one partition of __consumer_offsets tells of a group.
+type OffsetsHistory struct {
+	Group string `json:"group"`
+	// Partition is that of __consumer_offsets which holds the group.
+	Partition int32 `json:"partition"`
+	// Start and End are the offsets at which the partition's log began and ended.
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	// From is the offset from which on, up to End, Entries lacks nothing that was
+	// asked for.
+	From int64 `json:"from"`
+	// Complete is whether From is as far back as was asked for, or as the log
+	// goes. Where it is not, the Limit, the [LogBudget] or an error ended the
+	// reading.
+	//
+	// Kafka compacts the log: of what its older segments held, only the newest
+	// record of each key is left. Generations in between are then missing, which
+	// nothing in the log tells.
+	Complete bool `json:"complete"`
+	// Entries are in the order of the log, the oldest first.
+	Entries []LogEntry `json:"entries"`
+	// Records is how many records were read, of all groups, and Others how many
+	// of them are about other groups or of kinds not wanted.
+	Records int64 `json:"records"`
+	Others  int64 `json:"others"`
+	// Unknown are records of which it cannot be told which group they are about,
+	// by type. They are in Records, and not in Others.
+	Unknown []UnknownRecords `json:"unknown"`
 }
 
-// logReader reads one partition of __consumer_offsets from its leader.
-type logReader struct {
-	inspector *Inspector
-	node      int32
-	topicID   [16]byte
-	partition int32
-	budget    logBudget
-	inflater  kgo.Decompressor
+// UnknownRecords are records of a type that is not known, as a newer Kafka may write
+// them, or whose key does not decode.
+type UnknownRecords struct {
+	// Type is the number that their key begins with, nil for a key that is too
+	// short for one.
+	Type *int16 `json:"type"`
+	// Known is whether that type is known, so that the rest of the key is what
+	// does not decode.
+	Known bool  `json:"known"`
+	Count int64 `json:"count"`
+	// Newest is the offset of the last of them.
+	Newest int64 `json:"newest"`
 }
 
-// newest looks for the newest record of each group, from the end of the log
-// backwards, so that the first one found is the newest. It returns those found
-// and why it stopped looking for the others: nil if there are no others.
-func (l *logReader) newest(ctx context.Context, groups []string) (map[string]foundRecord, error) {
-	wanted := make(map[string]bool, len(groups))
-	for _, group := range groups {
-		wanted[group] = true
+// OffsetsLog returns the history of a group as its coordinators wrote it: of a
+// classic group its generations with leaders, members and what they were assigned; of
+// a consumer, share or streams group its epochs, members, targets and what each member
+// holds; of all of them the commits, those in transactions with what became of them;
+// and what was deleted. It decodes every type of record of Kafka 4.3; what it does not
+// know it counts.
+//
+// The log of the group's one partition is read backwards from its end, as far as the
+// range or [LogBudget] goes. If the budget ends first, the history is shorter, with the
+// warning [CodeLogTruncated]; if a request fails halfway, its problem is among the
+// Errors and what was read up to then is returned.
+//
+// A group of which the whole log holds no record is [CodeGroupNotFound], among the
+// Errors. So is, with another code, that the topic does not exist or may not be read.
+//
+// It takes DESCRIBE and READ on the topic __consumer_offsets, and DESCRIBE on the
+// topics that records of consumer and share groups name by ID: where it is missing,
+// the ID stands for the name.
+//
+// It holds what it returns, at most 8 MiB of records before they are decoded, and one
+// answer to a fetch.
+func (in *Inspector) OffsetsLog(ctx context.Context, group string, within LogRange) (Answer[*OffsetsHistory], error) {
+	answer := newAnswer[*OffsetsHistory]()
+	if _, invalid := uniqueNames("group", []string{group}); invalid != nil {
+		return answer.fail(*invalid)
 	}
-	found := make(map[string]foundRecord, len(groups))
-	start, err := l.listOffset(ctx, -2)
+	topic, clusterID, err := in.offsetsTopic(ctx)
 	if err != nil {
-		return found, err
+		return answer.fail(in.unreachable(err))
 	}
-	end, err := l.listOffset(ctx, -1)
+	answer.ClusterID = clusterID
+	partition := topic.partitionOf(group)
+	if partition == nil {
+		answer.missing(*topic.problem)
+		return answer, nil
+	}
+	history, ids, err := in.readHistory(ctx, topic, group, *partition, within)
+	if history == nil {
+		answer.missing(in.historyProblem(err, *partition, history))
+		return answer, nil
+	}
+	answer.Data = history
+	switch {
+	case errors.Is(err, errBudget):
+		answer.warn(in.historyProblem(err, *partition, history))
+	case err != nil:
+		answer.missing(in.historyProblem(err, *partition, history))
+	case len(history.Entries) == 0 && history.Complete && within.Since.IsZero() && within.From <= history.Start && len(within.Kinds) == 0:
+		answer.missing(Problem{
+			Code: CodeGroupNotFound, Target: group,
+			Message: fmt.Sprintf("%s-%d holds no record of the group %q: it does not exist; check its name", offsetsTopicName, *partition, group),
+		})
+	}
+	for _, u := range history.Unknown {
+		answer.warn(unknownRecordsProblem(u, *partition))
+	}
+	if len(ids) > 0 {
+		nameTopics(history.Entries, in.topicNames(ctx, ids))
+	}
+	return answer, nil
+}
+
+// readHistory reads from the partition's leader, and from a new one if that is not it
+// any more. It returns nil if nothing at all could be read.
+func (in *Inspector) readHistory(ctx context.Context, topic *offsetsTopic, group string, partition int32, within LogRange) (*OffsetsHistory, map[[16]byte]bool, error) {
+	inflater, err := newInflater()
 	if err != nil {
-		return found, err
+		return nil, nil, err
 	}
-	window := int64(firstWindow)
-	for end > start && len(wanted) > 0 {
-		low := max(start, end-window)
-		inWindow := map[string]foundRecord{}
-		if err := l.scan(ctx, low, end, wanted, inWindow); err != nil {
-			// What was found in a part of the window may not be the newest.
-			return found, err
+	ctx, cancel := step(ctx, 0.9) // some is left to name topics
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		leader := topic.leaderOf(partition)
+		if leader == nil {
+			return nil, nil, kerr.LeaderNotAvailable
 		}
-		for group, record := range inWindow {
-			found[group] = record
-			delete(wanted, group)
+		collector := newHistoryCollector(group, partition, within)
+		reader := logReader{
+			inspector: in, node: *leader, topicID: topic.id, partition: partition,
+			budget: in.log, inflater: inflater,
 		}
-		end = low
-		window = min(window*2, widestWindow)
+		err := collector.collect(ctx, &reader)
+		if !errors.Is(err, kerr.NotLeaderForPartition) || attempt > 0 {
+			return collector.history(), collector.ids, err
+		}
+		now, _, metadataErr := in.offsetsTopic(ctx)
+		if metadataErr != nil {
+			return collector.history(), collector.ids, err
+		}
+		topic = now
 	}
-	if len(wanted) > 0 {
-		return found, errLogStart
-	}
-	return found, nil
 }
 
-// scan reads the offsets from low up to end, and keeps the last record of each
-// group that is wanted.
-func (l *logReader) scan(ctx context.Context, low, end int64, wanted map[string]bool, found map[string]foundRecord) error {
-	for at := low; at < end; {
-		if l.budget.records <= 0 || l.budget.bytes <= 0 {
-			return errBudget
-		}
-		fetched, throttled, err := l.fetch(ctx, at)
-		if err != nil {
-			return err
-		}
-		l.budget.bytes -= int64(len(fetched.RecordBatches))
-		next := at
-		for batch := range batchesOf(fetched.RecordBatches) {
-			if next >= end {
-				break
-			}
-			if next, err = l.read(batch, next, end, wanted, found); err != nil {
-				return err
-			}
-		}
-		switch {
-		case next > at:
-			at = next
-		case len(fetched.RecordBatches) > 0:
-			return fmt.Errorf("reading %s-%d at offset %d: the broker's answer does not go on", offsetsTopicName, l.partition, at)
-		case throttled > 0:
-			// A quota is used up, and the broker answers with nothing.
-			if !pause(ctx, throttled) {
-				return ctx.Err()
-			}
-		default:
-			// Compaction left nothing from here to the end.
-			return nil
+func (in *Inspector) historyProblem(err error, partition int32, history *OffsetsHistory) Problem {
+	if errors.Is(err, errBudget) {
+		return Problem{
+			Code: CodeLogTruncated, Target: fmt.Sprintf("%s-%d", offsetsTopicName, partition), Cause: err,
+			Message: fmt.Sprintf("the history begins at offset %d of %s-%d, after %d records were read: what lies before is not within the budget; allow more, or ask for a shorter time or fewer kinds",
+				history.From, offsetsTopicName, partition, history.Records),
 		}
 	}
-	return nil
+	p := in.logProblem(err, partition)
+	p.Target = fmt.Sprintf("%s-%d", offsetsTopicName, partition)
+	return p
 }
 
-// read takes one batch apart, from an offset up to end, and returns the offset
-// after it.
-func (l *logReader) read(batch []byte, at, end int64, wanted map[string]bool, found map[string]foundRecord) (int64, error) {
-	if l.budget.bytes <= 0 || int64(recordsIn(batch)) > l.budget.records {
-		return at, errBudget
+func unknownRecordsProblem(u UnknownRecords, partition int32) Problem {
+	target := fmt.Sprintf("%s-%d", offsetsTopicName, partition)
+	p := Problem{Code: CodeRecordUnreadable, Target: target}
+	switch {
+	case u.Type == nil:
+		p.Message = fmt.Sprintf("%d records of %s have no type, the last of them at offset %d: they may be about the group, and are not shown", u.Count, target, u.Newest)
+	case u.Known:
+		p.Message = fmt.Sprintf("%d records of %s, of type %d, have keys that do not decode, the last of them at offset %d: they may be about the group, and are not shown", u.Count, target, *u.Type, u.Newest)
+	default:
+		p.Message = fmt.Sprintf("%d records of %s are of type %d, which this program does not know, the last of them at offset %d: they may be about the group, and are not shown; look for a newer program", u.Count, target, *u.Type, u.Newest)
 	}
-	raw := kmsg.NewFetchResponseTopicPartition()
-	raw.Partition = l.partition
-	raw.RecordBatches = batch
-	records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Topic: offsetsTopicName, Partition: l.partition, Offset: at,
-	}, &raw, l, nil)
-	if records.Err != nil {
-		return at, fmt.Errorf("reading %s-%d at offset %d: %w", offsetsTopicName, l.partition, at, records.Err)
-	}
-	l.budget.records -= int64(len(records.Records))
-	for _, r := range records.Records {
-		if r.Offset >= end {
-			break
-		}
-		if group, ok := groupOfKey(r.Key); ok && wanted[group] {
-			record, err := decodeGroupRecord(r.Value)
-			found[group] = foundRecord{record, err}
-		}
-	}
-	return next, nil
+	return p
 }
 
-// Decompress makes the reader its own [kgo.Decompressor]: what a batch
-// decompresses to is bounded, and counts as read.
-func (l *logReader) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	inflated, err := l.inflater.Decompress(src, codec)
-	l.budget.bytes -= int64(len(inflated))
-	return inflated, err
-}
-
-// newInflater returns kgo's decompressor with a bound. kgo makes a bounded one
-// for clients only, so it is taken from one that never connects.
-func newInflater() (kgo.Decompressor, error) {
-	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(inflatedBytes))
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	inflater, ok := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	if !ok {
-		return nil, errors.New("the client has no decompressor")
-	}
-	return inflater, nil
-}
-
-func (l *logReader) listOffset(ctx context.Context, timestamp int64) (int64, error) {
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.ReplicaID = -1
-	topic := kmsg.NewListOffsetsRequestTopic()
-	topic.Topic = offsetsTopicName
-	partition := kmsg.NewListOffsetsRequestTopicPartition()
-	partition.Partition = l.partition
-	partition.Timestamp = timestamp
-	partition.CurrentLeaderEpoch = -1
-	topic.Partitions = append(topic.Partitions, partition)
-	req.Topics = append(req.Topics, topic)
-	resp, err := oneBroker[*kmsg.ListOffsetsResponse](ctx, l.inspector, l.node, req)
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			if t.Topic != offsetsTopicName || p.Partition != l.partition {
-				continue
+// nameTopics puts names in place of IDs.
+func nameTopics(entries []LogEntry, names map[string]string) {
+	rename := func(lists ...[]TopicPartitions) {
+		for _, list := range lists {
+			for i := range list {
+				if name, ok := names[list[i].Topic]; ok {
+					list[i].Topic = name
+				}
 			}
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return 0, err
-			}
-			if p.Offset < 0 {
-				return 0, fmt.Errorf("the broker gives %d as an offset of %s-%d", p.Offset, offsetsTopicName, l.partition)
-			}
-			return p.Offset, nil
+			slices.SortFunc(list, compareTopics)
 		}
 	}
-	return 0, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
-}
-
-// fetch reads from the partition's leader, and returns how long the broker wants
-// to be left alone. Records that belong to a transaction are read whatever became
-// of it: those of groups never do.
-func (l *logReader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, time.Duration, error) {
-	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID = -1
-	req.MaxWaitMillis = 100
-	req.MinBytes = 1
-	req.MaxBytes = fetchBytes
-	req.SessionEpoch = -1 // no session
-	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic = offsetsTopicName // up to v12
-	topic.TopicID = l.topicID      // from v13 on
-	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.Partition = l.partition
-	partition.FetchOffset = at
-	partition.CurrentLeaderEpoch = -1
-	partition.PartitionMaxBytes = fetchBytes
-	topic.Partitions = append(topic.Partitions, partition)
-	req.Topics = append(req.Topics, topic)
-	resp, err := oneBroker[*kmsg.FetchResponse](ctx, l.inspector, l.node, req)
-	if err != nil {
-		return nil, 0, err
-	}
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return nil, 0, err
-	}
-	for _, t := range resp.Topics {
-		for i, p := range t.Partitions {
-			if t.Topic != offsetsTopicName && t.TopicID != l.topicID || p.Partition != l.partition {
-				continue
-			}
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return nil, 0, err
-			}
-			return &t.Partitions[i], time.Duration(resp.ThrottleMillis) * time.Millisecond, nil
+	for i := range entries {
+		if a := entries[i].Assignment; a != nil && a.Tasks == nil {
+			rename(a.Assigned, a.Revoking)
 		}
 	}
-	return nil, 0, fmt.Errorf("the broker's answer leaves out %s-%d", offsetsTopicName, l.partition)
 }

@@ -57,6 +57,8 @@ const (
 	// CodeRecordStale: the group's record tells of a leader who is no longer
 	// a member.
 	CodeRecordStale Code = "GROUP_RECORD_STALE"
+	// CodeLogTruncated: the budget ended before all was read that was asked for.
+	CodeLogTruncated Code = "LOG_TRUNCATED"
 	// CodeMemberUnreadable: what a member sent about itself does not decode.
 	CodeMemberUnreadable Code = "MEMBER_UNREADABLE"
 	// CodeSubscribedByPattern: a member subscribes by a regular expression
