@@ -12,6 +12,7 @@ type Inspector struct {
 	client             *kgo.Client
 	createOffsetsTopic bool
 	skipMinISR         bool
+	internalTopics     bool
 	log                logBudget
 }
 
@@ -36,6 +37,12 @@ func New(client *kgo.Client, options ...Option) *Inspector {
 // coordinator, which is what every consumer does when it starts.
 func CreateOffsetsTopic() Option {
 	return func(in *Inspector) { in.createOffsetsTopic = true }
+}
+
+// InternalTopics has [Inspector.Partitions] show internal topics too where no topic
+// is named.
+func InternalTopics() Option {
+	return func(in *Inspector) { in.internalTopics = true }
 }
 
 // SkipMinISR has [Inspector.Partitions] leave min.insync.replicas unread, which saves

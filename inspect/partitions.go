@@ -99,7 +99,7 @@ func (in *Inspector) Partitions(ctx context.Context, topics ...string) (Answer[[
 	if err != nil {
 		return answer.fail(problemFrom(err, clusterTarget, "read the partitions", "DESCRIBE on the topics"))
 	}
-	if len(topics) == 0 {
+	if len(topics) == 0 && !in.internalTopics {
 		found.leaveOutInternal()
 	}
 	answer.missing(found.errors...)

@@ -36,6 +36,10 @@ func TestNoBrokerAnswers(t *testing.T) {
 					a, err := in.Partitions(ctx)
 					return a.Errors, err
 				},
+				"Brokers": func(ctx context.Context) ([]inspect.Problem, error) {
+					a, err := in.Brokers(ctx)
+					return a.Errors, err
+				},
 				"Groups": func(ctx context.Context) ([]inspect.Problem, error) {
 					a, err := in.Groups(ctx)
 					return a.Errors, err

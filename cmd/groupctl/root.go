@@ -169,6 +169,7 @@ It connects in plaintext only: there is no flag for TLS or SASL yet.`
 			newGroupDescribeCommand(s),
 		),
 		newParentCommand("cluster", "Show the cluster itself",
+			newClusterBrokersCommand(s),
 			newClusterControllerCommand(s),
 		),
 		newParentCommand("topic", "Show topics",

@@ -161,6 +161,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 	for name, args := range map[string][]string{
 		"group-coordinator":  {"group", "coordinator", "workers"},
 		"group-describe":     {"group", "describe", "workers"},
+		"cluster-brokers":    {"cluster", "brokers"},
 		"cluster-controller": {"cluster", "controller"},
 		"topic-leaders":      {"topic", "leaders", "orders"},
 	} {
@@ -207,7 +208,8 @@ func TestTablesAreAligned(t *testing.T) {
 		{[]string{"group", "coordinator", "workers", "b\nb\x1b[31m"}, []string{"AGREES", "workers", `b\nb\x1b[31m`}},
 		{[]string{"group", "describe", "workers"}, []string{"LEADER", "classic", "Stable", "INSTANCE", "one", "orders[0-1]"}},
 		{[]string{"cluster", "controller"}, []string{"EPOCH", "kraft", "observer", "leader"}},
-		{[]string{"topic", "leaders", "orders"}, []string{"PREFERRED", "orders"}},
+		{[]string{"cluster", "brokers"}, []string{"SKEW", "127.0.0.1:", "%"}},
+		{[]string{"topic", "leaders", "orders"}, []string{"PREFERRED", "orders", "ok"}},
 	} {
 		result := runArgs(t, append([]string{"-b", address}, test.args...)...)
 		if result.code != exitFound {
@@ -268,6 +270,10 @@ func TestExitCodes(t *testing.T) {
 		{"topic leaders orders", exitFound, "", true},
 		{"topic leaders nothing", exitNotFound, `"nothing" does not exist`, false},
 		{"topic leaders orders nothing", exitPartial, `"nothing" does not exist`, true},
+		{"topic leaders --offline", exitFound, "", false},
+		{"topic leaders --offline nothing", exitNotFound, `"nothing" does not exist`, false},
+		{"topic leaders --offline orders nothing", exitPartial, `"nothing" does not exist`, false},
+		{"cluster brokers", exitFound, "", true},
 		{"cluster controller", exitFailed, "DescribeQuorum", false},
 	} {
 		result := runArgs(t, append([]string{"-b", address, "-o", "json"}, strings.Fields(test.args)...)...)
