@@ -2,8 +2,11 @@ package inspect
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -147,25 +150,50 @@ func (in *Inspector) unreachable(err error) Problem {
 	case isKafka:
 		p.Code = Code(kafka.Message)
 		p.Message = fmt.Sprintf("the broker at %s refused: %s (%s)", where, kafka.Message, strings.TrimSuffix(kafka.Description, "."))
+	case isCertificate(err):
+		p.Message = fmt.Sprintf("the broker at %s has a certificate that this client does not trust; check which authorities the client is told to trust, and that the address is one that the certificate is for (%v)", where, err)
+	case isTLSAlert(err):
+		p.Message = fmt.Sprintf("the broker at %s refused the TLS handshake; check the client's own certificate (%v)", where, err)
 	case isFirstRead:
 		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%s; %v)", where, in.speaks(), firstRead)
+	case errors.Is(err, io.EOF) && in.logsIn():
+		p.Message = fmt.Sprintf("the broker at %s closed the connection while the client logged in; check user, password and SASL mechanism (%v)", where, err)
 	default:
 		p.Message = fmt.Sprintf("no broker answered at %s; check the address, and that a Kafka broker listens there (%v)", where, err)
 	}
 	return p
 }
 
+// isCertificate says whether a broker's certificate was not accepted.
+func isCertificate(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return verification || authority || host || invalid
+}
+
+// isTLSAlert says whether the other side ended the handshake.
+func isTLSAlert(err error) bool {
+	network, ok := errors.AsType[*net.OpError](err)
+	return ok && network.Op == "remote error"
+}
+
+func (in *Inspector) logsIn() bool {
+	mechanisms, _ := in.client.OptValue(kgo.SASL).([]sasl.Mechanism)
+	return len(mechanisms) > 0
+}
+
 // speaks says what the client is set up to speak.
 func (in *Inspector) speaks() string {
 	withTLS, _ := in.client.OptValue(kgo.DialTLS).(bool)
-	mechanisms, _ := in.client.OptValue(kgo.SASL).([]sasl.Mechanism)
 	how := "neither"
 	switch {
-	case withTLS && len(mechanisms) > 0:
+	case withTLS && in.logsIn():
 		how = "both"
 	case withTLS:
 		how = "TLS only"
-	case len(mechanisms) > 0:
+	case in.logsIn():
 		how = "SASL only"
 	}
 	return "this client is set up for " + how

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -32,6 +33,8 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 	const killed = 1
 	placement := [][]int32{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {3, 1, 2}}
 	topic := newPlacedTopic(t, c, placement)
+	// With min.insync.replicas of 2, the loss of a replica of this one leaves it eligible.
+	pair := newPlacedTopic(t, c, [][]int32{{2, killed}})
 	client := newClient(t, c)
 	in := inspect.New(client)
 
@@ -45,6 +48,10 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 			t.Fatalf("partition %+v, placed on %v", p, placement[i])
 		}
 	}
+	leadersOf(t, in, pair, func(rows []inspect.Partition) bool {
+		p := rows[0]
+		return len(p.ISR) == 2 && !p.UnderReplicated && *p.MinISR == 2 && !*p.UnderMinISR && p.ELR != nil && len(p.ELR) == 0 && *p.Racks[0] == "rack-2"
+	})
 	revive := kill(t, c, killed)
 	after := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
 		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool { return p.Leader == nil || *p.Leader == killed })
@@ -65,7 +72,15 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 		}
 	}
 
+	leadersOf(t, in, pair, func(rows []inspect.Partition) bool {
+		p := rows[0]
+		return slices.Equal(p.ISR, []int32{2}) && slices.Equal(p.ELR, []int32{killed}) && p.UnderReplicated && *p.UnderMinISR &&
+			*p.Leader == 2 && p.Racks[1] == nil && *p.Racks[0] == "rack-2"
+	})
+	brokersAre(t, in, killed)
+
 	revive()
+	brokersAre(t, in)
 	back := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
 		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool { return len(p.ISR) != 3 })
 	})
@@ -121,6 +136,32 @@ func leadersOf(t *testing.T, in *inspect.Inspector, topic string, wanted func([]
 		return wanted(rows), seen
 	})
 	return rows
+}
+
+// brokersAre looks at all brokers, of which some are down.
+func brokersAre(t *testing.T, in *inspect.Inspector, down ...int32) {
+	t.Helper()
+	answer, err := in.Brokers(t.Context())
+	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || len(answer.Data) != 3 {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	led, skew := 0, 0.0
+	for i, b := range answer.Data {
+		isDown := slices.Contains(down, b.ID)
+		if int(b.ID) != i+1 || b.Up == isDown || b.Host == nil || b.Port == nil || b.Rack == nil || *b.Rack != fmt.Sprintf("rack-%d", b.ID) {
+			t.Errorf("broker %+v", b)
+		}
+		if isDown != (b.Skew == nil) || isDown && *b.Leads != 0 || *b.Replicas == 0 || *b.Preferred == 0 {
+			t.Errorf("broker %d, down: %v, leads %d, holds %d, skew %v", b.ID, isDown, *b.Leads, *b.Replicas, b.Skew)
+		}
+		led += *b.Leads
+		if b.Skew != nil {
+			skew += *b.Skew
+		}
+	}
+	if led < 5 || math.Abs(skew) > 1e-9 {
+		t.Errorf("%d partitions are led, and the skews sum up to %v", led, skew)
+	}
 }
 
 func partitionOf(t *testing.T, in *inspect.Inspector, topic string, partition int32) inspect.Partition {

@@ -47,6 +47,9 @@ READ, DELETE and DESCRIBE on groups, whose names begin with groupctl-demo-.`,
 		if s.timeout <= 0 {
 			return &usageError{fmt.Sprintf("the timeout %v is not positive; give something like --timeout 8s", s.timeout)}
 		}
+		if s.security != (securityFlags{}) {
+			return &usageError{"'groupctl demo' connects in plaintext only; leave out --config and the flags for TLS and SASL"}
+		}
 		given := command.Flags().Changed("brokers")
 		if command.Flags().Changed("bootstrap-server") {
 			if given {

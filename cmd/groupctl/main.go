@@ -11,7 +11,8 @@
 //	3  nothing of what was asked for exists
 //	5  a part of it was found, and a part is missing
 //
-// It connects in plaintext only, so far.
+// It connects in plaintext, with TLS, and with SASL (PLAIN and SCRAM), by flags or by
+// the client configuration of Kafka's own tools.
 //
 // All that it knows comes from this module's packages; here are only flags,
 // printing and exit codes. The demo (internal/demo) is a user of them like any

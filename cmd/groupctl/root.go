@@ -25,6 +25,7 @@ type session struct {
 	bootstrap string
 	output    string
 	timeout   time.Duration
+	security  securityFlags
 	exit      int
 
 	running   bool // a command has begun: its flags and arguments make sense
@@ -143,9 +144,13 @@ Data goes to stdout, everything else to stderr. Exit codes: 0 found; 1 Kafka or
 this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is
 missing.
 
-It connects in plaintext only: there is no flag for TLS or SASL yet.`
+It connects in plaintext, with TLS (--tls) and with SASL (--sasl). Instead of flags,
+--config takes the file that Kafka's own tools take by --command-config. A password
+comes from a file or the environment, never from the command line.`
 	root.Example = `  groupctl -b localhost:9092 group describe orders
-  groupctl -b localhost:9092 -o json cluster controller`
+  groupctl -b localhost:9092 -o json cluster controller
+  groupctl -b broker:9093 --tls-ca ca.pem --tls --sasl scram-sha-512 --user ops --password-file secret topic leaders
+  groupctl --config client.properties cluster brokers`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetErr(s.stderr)
@@ -158,9 +163,10 @@ It connects in plaintext only: there is no flag for TLS or SASL yet.`
 		return &usageError{fmt.Sprintf("%v%s; see '%s --help'", err, hint, command.CommandPath())}
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, in plaintext, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
+	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
 	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json")
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
+	s.security.addTo(root)
 
 	root.AddCommand(
 		newDemoCommand(s),

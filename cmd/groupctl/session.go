@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,9 +91,17 @@ func (s *session) connect() (*kgo.Client, error) {
 	if s.timeout <= 0 {
 		return nil, &usageError{fmt.Sprintf("the timeout %v is not positive; give something like --timeout 8s", s.timeout)}
 	}
-	bootstrap := s.bootstrap
-	if bootstrap == "" {
-		bootstrap = s.getenv(bootstrapVariable)
+	config, err := s.clientConfig()
+	if err != nil {
+		return nil, err
+	}
+	security, err := securityOptions(config)
+	if err != nil {
+		return nil, err
+	}
+	bootstrap := cmp.Or(s.bootstrap, s.getenv(bootstrapVariable), config.Brokers)
+	if s.bootstrap == "" && s.security.config != "" {
+		bootstrap = cmp.Or(config.Brokers, bootstrap) // a flag wins over the environment
 	}
 	seeds, err := addresses(strings.Split(bootstrap, ","))
 	if err != nil {
@@ -101,10 +110,13 @@ func (s *session) connect() (*kgo.Client, error) {
 	if len(seeds) == 0 {
 		return nil, &usageError{"no broker to ask; give -b host:port or set " + bootstrapVariable}
 	}
+	if config.Mechanism == "PLAIN" && !config.TLS {
+		fmt.Fprintln(s.stderr, "groupctl: warning: the password is sent as it is, for anybody on the way to read; use --tls, or scram-sha-512")
+	}
 	// One broker that is gone or hangs may cost a third of the time, so that
 	// there is some left to ask another.
 	patience := min(max(s.timeout/3, leastPatience), mostPatience)
-	client, err := kgo.NewClient(
+	client, err := kgo.NewClient(append(security,
 		kgo.SeedBrokers(seeds...),
 		kgo.ClientID("groupctl"),
 		kgo.DialTimeout(patience),
@@ -112,7 +124,7 @@ func (s *session) connect() (*kgo.Client, error) {
 		kgo.RetryTimeout(s.timeout),
 		kgo.RequestRetries(4),
 		kgo.DisableClientMetrics(),
-	)
+	)...)
 	if err != nil {
 		return nil, &usageError{fmt.Sprintf("the brokers %q cannot be used: %v", bootstrap, err)}
 	}
