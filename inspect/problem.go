@@ -41,6 +41,8 @@ const (
 	// CodeTopicNotFound: there is no such topic, or its existence is hidden
 	// because DESCRIBE on it is missing and the broker chose to hide it.
 	CodeTopicNotFound Code = "TOPIC_NOT_FOUND"
+	// CodeNodeNotFound: there is no such broker, voter or rack.
+	CodeNodeNotFound Code = "NODE_NOT_FOUND"
 	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
 	// group has a coordinator so far.
 	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"

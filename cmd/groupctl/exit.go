@@ -34,5 +34,5 @@ func exitCode(hasData bool, missing []inspect.Problem) int {
 }
 
 func isAbsence(p inspect.Problem) bool {
-	return p.Code == inspect.CodeGroupNotFound || p.Code == inspect.CodeTopicNotFound
+	return p.Code == inspect.CodeGroupNotFound || p.Code == inspect.CodeTopicNotFound || p.Code == inspect.CodeNodeNotFound
 }

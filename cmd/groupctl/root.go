@@ -181,6 +181,7 @@ comes from a file or the environment, never from the command line.`
 		newParentCommand("topic", "Show topics",
 			newTopicLeadersCommand(s),
 		),
+		newImpactCommand(s),
 		newPlanCommand(s),
 	)
 	return root

@@ -1,5 +1,7 @@
 package predict
 
+import "slices"
+
 // NoLeader stands for the leader of a partition that has none.
 const NoLeader int32 = -1
 
@@ -88,4 +90,15 @@ func (c Cluster) InRack(rack string) []int32 {
 		}
 	}
 	return ids
+}
+
+func (c Cluster) racks() []string {
+	var racks []string
+	for _, b := range c.Brokers {
+		if b.Rack != "" && !slices.Contains(racks, b.Rack) {
+			racks = append(racks, b.Rack)
+		}
+	}
+	slices.Sort(racks)
+	return racks
 }

@@ -122,12 +122,28 @@ func TestStepsMayBeRunOneByOne(t *testing.T) {
 	}
 }
 
-func TestAStepWithANodeThatIsNotThere(t *testing.T) {
+func TestANodeThatIsNotThere(t *testing.T) {
 	c := Cluster{Brokers: []Broker{{ID: 1}}, Voters: []Voter{{ID: 3000}}}
 	if _, err := Run(c, Crash(1), Crash(9)); !errors.Is(err, ErrUnknownNode) || err.Error() != "step 2: no such node as 9; there are [1 3000]" {
 		t.Error(err)
 	}
 	if _, err := Run(c, Crash(3000)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARackGoesWithAllOfIts(t *testing.T) {
+	c := Cluster{Brokers: []Broker{{ID: 1, Rack: "a"}, {ID: 2, Rack: "b"}, {ID: 3, Rack: "a"}, {ID: 4}}}
+	o, err := Run(c, CrashRacks("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, down := range []bool{true, false, true, false} {
+		if b := o.After.Brokers[i]; b.Down != down {
+			t.Errorf("%+v", b)
+		}
+	}
+	if _, err := Run(c, StopRacks("b"), StopRacks("c")); !errors.Is(err, ErrUnknownRack) || err.Error() != `step 2: no such rack as "c"; there are ["a" "b"]` {
 		t.Error(err)
 	}
 }

@@ -19,7 +19,7 @@ type Outcome struct {
 	UnderMinISR []UnderMinISR `json:"underMinIsr"`
 	// Elections are the answers to the steps [ElectPreferred] and [ElectUnclean]: one
 	// for each partition named; where none was, one for each that needed an election.
-	Elections []Election `json:"elections"`
+	Elections []Election `json:"-"`
 	// After is the cluster as it is then, from which a further Run may start.
 	After Cluster `json:"-"`
 }

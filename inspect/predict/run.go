@@ -11,15 +11,26 @@ import (
 // neither a broker nor a voter.
 var ErrUnknownNode = errors.New("no such node")
 
+// ErrUnknownRack is in the error of [Run] for a step that names a rack in which there
+// is no broker.
+var ErrUnknownRack = errors.New("no such rack")
+
 // Run says what the steps, one after another, do to the cluster. The cluster given is
 // left as it is.
 //
-// The error says that a step names a node that the cluster does not have; it wraps
-// [ErrUnknownNode]. The time it takes is in proportion to partitions times steps: some
+// The error says that a step names a node or a rack that the cluster does not have; it
+// wraps [ErrUnknownNode] or [ErrUnknownRack]. The time it takes is in proportion to partitions times steps: some
 // tenths of a second for 100,000 partitions.
 func Run(c Cluster, steps ...Step) (Outcome, error) {
 	s := newSimulation(c)
 	for i, step := range steps {
+		for _, rack := range step.racks {
+			brokers := c.InRack(rack)
+			if len(brokers) == 0 {
+				return Outcome{}, fmt.Errorf("step %d: %w as %q; there are %q", i+1, ErrUnknownRack, rack, c.racks())
+			}
+			step.nodes = append(slices.Clone(step.nodes), brokers...)
+		}
 		for _, node := range step.nodes {
 			if !s.knows(node) {
 				return Outcome{}, fmt.Errorf("step %d: %w as %d; there are %v", i+1, ErrUnknownNode, node, s.ids())

@@ -1,11 +1,14 @@
 package predict
 
+import "slices"
+
 // Step is one thing that happens to the cluster. After each, the cluster comes to
 // rest before the next. Make one with [Crash], [Stop], [Return], [ElectPreferred] or
 // [ElectUnclean].
 type Step struct {
 	kind       stepKind
 	nodes      []int32
+	racks      []string
 	partitions []TopicPartition
 	all        bool
 }
@@ -35,6 +38,26 @@ func Crash(nodes ...int32) Step { return Step{kind: crash, nodes: nodes} }
 // Stop stops nodes cleanly, as SIGTERM does: brokers hand over what they lead before
 // they end, and voters leave after that.
 func Stop(nodes ...int32) Step { return Step{kind: stop, nodes: nodes} }
+
+// CrashRacks is [Crash] for all brokers of the racks, such as an availability zone
+// that is lost.
+func CrashRacks(racks ...string) Step { return Step{kind: crash, racks: racks} }
+
+// StopRacks is [Stop] for all brokers of the racks, at once.
+func StopRacks(racks ...string) Step { return Step{kind: stop, racks: racks} }
+
+// Both is two steps of the same kind at once, such as nodes and racks that crash. It
+// panics if the kinds differ.
+func Both(a, b Step) Step {
+	if a.kind != b.kind {
+		panic("predict: steps of two kinds do not happen at once")
+	}
+	a.nodes = append(slices.Clone(a.nodes), b.nodes...)
+	a.racks = append(slices.Clone(a.racks), b.racks...)
+	a.partitions = append(slices.Clone(a.partitions), b.partitions...)
+	a.all = a.all || b.all
+	return a
+}
 
 // Return brings nodes back that are down, and lets them catch up.
 func Return(nodes ...int32) Step { return Step{kind: comeBack, nodes: nodes} }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/groupkit/groupkit/inspect/predict"
+)
+
+func TestImpactUsage(t *testing.T) {
+	for args, says := range map[string]string{
+		"-b x impact":                                      "give --brokers-down",
+		"-b x impact --brokers-down one":                   "one",
+		"-b x impact --brokers-down 1 2":                   `"2"`,
+		"-b x impact --brokers-down 1 --crash --clean":     "one of --crash and --clean",
+		"impact --brokers-down 1":                          bootstrapVariable,
+		"-b x impact --brokers-down 1 --brokers-back 1,,2": "brokers-back",
+	} {
+		result := runArgs(t, strings.Fields(args)...)
+		if result.code != exitUsage || result.stdout != "" || strings.Count(result.stderr, "\n") != 1 || !strings.Contains(result.stderr, says) {
+			t.Errorf("%s: %+v", args, result)
+		}
+	}
+}
+
+func TestImpactOfABroker(t *testing.T) {
+	fake, address := newCluster(t)
+	serveQuorum(t, fake)
+	leader := fake.LeaderFor("orders", 0)
+	id := string(rune('0' + leader))
+	result := runArgs(t, "-b", address, "impact", "--brokers-down", id)
+	if result.code != exitFound {
+		t.Fatalf("%+v", result)
+	}
+	for _, want := range []string{"LEADERS-CHANGE", "kept: ", "orders", "REASON"} {
+		if !strings.Contains(result.stdout, want) {
+			t.Errorf("no %q in\n%s", want, result.stdout)
+		}
+	}
+	for table := range strings.SplitSeq(strings.TrimSuffix(result.stdout, "\n"), "\n\n") {
+		aligned(t, table)
+	}
+	if result := runArgs(t, "-b", address, "impact", "--brokers-down", "77"); result.code != exitNotFound || !strings.Contains(result.stderr, "no such node as 77") {
+		t.Errorf("%+v", result)
+	}
+	if result := runArgs(t, "-b", address, "impact", "--racks-down", "moon"); result.code != exitNotFound || !strings.Contains(result.stderr, `no such rack as "moon"`) {
+		t.Errorf("%+v", result)
+	}
+}
+
+// TestImpactKeepsItsShape prints an outcome that has one of everything.
+func TestImpactKeepsItsShape(t *testing.T) {
+	three := []int32{1, 2, 3}
+	o, err := predict.Run(predict.Cluster{
+		Brokers:    []predict.Broker{{ID: 1}, {ID: 2}, {ID: 3}},
+		Voters:     []predict.Voter{{ID: 1}, {ID: 2}, {ID: 3}},
+		Controller: &three[0],
+		Partitions: []predict.Partition{
+			{Topic: predict.OffsetsTopic, Replicas: three, ISR: three, Leader: 1, MinISR: 3},
+			{Topic: "one", Replicas: three[:1], ISR: three[:1], Leader: 1, MinISR: 1},
+		},
+		Groups: []predict.Group{{Name: "g"}},
+	}, predict.Crash(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain any
+	if err := json.Unmarshal(encoded, &plain); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.MarshalIndent(shape(plain), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "impact.shape.json")
+	if *update {
+		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || !bytes.Equal(append(got, '\n'), want) {
+		t.Errorf("%v: the shape changed from\n%s\nto\n%s", err, want, got)
+	}
+	var text bytes.Buffer
+	if err := writeTable(&text, func(t *table) { impactTables(t, o) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"2               1 (1 new)  2 (2 new)      1                    1           2,3   kept: 2 of 3 up, 2 needed",
+		"one                 0          1     -   no-leader  -",
+		"g      0          1     2   -",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, &text)
+		}
+	}
+}
+
+func TestImpactStepsOneByOne(t *testing.T) {
+	if steps := impactSteps([]int32{1, 2}, []string{"a"}, []int32{1, 2}, true, true); len(steps) != 5 {
+		t.Errorf("%d steps", len(steps))
+	}
+	if steps := impactSteps([]int32{1, 2}, []string{"a"}, []int32{1, 2}, true, false); len(steps) != 2 {
+		t.Errorf("%d steps", len(steps))
+	}
+	if steps := impactSteps(nil, nil, []int32{1, 2}, false, false); len(steps) != 1 {
+		t.Errorf("%d steps", len(steps))
+	}
+}

@@ -1,0 +1,251 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect/predict"
+)
+
+const (
+	elrFeature  = "eligible.leader.replicas.version"
+	uncleanName = "unclean.leader.election.enable"
+	// voterSilence is for how long a voter may not have fetched from the active
+	// controller before it counts as down. A follower fetches every half second at
+	// least; after 2 s without (controller.quorum.fetch.timeout.ms) it calls an
+	// election.
+	voterSilence = 10 * time.Second
+)
+
+// Predict says what the steps would do to the cluster: who would lead each partition
+// and by which rule, what would be offline, which groups would get another
+// coordinator, and whether the controllers would keep their majority. It changes
+// nothing.
+//
+//	in.Predict(ctx, predict.Crash(2, 3))
+//	in.Predict(ctx, predict.Stop(2), predict.Return(2), predict.ElectPreferred())
+//
+// It is [Inspector.ElectionState] and [predict.Run], whose promises and limits are
+// those of Predict. A step that names a broker or a rack that the cluster does not have
+// gives no prediction, with [CodeNodeNotFound] among the Errors.
+func (in *Inspector) Predict(ctx context.Context, steps ...predict.Step) (Answer[predict.Outcome], error) {
+	answer := newAnswer[predict.Outcome]()
+	state, err := in.ElectionState(ctx)
+	answer.ClusterID, answer.ObservedAt, answer.Warnings, answer.Errors = state.ClusterID, state.ObservedAt, state.Warnings, state.Errors
+	if err != nil {
+		return answer, err
+	}
+	outcome, err := predict.Run(state.Data, steps...)
+	if err != nil {
+		answer.missing(Problem{Code: CodeNodeNotFound, Target: clusterTarget, Cause: err, Message: "cannot predict: " + err.Error()})
+		return answer, nil
+	}
+	answer.Data = outcome
+	return answer, nil
+}
+
+// ElectionState reads all on which elections depend, for [predict.Run]: brokers, also
+// those that are down, the quorum, every partition, the internal ones too, with the
+// configuration of its topic, and the names of all groups. Whoever predicts several
+// things reads once.
+//
+// It takes DESCRIBE on the cluster for the quorum, on each topic, and on each group;
+// and DESCRIBE_CONFIGS on each topic, without which min.insync.replicas is taken for
+// 1 and unclean election for not allowed, with a warning. Topics and groups that may
+// not be seen are silently left out by the brokers. Where the quorum is not told, its
+// majority is taken for granted.
+//
+// Three things the metadata does not tell. Whether a broker that is down stopped
+// cleanly: it is taken to have crashed. Whether a voter that is not a broker is up: it
+// counts as down when it has not fetched for 10 s. And what is the configuration of the
+// controller: that of the broker which answers is taken, so the two should not differ.
+//
+// The error is set if the partitions cannot be read.
+func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster], error) {
+	answer := newAnswer[predict.Cluster]()
+	metadata, err := in.metadata(ctx, []string{})
+	if err != nil {
+		return answer.fail(in.unreachable(err))
+	}
+	answer.ClusterID = metadata.ClusterID
+
+	// The parts are read next to each other. Each writes what is its own.
+	var (
+		parts      sync.WaitGroup
+		table      *partitionTable
+		tableErr   error
+		configs    topicConfigs
+		quorum     *quorumPartition
+		quorumErr  error
+		fenced     []kmsg.DescribeClusterResponseBroker
+		fencedErr  error
+		elr        bool
+		featureErr error
+		groups     listing
+	)
+	reading, cancel := step(ctx, 0.9)
+	defer cancel()
+	parts.Go(func() {
+		if table, tableErr = in.partitions(reading, racksOf(metadata.Brokers), nil); tableErr == nil {
+			configs = in.topicConfigs(reading, topicsOf(table.rows), minISRName, uncleanName)
+		}
+	})
+	parts.Go(func() { quorum, quorumErr = in.describeQuorum(reading, metadata.Brokers) })
+	parts.Go(func() { fenced, fencedErr = in.fencedBrokers(reading) })
+	parts.Go(func() { elr, featureErr = in.hasFeature(reading, elrFeature) })
+	parts.Go(func() { groups = in.listGroups(reading, metadata.Brokers, nil) })
+	parts.Wait()
+
+	if tableErr != nil {
+		return answer.fail(problemFrom(tableErr, clusterTarget, "read the partitions", "DESCRIBE on the topics"))
+	}
+	answer.missing(table.errors...)
+	answer.warn(table.warnings...)
+	answer.warn(configs.problems("so predictions take min.insync.replicas for 1 and unclean election for not allowed there")...)
+	if quorumErr != nil {
+		p := in.quorumProblem(ctx, quorumErr)
+		p.Message += "; predictions take the majority of the controllers for granted"
+		answer.missing(p)
+	}
+	if fencedErr != nil {
+		answer.warn(problemFrom(fencedErr, clusterTarget, "find out the brokers that are down by DescribeCluster", "DESCRIBE on the cluster"))
+	}
+	if featureErr != nil {
+		answer.warn(problemFrom(featureErr, clusterTarget, "find out whether eligible leader replicas (KIP-966) are on; predictions take them to be if a partition has any", "none"))
+	}
+	answer.missing(groups.problems...)
+
+	c := &answer.Data
+	c.Brokers = brokersFrom(metadata.Brokers, fenced, table.rows)
+	c.Partitions = make([]predict.Partition, 0, len(table.rows))
+	for _, row := range table.rows {
+		c.Partitions = append(c.Partitions, electionRow(row, configs, c.Brokers))
+		elr = elr || featureErr != nil && len(row.ELR)+len(row.LastKnownELR) > 0
+	}
+	c.ELR = elr
+	if quorum != nil {
+		c.Controller = known(quorum.LeaderID)
+		c.Voters = votersFrom(quorum, c.Brokers)
+	}
+	if count := partitionCount(table.rows, offsetsTopicName); count > 0 {
+		for _, name := range sortedKeys(groups.groups) {
+			c.Groups = append(c.Groups, predict.Group{Name: name, Partition: OffsetsPartition(name, count)})
+		}
+	}
+	return answer, nil
+}
+
+// brokersFrom lists all brokers that anything tells of, by ID.
+func brokersFrom(up []kmsg.MetadataResponseBroker, fenced []kmsg.DescribeClusterResponseBroker, rows []Partition) []predict.Broker {
+	all := map[int32]predict.Broker{}
+	for _, row := range rows {
+		for _, id := range row.Replicas {
+			all[id] = predict.Broker{ID: id, Fenced: true, Down: true}
+		}
+	}
+	rack := func(name *string) string {
+		if name == nil {
+			return ""
+		}
+		return *name
+	}
+	for _, b := range fenced {
+		all[b.NodeID] = predict.Broker{ID: b.NodeID, Rack: rack(b.Rack), Fenced: true, Down: true}
+	}
+	for _, b := range up {
+		all[b.NodeID] = predict.Broker{ID: b.NodeID, Rack: rack(b.Rack)}
+	}
+	brokers := make([]predict.Broker, 0, len(all))
+	for _, id := range sortedKeys(all) {
+		brokers = append(brokers, all[id])
+	}
+	return brokers
+}
+
+func electionRow(row Partition, configs topicConfigs, brokers []predict.Broker) predict.Partition {
+	p := predict.Partition{
+		Topic: row.Topic, Partition: row.Partition, Replicas: row.Replicas, Leader: predict.NoLeader,
+		ISR: row.ISR, ELR: row.ELR, LastKnownELR: row.LastKnownELR,
+	}
+	if row.Leader != nil {
+		p.Leader = *row.Leader
+	}
+	if least, ok := configs.number(row.Topic, minISRName); ok {
+		p.MinISR = int(least)
+	}
+	unclean, _ := configs.value(row.Topic, uncleanName)
+	p.Unclean = unclean == "true"
+	for _, id := range row.OfflineReplicas {
+		// Of a broker that is up, it is the disk that failed.
+		if slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == id && !b.Down }) {
+			p.FailedReplicas = append(p.FailedReplicas, id)
+		}
+	}
+	return p
+}
+
+// votersFrom judges who of the voters is up. A broker that is down is, as both are one
+// process. Of the others the active controller tells when they fetched last.
+func votersFrom(quorum *quorumPartition, brokers []predict.Broker) []predict.Voter {
+	now := int64(-1)
+	for _, v := range quorum.CurrentVoters {
+		if v.ReplicaID == quorum.LeaderID {
+			now = v.LastFetchTimestamp
+		}
+	}
+	voters := make([]predict.Voter, 0, len(quorum.CurrentVoters))
+	for _, v := range quorum.CurrentVoters {
+		voter := predict.Voter{ID: v.ReplicaID}
+		silent := now >= 0 && now-v.LastFetchTimestamp > voterSilence.Milliseconds()
+		down := slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == v.ReplicaID && b.Down })
+		voter.Down = v.ReplicaID != quorum.LeaderID && (silent || down)
+		voters = append(voters, voter)
+	}
+	slices.SortFunc(voters, func(a, b predict.Voter) int { return int(a.ID) - int(b.ID) })
+	return voters
+}
+
+func partitionCount(rows []Partition, topic string) int32 {
+	var count int32
+	for _, row := range rows {
+		if row.Topic == topic {
+			count++
+		}
+	}
+	return count
+}
+
+var errNoFeatures = errors.New("the broker's answer to ApiVersions has no features")
+
+// hasFeature says whether a feature of the cluster (KIP-584) is at 1 or more.
+func (in *Inspector) hasFeature(ctx context.Context, name string) (bool, error) {
+	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
+	if err != nil {
+		return false, err
+	}
+	if resp.ErrorCode != 0 || resp.FinalizedFeaturesEpoch < 0 {
+		return false, errNoFeatures
+	}
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == name {
+			return f.MaxVersionLevel > 0, nil
+		}
+	}
+	return false, nil
+}
+
+// topicsOf returns the topics of rows that are sorted by topic.
+func topicsOf(rows []Partition) []string {
+	var topics []string
+	for i, row := range rows {
+		if i == 0 || row.Topic != rows[i-1].Topic {
+			topics = append(topics, row.Topic)
+		}
+	}
+	return topics
+}

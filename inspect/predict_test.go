@@ -1,0 +1,154 @@
+package inspect_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
+	"github.com/groupkit/groupkit/internal/kafkatest"
+)
+
+// newElectionFake has two partitions of orders, one of __consumer_offsets, and voters
+// 0, 1 and 9. Broker 7 is down. The disk of broker 1 failed for orders-1. quorumCode
+// is what DescribeQuorum fails with, 0 if it does not.
+func newElectionFake(t *testing.T, quorumCode int16) *kfake.Cluster {
+	t.Helper()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(1, offsetsTopic))
+	if err := fake.CreateTopic("lossy", 1, map[string]string{"min.insync.replicas": "2", "unclean.leader.election.enable": "true"}); err != nil {
+		t.Fatal(err)
+	}
+	describePartitions(fake, func(resp *kmsg.DescribeTopicPartitionsResponse) {
+		add := func(name string, partitions ...kmsg.DescribeTopicPartitionsResponseTopicPartition) {
+			topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			topic.Topic, topic.IsInternal, topic.Partitions = &name, name == offsetsTopic, partitions
+			resp.Topics = append(resp.Topics, topic)
+		}
+		row := func(number, leader int32, replicas, isr, offline []int32) kmsg.DescribeTopicPartitionsResponseTopicPartition {
+			p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+			p.Partition, p.LeaderID, p.Replicas, p.ISR, p.OfflineReplicas = number, leader, replicas, isr, offline
+			p.EligibleLeaderReplicas, p.LastKnownELR = []int32{}, []int32{}
+			return p
+		}
+		add(offsetsTopic, row(0, 0, []int32{0, 1, 2}, []int32{0, 1, 2}, nil))
+		add("lossy", row(0, 0, []int32{0, 2}, []int32{0}, nil))
+		add("orders", row(0, 0, []int32{0, 7, 2}, []int32{0, 2}, []int32{7}), row(1, 0, []int32{0, 1, 2}, []int32{0, 2}, []int32{1}))
+	})
+	answer := kmsg.NewPtrDescribeQuorumResponse()
+	answer.ErrorCode = quorumCode
+	topic := kmsg.NewDescribeQuorumResponseTopic()
+	topic.Topic = "__cluster_metadata"
+	partition := kmsg.NewDescribeQuorumResponseTopicPartition()
+	partition.LeaderID, partition.LeaderEpoch = 1, 4
+	for _, voter := range []struct {
+		id        int32
+		fetchedAt int64
+	}{{9, 80_000}, {1, 100_000}, {0, 99_500}} {
+		state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+		state.ReplicaID, state.LogEndOffset, state.LastFetchTimestamp = voter.id, 7, voter.fetchedAt
+		partition.CurrentVoters = append(partition.CurrentVoters, state)
+	}
+	topic.Partitions = append(topic.Partitions, partition)
+	answer.Topics = append(answer.Topics, topic)
+	kafkatest.ServeQuorum(t, fake, answer)
+	return fake
+}
+
+func TestElectionStateHoldsWhatElectionsDependOn(t *testing.T) {
+	fake := newElectionFake(t, 0)
+	joinGroup(t, fake, "workers", 1)
+	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
+		t.Fatal(err, answer.Errors, answer.Warnings)
+	}
+	c := answer.Data
+	down := []int32{}
+	for _, b := range c.Brokers {
+		if b.Down != b.Fenced {
+			t.Errorf("broker %+v", b)
+		}
+		if b.Down {
+			down = append(down, b.ID)
+		}
+	}
+	if len(c.Brokers) != 4 || !slices.Equal(down, []int32{7}) {
+		t.Errorf("brokers %+v", c.Brokers)
+	}
+	if want := []predict.Voter{{ID: 0}, {ID: 1}, {ID: 9, Down: true}}; !slices.Equal(c.Voters, want) || *c.Controller != 1 {
+		t.Errorf("voters %+v, controller %v", c.Voters, c.Controller)
+	}
+	if want := []predict.Group{{Name: "workers", Partition: 0}}; !slices.Equal(c.Groups, want) {
+		t.Errorf("groups %+v", c.Groups)
+	}
+	if len(c.Partitions) != 4 {
+		t.Fatalf("partitions %+v", c.Partitions)
+	}
+	lossy, orders := c.Partitions[1], c.Partitions[3]
+	if !lossy.Unclean || lossy.MinISR != 2 || orders.Unclean || orders.MinISR != 1 {
+		t.Errorf("configuration of %+v and %+v", lossy, orders)
+	}
+	if !slices.Equal(orders.FailedReplicas, []int32{1}) || len(c.Partitions[2].FailedReplicas) > 0 {
+		t.Errorf("failed replicas of %+v and %+v", orders, c.Partitions[2])
+	}
+}
+
+func TestPredictRunsTheStepsOnWhatIsRead(t *testing.T) {
+	fake := newElectionFake(t, 0)
+	joinGroup(t, fake, "workers", 1)
+	answer, err := inspect.New(newClient(t, fake)).Predict(testContext(t), predict.Stop(0))
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Errors)
+	}
+	got := map[string]int32{}
+	for _, p := range answer.Data.Partitions {
+		if *p.From != 0 || p.To == nil {
+			t.Fatalf("%+v", p)
+		}
+		got[p.Topic+" by "+string(p.Reason)] = *p.To
+	}
+	if len(got) != 3 || got[offsetsTopic+" by in-sync"] != 1 || got["lossy by unclean"] != 2 || got["orders by in-sync"] != 2 {
+		t.Errorf("leaders %v", got)
+	}
+	if c := answer.Data.Coordinators; len(c) != 1 || c[0].Group != "workers" || *c[0].To != 1 {
+		t.Errorf("coordinators %+v", c)
+	}
+	// Voter 9 is down already, so 0 was needed; it hands over before it goes.
+	if q := answer.Data.Controller.Quorum; *q.Kept || *q.Majority != 2 || !slices.Equal(q.Up, []int32{1}) {
+		t.Errorf("quorum %+v", q)
+	}
+
+	answer, err = inspect.New(newClient(t, fake)).Predict(testContext(t), predict.Crash(4))
+	if err != nil || answer.Data.Partitions != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNodeNotFound ||
+		!strings.Contains(answer.Errors[0].Message, "no such node as 4; there are [0 1 2 7 9]") {
+		t.Errorf("a broker that is not there: %v, %+v", err, answer)
+	}
+}
+
+func TestPredictTellsWhatItTakesForGranted(t *testing.T) {
+	fake := newElectionFake(t, kerr.ClusterAuthorizationFailed.Code)
+	fake.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
+			resource := kmsg.NewDescribeConfigsResponseResource()
+			resource.ResourceName, resource.ErrorCode = asked.ResourceName, kerr.TopicAuthorizationFailed.Code
+			resp.Resources = append(resp.Resources, resource)
+		}
+		return resp, nil, true
+	})
+	answer, err := inspect.New(newClient(t, fake)).Predict(testContext(t), predict.Crash(0))
+	if err != nil || len(answer.Data.Partitions) != 4 || answer.Data.Controller.Quorum.Kept != nil {
+		t.Fatal(err, answer)
+	}
+	if got := codes(answer.Errors); !slices.Equal(got, []inspect.Code{inspect.CodeNotAuthorized}) || !strings.Contains(answer.Errors[0].Message, "majority of the controllers for granted") {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{inspect.CodeNotAuthorized}) || !strings.Contains(answer.Warnings[0].Message, "unclean election for not allowed") {
+		t.Errorf("warnings %+v", answer.Warnings)
+	}
+}
