@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -65,6 +66,11 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 		}
 	}
 	b.hooks.elected(r)
+	for _, h := range r.held {
+		for _, topic := range h.member.Topics {
+			topics[topic] = struct{}{}
+		}
+	}
 	return r, topics, nil
 }
 
@@ -110,10 +116,7 @@ func (c clientHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ t
 func (c clientHook) OnClientClosed(*kgo.Client) {
 	c.hooks.endTerm(ErrLeft)
 	c.hooks.mu.Lock()
-	if c.hooks.replanning != nil {
-		c.hooks.replanning.Stop()
-		c.hooks.replanning = nil
-	}
+	c.hooks.cancelCallLocked()
 	c.hooks.mu.Unlock()
 	c.hooks.closedOnce.Do(func() { c.hooks.emit(Event{Kind: EventClosed, Err: ErrLeft}) })
 }
@@ -122,10 +125,8 @@ func (c clientHook) OnClientClosed(*kgo.Client) {
 func (h *Hooks) joining() {
 	h.mu.Lock()
 	h.round = nil
-	if h.replanning != nil {
-		h.replanning.Stop() // this is the round it was for
-		h.replanning = nil
-	}
+	h.cancelCallLocked() // this is the round it was for
+	reason := strings.Join(h.reasons, "; ")
 	client, t := h.client, h.term
 	h.mu.Unlock()
 	if t != nil && client != nil {
@@ -136,7 +137,7 @@ func (h *Hooks) joining() {
 		}
 		h.findOutHosted() // so that the cause is known if the round names no leader
 	}
-	h.emit(Event{Kind: EventJoining})
+	h.emit(Event{Kind: EventJoining, Reason: reason})
 }
 
 // syncing: SyncGroup was written, and is not answered yet.
@@ -153,7 +154,10 @@ func (h *Hooks) syncing() {
 func (h *Hooks) elected(r *round) {
 	h.mu.Lock()
 	h.round = r
+	r.before = h.adopted
+	r.forced, r.anew = h.reasons, h.anew
 	h.mu.Unlock()
+	r.hold(r.before, time.Now())
 }
 
 func (h *Hooks) lastOwned() []assign.TopicPartitions {
@@ -172,21 +176,19 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	client := h.client
 	replan := false
 	var started *term
-	h.unfinished = nil
+	h.reasons, h.anew = nil, false
 	switch {
 	case r == nil: // another member leads
-		h.previous, h.known = nil, nil
+		h.adopted = nil
 	case !r.adopted(owned) || h.doubtLocked(r):
 		// The coordinator kept the plan it had: a static leader came back
 		// (KIP-814). What that plan was is not known, so a round is
 		// brought about before this member leads.
-		h.previous, h.known = nil, nil
+		h.adopted = nil
+		h.reasons = []string{"a static leader came back, and its plan is not known"}
 		replan = true
 	default:
-		h.previous, h.known = r.sent.Assignment, r.known()
-		if len(r.sent.Withheld) > 0 && !r.forThisRound {
-			h.unfinished = r
-		}
+		h.adopted = r
 		switch {
 		case h.term != nil:
 			h.term.lease.renew(r.sentAt, nil)
@@ -201,7 +203,13 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 			h.installLocked(started)
 		}
 		if r.withheldForIsolated {
-			h.replanLocked()
+			// It waits a heartbeat interval: a member that is slow with its
+			// SyncGroup would be turned away by the next round, and never
+			// learn that it has to give up what it holds.
+			h.callRoundLocked(h.settings.interval, "what was withheld because of members that cannot be read is given out")
+		}
+		if end, any := r.nextEnd(); any {
+			h.callRoundLocked(max(0, time.Until(end)), "a place is not held any more")
 		}
 	}
 	if replan && client == nil {
@@ -235,18 +243,6 @@ func (h *Hooks) doubtLocked(r *round) bool {
 	}
 	h.trusted = true
 	return true
-}
-
-// replanLocked brings about the round that gives out what was withheld because of
-// isolated members. It waits a heartbeat interval: a member that is slow with its
-// SyncGroup would be turned away by the next round, and never learn that it has to
-// give up what it holds.
-func (h *Hooks) replanLocked() {
-	if h.client == nil {
-		h.replan = true
-		return
-	}
-	h.replanning = time.AfterFunc(h.settings.interval, h.client.ForceRebalance)
 }
 
 // heartbeat asks the coordinator whether the member of the given id still is one: nil

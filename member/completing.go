@@ -14,7 +14,7 @@ import (
 // count. To make it again would be to ask the user's code twice about one change,
 // and whatever it decides otherwise the second time would move partitions again.
 func (r *round) completes(before *round) bool {
-	if before == nil || before.protocol.name() != r.protocol.name() ||
+	if before == nil || r.anew || before.forThisRound || len(before.sent.Withheld) == 0 || before.protocol.name() != r.protocol.name() ||
 		!slices.EqualFunc(before.isolated, r.isolated, func(a, b isolated) bool { return a.id == b.id }) ||
 		!slices.EqualFunc(before.group.Members, r.group.Members, asksTheSame) ||
 		!slices.EqualFunc(before.group.Topics, r.group.Topics, func(a, b assign.Topic) bool {

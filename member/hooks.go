@@ -31,7 +31,7 @@ type HooksConfig struct {
 	// for the load of partitions: topic → weight by partition, as in
 	// assign.Topic. Topics may be left out. When it fails, or takes more than
 	// half of PlanTimeout, the round goes on without weights, with an
-	// EventFallback.
+	// EventFallback. ReplanOnLoad asks too, perhaps at the same time as a round.
 	Weights func(ctx context.Context, topics []assign.Topic) (map[string][]float64, error)
 
 	// OnPlan, when set, sees every plan that this member makes as leader,
@@ -73,6 +73,18 @@ type HooksConfig struct {
 	// management. It must not block, nor call Attach or Close. A panic in it
 	// is caught and logged.
 	OnEvent func(Event)
+
+	// Hold keeps the places of members that vanished for a while; the default is
+	// not to.
+	Hold Hold
+
+	// ReplanOnLoad makes new plans while the load of members is uneven; the default
+	// is not to.
+	ReplanOnLoad LoadPolicy
+
+	// ReplanInterval is the least time between two rounds that Replan brings
+	// about; the default is 10 s.
+	ReplanInterval time.Duration
 
 	// PlanTimeout bounds Weights, the assignor and OnPlan together in one
 	// round; the default is a third of the client's session timeout, below
@@ -128,30 +140,32 @@ type Hooks struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 
-	weightsGuard, assignGuard, onPlanGuard guard
+	weightsGuard, assignGuard, onPlanGuard, loadGuard guard
 
 	closedOnce sync.Once
 	events     sync.Mutex // held while OnEvent runs; taken with no other lock held
 
-	mu         sync.Mutex
-	machine    machine
-	client     *kgo.Client
-	settings   settings
-	round      *round // the round this member is the leader of, until SyncGroup is answered
-	previous   assign.Assignment
-	known      map[string]bool // the members of the last adopted plan, see round.known
-	trusted    bool            // a plan that this member gets is the one that it made, see doubtLocked
-	unfinished *round          // the last adopted plan, where it withheld something
-	owned      []assign.TopicPartitions
-	term       *term // the current one
-	last       *term // the one whose Lead may still be running
-	pending    *term // adopted before Attach
-	replan     bool  // a round is due, and Attach brings it about
+	mu       sync.Mutex
+	machine  machine
+	client   *kgo.Client
+	settings settings
+	round    *round // the round this member is the leader of, until SyncGroup is answered
+	adopted  *round // the last one whose plan the group adopted, for as long as this member leads
+	trusted  bool   // a plan that this member gets is the one that it made, see doubtLocked
+	owned    []assign.TopicPartitions
+	term     *term // the current one
+	last     *term // the one whose Lead may still be running
+	pending  *term // adopted before Attach
+	replan   bool  // a round is due, and Attach brings it about
+
+	calling   *time.Timer // brings about a round that is due
+	callingAt time.Time
+	reasons   []string  // why a round is due
+	anew      bool      // Replan was called since the last round
+	replanned time.Time // when Replan last brought about a round
 
 	asked  int            // how often it was asked whether the broker hosts the group
 	asking sync.WaitGroup // the goroutines that ask; added to with mu held, before Close
-
-	replanning *time.Timer // brings about a round that is due
 }
 
 // settings are what Hooks read from the client.
@@ -170,13 +184,17 @@ func NewHooks(cfg HooksConfig) (*Hooks, error) {
 	if cfg.TakeoverDelay < 0 {
 		delayErr = fmt.Errorf("the member's TakeoverDelay is %s; give 0 for none, or the session timeout or more", cfg.TakeoverDelay)
 	}
-	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr, timeoutErr, delayErr); err != nil {
+	if cfg.ReplanInterval < 0 {
+		delayErr = errors.Join(delayErr, fmt.Errorf("the member's ReplanInterval is %s; give 0 for the default, or more", cfg.ReplanInterval))
+	}
+	if err := errors.Join(checkProtocols(cfg.Protocols), traitsErr, timeoutErr, delayErr, cfg.Hold.check(), cfg.ReplanOnLoad.check(cfg.Weights != nil)); err != nil {
 		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &Hooks{cfg: cfg, traits: traits, machine: newMachine(), settings: settings{session: defaultSessionTimeout}}
+	h.loadGuard.what = "Weights"
 	h.weightsGuard.what, h.assignGuard.what, h.onPlanGuard.what = "Weights", "the assignor", "OnPlan"
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	return h, nil
@@ -279,6 +297,7 @@ func (h *Hooks) SetTraits(traits Traits) error {
 	}
 	h.mu.Lock()
 	h.traits = encoded
+	h.reasonLocked("traits changed")
 	client := h.client
 	h.mu.Unlock()
 	if client != nil {
@@ -291,20 +310,6 @@ func (h *Hooks) encodedTraits() []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.traits
-}
-
-// Replan brings about a round in which the leader makes a new plan, also where it would
-// only have completed the one before: call it in the leader when what its assignor or
-// hooks go by has changed. In another member it does nothing unless that has changed
-// what it tells the leader.
-func (h *Hooks) Replan() {
-	h.mu.Lock()
-	h.unfinished = nil
-	client := h.client
-	h.mu.Unlock()
-	if client != nil {
-		client.ForceRebalance()
-	}
 }
 
 // Leading tells whether a term of this member is on: it was elected, its plan was

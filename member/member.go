@@ -99,7 +99,7 @@ func (m *Member) State() State { return m.hooks.State() }
 func (m *Member) SetTraits(traits Traits) error { return m.hooks.SetTraits(traits) }
 
 // Replan has the leader make a new plan; see Hooks.Replan.
-func (m *Member) Replan() { m.hooks.Replan() }
+func (m *Member) Replan(reason string) { m.hooks.Replan(reason) }
 
 // Run consumes until ctx ends or the member is closed, and then returns nil; what was
 // handled is committed by then, unless the handler panicked, and the member stays in the group until Close. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,6 +29,13 @@ type Round struct {
 	// must not be changed.
 	Problem assign.Group
 
+	// Held are the ids of members in Problem that are gone, and whose place is
+	// held; see Hold. What a plan gives to them is given to nobody.
+	Held []string
+
+	// Causes tell why the round happened, as far as that can be told.
+	Causes []Cause
+
 	// Isolated are the ids of members whose metadata cannot be read; they are
 	// not in Problem and cannot be given anything.
 	Isolated []string
@@ -37,9 +45,10 @@ type Round struct {
 	Proposed assign.Plan
 	Stats    assign.Stats
 
-	// Previous is the last plan of this term that the group adopted; nil in
-	// the first round.
-	Previous assign.Assignment
+	// Previous is the last plan of this term that the group adopted, and
+	// PreviousMembers who it was for; nil in the first round.
+	Previous        assign.Assignment
+	PreviousMembers []assign.Member
 }
 
 // isolated is a member whose metadata cannot be read.
@@ -56,6 +65,11 @@ type round struct {
 	protocol Protocol
 	group    assign.Group
 	isolated []isolated
+	held     map[string]held // by member id; they are in group too
+	forced   []string        // why this member brought the round about
+	anew     bool            // the plan before is not just completed
+	before   *round          // the last adopted round of this leader, until this one is planned
+	causes   []Cause
 	info     kgo.BalanceInfo
 
 	// Written in BalanceOrError, read in synced; both run on the goroutine
@@ -87,28 +101,31 @@ func (r *round) Balance(partitions map[string]int32) kgo.IntoSyncAssignment {
 // error would cost this member all its partitions and leave the group without a plan.
 func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignment, error) {
 	r.describeTopics(partitions)
-	r.hooks.mu.Lock()
-	before := r.hooks.unfinished
-	r.hooks.mu.Unlock()
-	if r.completes(before) {
-		r.target = before.target
-		r.group.Topics = before.group.Topics // with the weights that it was made for
+	r.causes = r.findCauses(r.before)
+	if r.completes(r.before) {
+		r.target = r.before.target
+		r.group.Topics = r.before.group.Topics // with the weights that it was made for
 	} else {
 		r.target = r.decide()
 	}
+	r.before = nil // or all rounds would be kept
 	r.sent = r.target
 	if r.protocol.cooperative() {
-		r.sent = assign.Withhold(r.group, r.target)
+		r.sent = assign.Withhold(r.present(), r.target)
 		r.withholdForIsolated()
 	}
-	r.planned = true
 	stats := assign.Measure(r.group, r.sent)
+	r.withholdHeld()
+	stats.Withheld = len(r.sent.Withheld)
+	r.planned = true
 	plan := r.sent.Clone() // what the user does with the event is the user's
-	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats})
+	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats, Reason: causesInWords(r.causes)})
 
 	members := make([]string, 0, len(r.group.Members)+len(r.isolated))
 	for i := range r.group.Members {
-		members = append(members, r.group.Members[i].ID)
+		if id := r.group.Members[i].ID; !r.isHeld(id) {
+			members = append(members, id)
+		}
 	}
 	for _, m := range r.isolated {
 		members = append(members, m.id)
@@ -127,18 +144,12 @@ func (r *round) adopted(own []assign.TopicPartitions) bool {
 	return assign.Assignment{me: own}.Equal(assign.Assignment{me: r.sent.Assignment[r.info.LeaderID]})
 }
 
-// known returns the members of the round, and of each whether its metadata could be
-// read. A static member goes by its instance, for its id changes while it keeps its
-// partitions.
-func (r *round) known() map[string]bool {
-	known := make(map[string]bool, len(r.group.Members)+len(r.isolated))
-	for i := range r.group.Members {
-		known[lasting(r.group.Members[i].ID, r.group.Members[i].Instance)] = true
-	}
-	for _, m := range r.isolated {
-		known[lasting(m.id, m.instance)] = false
-	}
-	return known
+// couldRead tells whether a member took part in r and could be read then. A static
+// member goes by its instance, for its id changes while it keeps its partitions.
+func (r *round) couldRead(m isolated) bool {
+	return slices.ContainsFunc(r.group.Members, func(was assign.Member) bool {
+		return lasting(was.ID, was.Instance) == lasting(m.id, m.instance)
+	})
 }
 
 // lasting returns what names a member for as long as it can keep partitions.
@@ -213,27 +224,19 @@ func (r *round) decide() assign.Plan {
 		weights, err := guarded(&h.weightsGuard, left()/2, func(ctx context.Context) (map[string][]float64, error) {
 			return h.cfg.Weights(ctx, topics)
 		})
+		var group assign.Group
 		if err == nil {
-			err = r.weigh(weights)
+			group, err = weigh(r.group, weights)
 		}
-		if err != nil {
+		if err == nil {
+			r.group = group
+		} else {
 			r.forThisRound = true
 			r.fallback(fmt.Errorf("the round goes on without weights: %w", err))
 		}
 	}
 
-	proposed, err := guarded(&h.assignGuard, left(), func(context.Context) (assign.Plan, error) {
-		plan, err := r.protocol.Assignor.Assign(r.group)
-		return plan.Clone(), err // OnPlan may change it, whoever else has it
-	})
-	if err == nil {
-		err = r.validate(proposed)
-	}
-	if err != nil {
-		r.forThisRound = true
-		r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
-		proposed = assign.Keep(r.group)
-	}
+	proposed := r.propose(left())
 	if h.cfg.OnPlan == nil {
 		return proposed
 	}
@@ -256,6 +259,36 @@ func (r *round) decide() assign.Plan {
 		return decided
 	}
 	r.forThisRound = true
+	return r.keep()
+}
+
+// propose returns the plan of the assignor, or what is owned where that fails or places
+// are held.
+func (r *round) propose(limit time.Duration) assign.Plan {
+	if len(r.held) > 0 {
+		r.forThisRound = true
+		return r.holding()
+	}
+	plan, err := guarded(&r.hooks.assignGuard, limit, func(context.Context) (assign.Plan, error) {
+		plan, err := r.protocol.Assignor.Assign(r.group)
+		return plan.Clone(), err // OnPlan may change it, whoever else has it
+	})
+	if err == nil {
+		err = r.validate(plan)
+	}
+	if err == nil {
+		return plan
+	}
+	r.forThisRound = true
+	r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
+	return r.keep()
+}
+
+// keep is the plan that changes least.
+func (r *round) keep() assign.Plan {
+	if len(r.held) > 0 {
+		return r.holding()
+	}
 	return assign.Keep(r.group)
 }
 
@@ -272,35 +305,23 @@ func (r *round) validate(target assign.Plan) error {
 
 func (r *round) fallback(err error) { r.emit(Event{Kind: EventFallback, Err: err}) }
 
-func (r *round) weigh(weights map[string][]float64) error {
-	weighed := r.group
-	weighed.Topics = slices.Clone(r.group.Topics)
-	for i := range weighed.Topics {
-		t := &weighed.Topics[i]
-		t.Weights = slices.Clone(weights[t.Name])
-	}
-	if err := weighed.Check(); err != nil {
-		return err
-	}
-	r.group = weighed
-	return nil
-}
-
 func (r *round) public(proposed assign.Plan) Round {
-	h := r.hooks
-	h.mu.Lock()
-	previous := h.previous.Clone()
-	h.mu.Unlock()
 	ids := make([]string, len(r.isolated))
 	for i, m := range r.isolated {
 		ids[i] = m.id
+	}
+	var previous assign.Assignment
+	var members []assign.Member
+	if before := r.before; before != nil {
+		previous, members = before.sent.Assignment.Clone(), before.present().Clone().Members
 	}
 	return Round{
 		Group: r.info.Group, Generation: r.info.Generation, Leader: r.info.LeaderID,
 		Protocol: r.protocol.name(), Cooperative: r.protocol.cooperative(),
 		Problem: r.group, Isolated: ids,
+		Held: slices.Sorted(maps.Keys(r.held)), Causes: slices.Clone(r.causes),
 		Proposed: proposed, Stats: assign.Measure(r.group, proposed),
-		Previous: previous,
+		Previous: previous, PreviousMembers: members,
 	}
 }
 
@@ -311,13 +332,14 @@ func (r *round) public(proposed assign.Plan) Round {
 func (r *round) withholdForIsolated() {
 	h := r.hooks
 	h.mu.Lock()
+	before := h.adopted
+	h.mu.Unlock()
 	suspect := ""
 	for _, m := range r.isolated {
-		if readable, present := h.known[lasting(m.id, m.instance)]; h.known == nil || present && readable {
+		if before == nil || before.couldRead(m) {
 			suspect = m.id
 		}
 	}
-	h.mu.Unlock()
 	if suspect == "" {
 		return
 	}

@@ -348,7 +348,7 @@ func TestARoundWithoutAPlanOfItsOwnBringsAnother(t *testing.T) {
 	r, _, _ := l.balancer.MemberBalancer([]kmsg.JoinGroupResponseMember{*joined("me", l.says())})
 	r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: 3, LeaderID: "me"})
 	l.sync([]int32{0})
-	if !l.replans() || l.hooks.pending != nil || l.hooks.previous != nil {
+	if !l.replans() || l.hooks.pending != nil || l.hooks.adopted != nil {
 		t.Error("a round must follow, and this member must not lead before")
 	}
 	// Under a well-known name kgo asks, and does not send the plan.
@@ -508,7 +508,7 @@ func TestReplanAsksAgainAlsoWhereAPlanWouldBeCompleted(t *testing.T) {
 		return round.Proposed, nil
 	}})
 	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
-	l.hooks.Replan()
+	l.hooks.Replan("the weights changed")
 	l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
 	if asked != 2 {
 		t.Errorf("OnPlan was asked %d times, want 2", asked)

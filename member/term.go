@@ -178,7 +178,11 @@ func (h *Hooks) run(t *term) {
 			h.await(t, delay)
 			h.begin(t)
 		}
-		if t.begun && h.cfg.Lead != nil {
+		if !t.begun {
+			return
+		}
+		running.Go(func() { h.watchLoad(t) })
+		if h.cfg.Lead != nil {
 			h.lead(t)
 		}
 	})
@@ -240,7 +244,7 @@ func (h *Hooks) endTerm(why error) bool {
 
 // forgetLocked drops what this member knows of the plans that it made.
 func (h *Hooks) forgetLocked() {
-	h.previous, h.known, h.unfinished = nil, nil, nil
+	h.adopted = nil
 }
 
 // end ends t for the reason given, once, and tells whether it was this call that did.

@@ -1,0 +1,50 @@
+package member_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/member"
+)
+
+func TestReplanIsLimitedAndTellsItsReason(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	const interval = 500 * time.Millisecond
+	m := startMember(t, cluster, member.HooksConfig{ReplanInterval: interval}, kgo.HeartbeatInterval(20*time.Millisecond))
+	eventually(t, "the member leads", m.hooks.Leading)
+	forced := func() (events []member.Event) {
+		for _, e := range m.all(member.EventPlanned) {
+			if strings.HasPrefix(e.Reason, "forced: ") {
+				events = append(events, e)
+			}
+		}
+		return events
+	}
+	m.hooks.Replan("at once")
+	eventually(t, "the first round", func() bool { return len(forced()) == 1 })
+	for range 100 {
+		m.hooks.Replan("later")
+		m.hooks.Replan("together")
+	}
+	eventually(t, "the second round", func() bool { return len(forced()) == 2 })
+	m.hooks.Replan("last")
+	eventually(t, "the third round", func() bool { return len(forced()) == 3 })
+	events := forced()
+	for i, want := range []string{"forced: at once", "forced: later; forced: together", "forced: last"} {
+		if events[i].Reason != want {
+			t.Errorf("round %d: %q, want %q", i, events[i].Reason, want)
+		}
+		// The rounds are some heartbeats after the calls.
+		if i > 0 && events[i].Time.Sub(events[i-1].Time) < interval/2 {
+			t.Errorf("round %d came %s after the one before", i, events[i].Time.Sub(events[i-1].Time))
+		}
+	}
+	joining := m.all(member.EventJoining)
+	if !slices.ContainsFunc(joining, func(e member.Event) bool { return e.Reason == "later; together" }) {
+		t.Errorf("no JoinGroup tells the reason: %v", joining)
+	}
+}
