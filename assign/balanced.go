@@ -21,28 +21,35 @@ const exactly = 0.001
 // capacity of members. The zero value is ready to use. In this order it seeks
 //
 //  1. validity: every partition once, to a subscriber; then the constraints:
-//     CoPartition, Pins, and nothing for draining members. What cannot be kept
-//     is given up partition by partition, and listed in Plan.Unmet;
+//     nothing for draining members, CoPartition, Pins, and the ceilings of members
+//     (Member.MaxPartitions and MaxWeight). What cannot be kept is given up
+//     partition by partition, and listed in Plan.Unmet; a ceiling gives way where
+//     a partition fits on no member that the others let have it, and then as few
+//     partitions as possible go beyond;
 //  2. an even load: weight over capacity, the highest as low as can be, then the
 //     next, and so on down;
 //  3. evenness of each topic, and of each class of topics (Topic.Class), unless
 //     IgnoreTopics;
 //  4. little movement;
-//  5. partitions whose leader is in the rack of their member, as far as the choice
-//     of which partitions a member gets, not how many, can bring it about; unless
+//  5. partitions whose leader is in the rack of their member, as many as the choice
+//     of which partitions a member gets, not how many, can bring about; unless
 //     IgnoreRacks.
 //
 // Where all partitions weigh the same and all members have the same capacity, counts
 // are what is evened, and the plan is exact: no plan has more even counts, and of
 // those with counts as even none moves less. With equal subscriptions every topic,
 // every class and the whole then differ by at most one between any two members. Where
-// subscriptions differ, 3 keeps as few partitions as possible above a topic's even
-// share, and leaves classes out.
+// subscriptions differ, or a ceiling leaves a member short of its share, 3 keeps as few
+// partitions as possible above a topic's even share, and leaves classes out.
 //
-// Otherwise it is a heuristic, in which 3 has no part: free partitions go, heaviest
-// first, to the member with the least load, and loads are then lowered by single moves
-// and by swaps of two until neither helps. A partition leaves its owner only where a
-// member is outside the Tolerance of its fair share, which is that of the whole group.
+// Otherwise it is a heuristic: free partitions go, heaviest first, to the member with the
+// least load, and loads are then lowered by single moves and by swaps of two until
+// neither helps. A partition leaves its owner for the sake of loads only where a member
+// is outside the Tolerance of its fair share, which is that of the whole group. Then
+// moves and swaps that keep loads within half the tolerance bring members down to their
+// share of each topic and class, by capacity, with the tolerance and rounded up; and
+// partitions that move anyway, or are free, to their rack. Whether more partitions fit
+// below ceilings of weight is a puzzle, of which it tries the easy ways.
 //
 // Time and memory grow with the number of partitions and with the number of
 // subscribers of each topic, added up over the topics.
@@ -60,8 +67,8 @@ type Balanced struct {
 
 	// MaxMoves caps how many partitions leave their owner in one plan; 0 means no
 	// cap. A plan then only goes part of the way, from the fullest members
-	// first, and later rounds go on from there. Partitions whose owner may not
-	// keep them move in any case and do not count.
+	// first, and later rounds go on from there. Partitions that their owner may
+	// not keep, by a ceiling for one, move in any case and do not count.
 	MaxMoves int
 
 	// IgnoreTopics leaves out that each topic and class be even by itself.
@@ -75,9 +82,10 @@ type Balanced struct {
 
 	// CoPartition lists groups of topics of which partitions of one number are
 	// to go to one member, as joins need it. Groups that share a topic are one.
-	// Together they weigh their sum, so that plans are by weight, unless all
-	// topics are in groups of the same size; their class and racks are those of
-	// the first topic by name.
+	// Together they weigh their sum, so that plans are by weight unless all
+	// topics are in groups of the same size; where all partitions weigh the same,
+	// the tolerance then has no say either. Class and racks of a group are those
+	// of the first topic by name.
 	CoPartition [][]string
 
 	// Pins say which members may have some partitions. Several for one partition
@@ -99,19 +107,12 @@ func (b Balanced) Assign(g Group) (Plan, error) {
 		return Plan{}, err
 	}
 	p := newProblem(g, &b)
+	p.ceilings = newCeilings(p)
 	uniform := p.uniform()
 	if uniform {
-		var r *racks
-		if !b.IgnoreRacks {
-			r = newRacks(p, b.FollowerFetching)
-		}
-		evenCounts(p.kinds, len(p.ix.members), !b.IgnoreTopics)
-		p.realize(r)
+		p.planByCount(&b)
 	} else {
-		s := newSpreading(p)
-		s.placeUnowned()
-		s.even(b.tolerance(), true) // what nobody owns is free to move
-		s.even(b.tolerance(), false)
+		p.planByWeight(&b)
 	}
 	if b.MaxMoves > 0 {
 		p.limitMoves(b.MaxMoves, uniform)

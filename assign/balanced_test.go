@@ -22,7 +22,7 @@ func TestBalancedCountsDifferByOneAtMost(t *testing.T) {
 		}
 		for i := range g.Members {
 			m := &g.Members[i]
-			m.Topics, m.Capacity, m.Draining = subscriptions, 0, false
+			m.Topics, m.Capacity, m.MaxPartitions, m.MaxWeight, m.Draining = subscriptions, 0, 0, 0, false
 		}
 		for _, tolerance := range []float64{0, assign.Exact, 100} {
 			plan := mustAssign(t, assign.Balanced{Tolerance: tolerance}, g)

@@ -19,6 +19,10 @@ const (
 	ConstraintPin Constraint = "pin"
 	// ConstraintDraining: a draining member gets nothing.
 	ConstraintDraining Constraint = "draining"
+	// ConstraintMaxPartitions and ConstraintMaxWeight: a member has at most as much
+	// as its ceilings say. The partitions listed are those beyond it.
+	ConstraintMaxPartitions Constraint = "maxPartitions"
+	ConstraintMaxWeight     Constraint = "maxWeight"
 )
 
 // Unmet is a constraint that could not be kept for a partition.

@@ -16,16 +16,18 @@ type kind struct {
 }
 
 // evenCounts decides how many partitions of each kind each member is to have, when
-// all weigh the same and all members have the same capacity. In this order:
+// all weigh the same and all members have the same capacity. room holds the most that
+// each member may have of all kinds, where it is not nil; all fits. In this order:
 //
-//  1. counts are as even as eligibility allows: the largest is as small as it can
-//     be, then the next, and so on down;
+//  1. counts are as even as eligibility and room allow: the largest is as small as it
+//     can be, then the next, and so on down;
 //  2. with perKind, each kind is spread evenly, and each class;
 //  3. as many partitions as possible stay where they are.
 //
-// All three are exact where every kind has the same eligible members. Elsewhere 1
-// and 3 are, and 2 keeps as few partitions as possible above an even share.
-func evenCounts(kinds []kind, members int, perKind bool) {
+// All three are exact where every kind has the same eligible members and nobody is
+// short of room for an even share. Elsewhere 1 and 3 are, and 2 keeps as few partitions
+// as possible above an even share.
+func evenCounts(kinds []kind, members int, perKind bool, room []int32) {
 	var used []kind
 	for k := range kinds {
 		kinds[k].want = make([]int32, len(kinds[k].eligible))
@@ -36,12 +38,28 @@ func evenCounts(kinds []kind, members int, perKind bool) {
 	kinds = used
 	switch {
 	case !sameEligible(kinds):
-		evenMixed(kinds, members, perKind)
-	case perKind:
-		evenPerKind(kinds)
+		evenMixed(kinds, members, perKind, room)
+	case !perKind:
+		evenTotals(kinds, room)
+	case binding(kinds, room):
+		evenMixed(kinds, members, perKind, room)
 	default:
-		evenTotals(kinds)
+		evenPerKind(kinds)
 	}
+}
+
+// binding tells whether some member has no room for an even share of kinds that the same
+// members may have.
+func binding(kinds []kind, room []int32) bool {
+	if room == nil || len(kinds) == 0 {
+		return false
+	}
+	total, eligible := int32(0), kinds[0].eligible
+	for k := range kinds {
+		total += kinds[k].size
+	}
+	share := (total + int32(len(eligible)) - 1) / int32(len(eligible))
+	return slices.ContainsFunc(eligible, func(m int32) bool { return room[m] < share })
 }
 
 // sameEligible tells whether the same members may have all partitions.
@@ -66,32 +84,22 @@ func sameMembers(a, b []int32) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-// evenTotals: every member may have every partition, and only its total counts. The
-// members that own the most get the totals that are larger by one.
-func evenTotals(kinds []kind) {
+// evenTotals: every member may have every partition, and only its total counts.
+func evenTotals(kinds []kind, room []int32) {
 	if len(kinds) == 0 {
 		return
 	}
-	members := len(kinds[0].eligible)
-	total, owned := int32(0), make([]int32, members)
+	eligible := kinds[0].eligible
+	total, owned := int32(0), make([]int32, len(eligible))
 	for k := range kinds {
 		total += kinds[k].size
 		for i, n := range kinds[k].owned {
 			owned[i] += n
 		}
 	}
-	each, larger := total/int32(members), int(total)%members
-	byOwned := make([]int, members)
-	for i := range byOwned {
-		byOwned[i] = i
-	}
-	slices.SortStableFunc(byOwned, func(l, r int) int { return cmp.Compare(owned[r], owned[l]) })
-	lacking := make([]int32, members)
-	for place, i := range byOwned {
-		lacking[i] = each - owned[i]
-		if place < larger {
-			lacking[i]++
-		}
+	lacking := evenTotal(total, owned, roomOf(eligible, room))
+	for i := range lacking {
+		lacking[i] -= owned[i]
 	}
 	// What a member has too much of goes from the last kinds, and what is free
 	// then to the first members that lack something.
@@ -117,6 +125,67 @@ func evenTotals(kinds []kind) {
 			lacking[i] -= taken
 		}
 	}
+}
+
+// evenTotal returns how many partitions each of the members is to have of as many as
+// total: the same number, or what they have room for; and of those that have room for
+// one more, the ones that own the most get that.
+func evenTotal(total int32, owned, room []int32) []int32 {
+	want := make([]int32, len(owned))
+	level := levelOf(total, len(want), room)
+	more := total
+	byOwned := make([]int32, 0, len(want))
+	for i := range want {
+		want[i] = level
+		if room != nil {
+			want[i] = min(level, room[i])
+		}
+		more -= want[i]
+		if room == nil || room[i] > level {
+			byOwned = append(byOwned, int32(i))
+		}
+	}
+	if more > 0 {
+		slices.SortStableFunc(byOwned, func(l, r int32) int { return cmp.Compare(owned[r], owned[l]) })
+		for _, i := range byOwned[:more] {
+			want[i]++
+		}
+	}
+	return want
+}
+
+// levelOf returns the most that each of the members can have of as many as total, those
+// without room for that less.
+func levelOf(total int32, members int, room []int32) int32 {
+	if room == nil {
+		return total / int32(members)
+	}
+	low, high := int32(0), total // high is enough, or all have what they have room for
+	for low < high {
+		middle := low + (high-low+1)/2
+		used := int64(0)
+		for _, n := range room {
+			used += int64(min(n, middle))
+		}
+		if used <= int64(total) {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low
+}
+
+// roomOf returns the room of these members, nil where there is no limit.
+func roomOf(members, room []int32) []int32 {
+	if room == nil {
+		return nil
+	}
+	of := make([]int32, len(members))
+	for i, m := range members {
+		of[i] = room[m]
+	}
+	return of
 }
 
 // evenPerKind: every member may have every partition, and each kind, each class and
@@ -222,196 +291,4 @@ func evenPerKind(kinds []kind) {
 			}
 		}
 	}
-}
-
-// evenMixed: kinds differ in who may have them. Kinds that the same members may have
-// are one as far as only totals count, which keeps networks small where one member of
-// many subscribes to something else.
-func evenMixed(kinds []kind, members int, perKind bool) {
-	merged, of := mergeKinds(kinds)
-	for _, t := range tiers(merged, members) {
-		if !perKind {
-			evenTier(merged, t, members, false)
-			continue
-		}
-		var parts tier
-		inTier := make([]bool, len(merged))
-		for _, k := range t.kinds {
-			inTier[k] = true
-		}
-		for k := range kinds {
-			if inTier[of[k]] {
-				parts.kinds = append(parts.kinds, k)
-			}
-		}
-		parts.members = t.members
-		evenTier(kinds, parts, members, true)
-	}
-	if !perKind {
-		splitWant(kinds, merged, of)
-	}
-}
-
-// mergeKinds returns one kind for all that the same members may have, and which of them
-// each kind is part of.
-func mergeKinds(kinds []kind) (merged []kind, of []int) {
-	byFirst := make(map[[3]int32][]int) // a digest of the eligible members → merged kinds
-	of = make([]int, len(kinds))
-	for k := range kinds {
-		e := kinds[k].eligible
-		digest := [3]int32{int32(len(e)), e[0], e[len(e)-1]}
-		at := slices.IndexFunc(byFirst[digest], func(i int) bool { return sameMembers(merged[i].eligible, e) })
-		if at < 0 {
-			at = len(byFirst[digest])
-			byFirst[digest] = append(byFirst[digest], len(merged))
-			merged = append(merged, kind{eligible: e, owned: make([]int32, len(e)), want: make([]int32, len(e))})
-		}
-		of[k] = byFirst[digest][at]
-		m := &merged[of[k]]
-		m.size += kinds[k].size
-		for i, n := range kinds[k].owned {
-			m.owned[i] += n
-		}
-	}
-	return merged, of
-}
-
-// splitWant divides what members are to have of merged kinds: they keep what they own,
-// the last kinds give way first, and what is free goes to the first that lack something.
-func splitWant(kinds, merged []kind, of []int) {
-	for k := range kinds {
-		m := &merged[of[k]]
-		for i, n := range kinds[k].owned {
-			kinds[k].want[i] = min(n, m.want[i])
-			m.want[i] -= kinds[k].want[i]
-		}
-	}
-	for k := range kinds {
-		m := &merged[of[k]]
-		free := kinds[k].size
-		for _, n := range kinds[k].want {
-			free -= n
-		}
-		for i := 0; free > 0; i++ {
-			taken := min(free, m.want[i])
-			kinds[k].want[i] += taken
-			m.want[i] -= taken
-			free -= taken
-		}
-	}
-}
-
-// evenTier places the kinds of one tier on its members: each gets the tier's even
-// share, rounded down or up.
-func evenTier(kinds []kind, t tier, members int, perKind bool) {
-	if perKind {
-		// Most often all fits in even shares, and the network that allows
-		// more is twice as large.
-		if placeTier(kinds, t, members, evenShares) {
-			return
-		}
-		placeTier(kinds, t, members, aboveShares)
-		return
-	}
-	placeTier(kinds, t, members, anyShare)
-}
-
-// shares says how much of a kind one member may have.
-type shares int
-
-const (
-	anyShare    shares = iota
-	evenShares         // the even share of the kind, rounded up
-	aboveShares        // more than that where it must be
-)
-
-// placeTier finds what each member of the tier is to have, and tells whether all was
-// placed; only then it is written down.
-func placeTier(kinds []kind, t tier, members int, allowed shares) bool {
-	const source, sink = 0, 1
-	place := make([]int32, members) // member → its node, 0 when it is not of the tier
-	for i, m := range t.members {
-		place[m] = 2 + int32(len(t.kinds)) + int32(i)
-	}
-	arcs := len(t.members) + len(t.kinds)
-	cellCount := 0
-	for _, k := range t.kinds {
-		for at := range kinds[k].eligible {
-			cellCount++
-			if arcs++; kinds[k].owned[at] > 0 {
-				arcs++
-			}
-		}
-		if allowed == aboveShares {
-			arcs += 2 * len(kinds[k].eligible)
-		}
-	}
-	nodes := int32(2 + len(t.kinds) + len(t.members))
-	n := newNetwork(int(nodes), arcs)
-	total := int32(0)
-	type cell struct {
-		arc, arcs int32 // the first arc, and how many there are
-		kind, at  int32 // the kind, and the place in its eligible members
-	}
-	cells := make([]cell, 0, cellCount)
-	for i, k := range t.kinds {
-		kd := &kinds[k]
-		total += kd.size
-		node := 2 + int32(i)
-		n.add(source, node, kd.size, 0)
-		inTier := int32(0)
-		for _, m := range kd.eligible {
-			if place[m] != 0 {
-				inTier++
-			}
-		}
-		// What goes beyond the even share costs more than any moves on a way
-		// through the network.
-		share := kd.size
-		if allowed != anyShare {
-			share = (kd.size + inTier - 1) / inTier
-		}
-		for at, m := range kd.eligible {
-			if place[m] == 0 {
-				continue
-			}
-			c := cell{arc: int32(len(n.to)), kind: int32(k), at: int32(at)}
-			arc := func(capacity, cost int32) {
-				if capacity > 0 {
-					n.add(node, place[m], capacity, cost)
-					c.arcs++
-				}
-			}
-			owned := min(kd.owned[at], kd.size)
-			arc(min(owned, share), 0)
-			arc(share-min(owned, share), 1)
-			if allowed == aboveShares {
-				over := max(owned-share, 0)
-				arc(over, nodes)
-				arc(kd.size-share-over, nodes+1)
-			}
-			cells = append(cells, c)
-		}
-	}
-	exits := make([]int32, len(t.members))
-	each := total / int32(len(t.members))
-	for i, m := range t.members {
-		exits[i] = n.add(place[m], sink, each, 0)
-	}
-	sent := n.run(source, sink)
-	if sent < each*int32(len(t.members)) {
-		return false // a member would fall short of the tier's share
-	}
-	for _, exit := range exits {
-		n.widen(exit, 1)
-	}
-	if sent += n.run(source, sink); sent < total {
-		return false
-	}
-	for _, c := range cells {
-		for a := range c.arcs {
-			kinds[c.kind].want[c.at] += n.flow(c.arc + 2*a)
-		}
-	}
-	return true
 }

@@ -44,6 +44,12 @@ type Member struct {
 	// others: 2 takes twice as much as 1. Zero means 1.
 	Capacity float64 `json:"capacity,omitempty"`
 
+	// MaxPartitions is the most partitions that the member may have, and
+	// MaxWeight the most weight, in the unit of Topic.Weights. Zero means no
+	// ceiling. Only [Balanced] knows of them.
+	MaxPartitions int32   `json:"maxPartitions,omitempty"`
+	MaxWeight     float64 `json:"maxWeight,omitempty"`
+
 	// Labels are facts about the member that its owner chose to tell.
 	Labels map[string]string `json:"labels,omitempty"`
 
@@ -116,8 +122,8 @@ func median(values []float64) float64 {
 }
 
 // Check reports what makes g no problem to solve: a member id or a topic name that
-// is empty or repeats, a weight or capacity that is negative, infinite or not a
-// number, a negative number of partitions. All of it is reported, joined; each
+// is empty or repeats, a weight, capacity or ceiling that is negative, infinite or not
+// a number, a negative number of partitions. All of it is reported, joined; each
 // error names the member or partition. Assignors of this package call it.
 func (g Group) Check() error {
 	var errs []error
@@ -133,6 +139,12 @@ func (g Group) Check() error {
 		members[m.ID] = true
 		if !finite(m.Capacity) {
 			errs = append(errs, fmt.Errorf("member %q has capacity %v; give a finite number, 0 or more", m.ID, m.Capacity))
+		}
+		if !finite(m.MaxWeight) {
+			errs = append(errs, fmt.Errorf("member %q has maxWeight %v; give a finite number, 0 for no ceiling", m.ID, m.MaxWeight))
+		}
+		if m.MaxPartitions < 0 {
+			errs = append(errs, fmt.Errorf("member %q has maxPartitions %d; give 0 for no ceiling, or more", m.ID, m.MaxPartitions))
 		}
 	}
 	topics := make(map[string]bool, len(g.Topics))

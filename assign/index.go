@@ -19,15 +19,17 @@ type index struct {
 
 func newIndex(g Group) *index {
 	ix := &index{
+		members:      make([]*Member, 0, len(g.Members)),
+		topics:       make([]*Topic, 0, len(g.Topics)),
 		memberNumber: make(map[string]int, len(g.Members)),
 		topicNumber:  make(map[string]int, len(g.Topics)),
 	}
 	// A plan has one entry for an id: of members that share one against the
 	// rules, only the first can be given anything. Topics likewise.
-	known := make(map[string]bool, max(len(g.Members), len(g.Topics)))
 	for i := range g.Members {
-		if m := &g.Members[i]; !known[m.ID] {
-			known[m.ID] = true
+		m := &g.Members[i]
+		if _, known := ix.memberNumber[m.ID]; !known {
+			ix.memberNumber[m.ID] = 0
 			ix.members = append(ix.members, m)
 		}
 	}
@@ -37,7 +39,7 @@ func newIndex(g Group) *index {
 	}
 
 	subscribers := ix.subscribersByName()
-	clear(known)
+	known := make(map[string]bool, len(g.Topics))
 	for i := range g.Topics {
 		t := &g.Topics[i]
 		if known[t.Name] {
@@ -101,60 +103,66 @@ const unassigned = -1
 type table [][]int32
 
 func (ix *index) newTable() table {
+	total := 0
+	for _, topic := range ix.topics {
+		total += int(topic.Partitions)
+	}
+	all := slices.Repeat([]int32{unassigned}, total)
 	tb := make(table, len(ix.topics))
 	for t, topic := range ix.topics {
-		tb[t] = make([]int32, topic.Partitions)
-		for p := range tb[t] {
-			tb[t][p] = unassigned
-		}
+		tb[t], all = all[:topic.Partitions:topic.Partitions], all[topic.Partitions:]
 	}
 	return tb
 }
 
 // plan turns tb into a Plan in the promised order, with an entry for every member.
 func (ix *index) plan(tb table) Plan {
-	// Counting first lets all partition lists share one array.
-	counts := make([][]int32, len(ix.topics))
-	total := 0
+	// Counting first lets all lists share one array: of partitions, and of topics.
+	members := len(ix.members)
+	counts, entries := make([]int32, members), make([]int32, members)
+	partitions, topics := 0, 0
 	for t := range tb {
-		counts[t] = make([]int32, len(ix.members))
+		for _, m := range tb[t] {
+			if m == unassigned {
+				continue
+			}
+			if counts[m]++; counts[m] == 1 {
+				entries[m]++
+				topics++
+			}
+			partitions++
+		}
+		clear(counts)
+	}
+	numbers := make([]int32, partitions)
+	headers := make([]TopicPartitions, topics)
+	a := make(Assignment, members)
+	first := make([]int32, members) // place in headers of the member's next topic
+	at := int32(0)
+	for m, member := range ix.members {
+		a[member.ID] = headers[at : at+entries[m] : at+entries[m]]
+		first[m] = at
+		at += entries[m]
+	}
+	for t := range tb {
 		for _, m := range tb[t] {
 			if m != unassigned {
-				counts[t][m]++
-				total++
-			}
-		}
-	}
-	backing := make([]int32, 0, total)
-	lists := make([][]TopicPartitions, len(ix.members))
-	for t := range tb {
-		offset := len(backing)
-		backing = backing[:offset+int(sum(counts[t]))]
-		for m, n := range counts[t] {
-			if n > 0 {
-				lists[m] = append(lists[m], TopicPartitions{ix.topics[t].Name, backing[offset : offset : offset+int(n)]})
-				offset += int(n)
+				counts[m]++
 			}
 		}
 		for p, m := range tb[t] {
-			if m != unassigned {
-				last := &lists[m][len(lists[m])-1]
-				last.Partitions = append(last.Partitions, int32(p))
+			if m == unassigned {
+				continue
 			}
-		}
-	}
-	a := make(Assignment, len(ix.members))
-	for m, member := range ix.members {
-		if a[member.ID] = lists[m]; lists[m] == nil {
-			a[member.ID] = []TopicPartitions{}
+			if n := counts[m]; n > 0 { // the first of the topic that the member has
+				headers[first[m]] = TopicPartitions{ix.topics[t].Name, numbers[:0:n]}
+				numbers = numbers[n:]
+				first[m]++
+				counts[m] = 0
+			}
+			last := &headers[first[m]-1]
+			last.Partitions = append(last.Partitions, int32(p))
 		}
 	}
 	return Plan{Assignment: a}
-}
-
-func sum(counts []int32) (n int32) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
 }

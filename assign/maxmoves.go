@@ -6,9 +6,11 @@ package assign
 // moves in a circle, which even out topics and not loads. None makes a member fuller
 // than the fullest of those that take part, so each round comes closer to the plan and
 // none is worse than the one before; only a circle of more moves than the limit is
-// never begun.
+// never begun. What an owner has beyond its ceilings moves in any case and is not
+// counted.
 func (p *problem) limitMoves(limit int, uniform bool) {
 	l := newMoveLimit(p, uniform)
+	l.keepCeilings()
 	if l.pending <= limit {
 		return
 	}
@@ -21,7 +23,7 @@ func (p *problem) limitMoves(limit int, uniform bool) {
 			break
 		}
 		for _, mv := range chosen {
-			limit -= mv.partitions
+			limit -= int(mv.partitions)
 			l.do(mv)
 		}
 	}
@@ -37,7 +39,7 @@ type move struct {
 	lane, unit int
 	owner, to  int32
 	weight     float64
-	partitions int
+	partitions int32
 }
 
 type moveLimit struct {
@@ -46,35 +48,60 @@ type moveLimit struct {
 	start   int      // the member from which circle looks next
 	p       *problem
 	uniform bool
-	weight  []float64 // member → what it has as long as no move is done
+	weight  []float64 // member → what it has as long as no other move is done
+	count   []int32   // member → partitions that it has then
 }
 
 func newMoveLimit(p *problem, uniform bool) *moveLimit {
 	members := len(p.ix.members)
-	l := &moveLimit{p: p, uniform: uniform, from: make([][]move, members), weight: make([]float64, members)}
+	l := &moveLimit{p: p, uniform: uniform, from: make([][]move, members), weight: make([]float64, members), count: make([]int32, members)}
 	for i := range p.lanes {
 		for u, to := range p.placed[i] {
-			weight := p.weight[i][u]
+			weight, partitions := p.unitWeight(i, u), p.unitPartitions(i, u)
 			if uniform {
 				weight = 1 // they may all be 0
 			}
 			owner := p.owner[i][u]
 			if owner == unassigned || owner == to {
 				l.weight[to] += weight
+				l.count[to] += partitions
 				continue
 			}
 			l.weight[owner] += weight
-			mv := move{i, u, owner, to, weight, 0}
-			for _, t := range p.lanes[i].topics {
-				if int32(u) < p.ix.topics[t].Partitions {
-					mv.partitions++
-				}
-			}
-			l.from[owner] = append(l.from[owner], mv)
-			l.pending += mv.partitions
+			l.count[owner] += partitions
+			l.from[owner] = append(l.from[owner], move{i, u, owner, to, weight, partitions})
+			l.pending += int(partitions)
 		}
 	}
 	return l
+}
+
+// keepCeilings does the moves from members that would be beyond a ceiling without.
+func (l *moveLimit) keepCeilings() {
+	if l.p.ceilings == nil {
+		return
+	}
+	for again := true; again; {
+		again = false
+		for owner := range l.from {
+			for len(l.from[owner]) > 0 && !l.below(int32(owner), 0, 0) {
+				l.do(l.from[owner][0])
+				again = true // its new member may be beyond its ceiling, for what itself keeps
+			}
+		}
+	}
+}
+
+// below tells whether the member would be below its ceilings with that much more.
+func (l *moveLimit) below(member, partitions int32, weight float64) bool {
+	c := l.p.ceilings
+	if c == nil {
+		return true
+	}
+	if l.uniform {
+		return l.weight[member]+weight <= float64(c.units[member])
+	}
+	return c.fits(int(member), l.count[member]+partitions, l.weight[member]+weight)
 }
 
 func (l *moveLimit) loadOf(member int32, more float64) float64 {
@@ -92,7 +119,7 @@ func (l *moveLimit) best(limit int) []move {
 			mv := &l.from[owner][i]
 			before := l.loadOf(mv.owner, 0)
 			after := l.loadOf(mv.to, mv.weight)
-			if mv.partitions > limit || after > before || after == before && !l.uniform {
+			if int(mv.partitions) > limit || !l.below(mv.to, mv.partitions, mv.weight) || after > before || after == before && !l.uniform {
 				continue
 			}
 			if best == nil || before > l.loadOf(best.owner, 0) ||
@@ -149,16 +176,21 @@ func (l *moveLimit) pathBack(start int32, limit int) []move {
 }
 
 func (l *moveLimit) fits(path []move, limit int) bool {
-	partitions, highest := 0, 0.0
-	change := make(map[int32]float64, len(path))
-	for _, mv := range path {
-		partitions += mv.partitions
-		highest = max(highest, l.loadOf(mv.owner, 0))
-		change[mv.owner] -= mv.weight
-		change[mv.to] += mv.weight
+	type change struct {
+		partitions int32
+		weight     float64
 	}
-	for member, more := range change {
-		if l.loadOf(member, more) > highest {
+	partitions, highest := 0, 0.0
+	changes := make(map[int32]change, len(path))
+	for _, mv := range path {
+		partitions += int(mv.partitions)
+		highest = max(highest, l.loadOf(mv.owner, 0))
+		from, to := changes[mv.owner], changes[mv.to]
+		changes[mv.owner] = change{from.partitions - mv.partitions, from.weight - mv.weight}
+		changes[mv.to] = change{to.partitions + mv.partitions, to.weight + mv.weight}
+	}
+	for member, c := range changes {
+		if l.loadOf(member, c.weight) > highest || !l.below(member, c.partitions, c.weight) {
 			return false
 		}
 	}
@@ -176,4 +208,7 @@ func (l *moveLimit) do(mv move) {
 	}
 	l.weight[mv.owner] -= mv.weight
 	l.weight[mv.to] += mv.weight
+	l.count[mv.owner] -= mv.partitions
+	l.count[mv.to] += mv.partitions
+	l.pending -= int(mv.partitions)
 }

@@ -3,6 +3,7 @@ package assign
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -21,16 +22,22 @@ type problem struct {
 	ix     *index
 	lanes  []lane
 	kinds  []kind
-	weight [][]float64 // lane → unit
+	weight [][]float64 // lane → unit; nil where every unit weighs 1
+	scaled int         // the power of two that weights were multiplied with
+	alike  bool        // all partitions weigh the same
 	owner  [][]int32   // lane → unit → member that owns it and may keep it, or unassigned
 	placed [][]int32   // lane → unit → member, the result
 	unmet  []Unmet
+
+	claimed  bool // somebody owns something
+	ceilings *ceilings
 }
 
 // newProblem applies the constraints of b to the group. What cannot be met is given up
 // in this order, and listed in unmet: a topic whose subscribers are all draining goes to
 // them; topics without a common subscriber that stays are not kept together; a pin that
-// no member satisfies, or none that satisfies the pins before it, does not hold.
+// no member satisfies, or none that satisfies the pins before it, does not hold. What
+// then fits nowhere goes beyond a ceiling, which is found out later.
 func newProblem(g Group, b *Balanced) *problem {
 	p := &problem{ix: newIndex(g)}
 	staying := p.staying()
@@ -159,7 +166,7 @@ func (p *problem) newKind(l *lane, eligible []int32) int32 {
 		eligible = p.kinds[last].eligible
 	}
 	class := p.ix.topics[l.topics[0]].Class
-	p.kinds = append(p.kinds, kind{class: class, eligible: eligible, owned: make([]int32, len(eligible))})
+	p.kinds = append(p.kinds, kind{class: class, eligible: eligible})
 	return int32(len(p.kinds) - 1)
 }
 
@@ -214,20 +221,31 @@ func (p *problem) narrow(l *lane, k int32, pin Pin) int32 {
 	return p.newKind(l, named)
 }
 
-// weigh adds up the weights of each unit's partitions.
+// weigh adds up the weights of each unit's partitions. Where nothing is known of weights
+// and no topics are kept together, all units weigh 1 and no list is made.
 func (p *problem) weigh() {
-	largest := 0.0
+	p.alike = true
+	together := len(p.lanes) < len(p.ix.topics)
+	if !together && !slices.ContainsFunc(p.ix.topics, func(t *Topic) bool { return len(t.Weights) > 0 }) {
+		return
+	}
 	weights := make([][]float64, len(p.ix.topics))
+	largest, first := 0.0, -1.0
 	for t, topic := range p.ix.topics {
 		weights[t] = topic.EffectiveWeights()
 		for _, w := range weights[t] {
+			if first < 0 {
+				first = w
+			}
+			p.alike = p.alike && w == first
 			largest = max(largest, w)
 		}
 	}
 	if largest > 0x1p900 { // no sum may become infinite
+		p.scaled = -200
 		for _, list := range weights {
 			for i := range list {
-				list[i] *= 0x1p-200
+				list[i] = math.Ldexp(list[i], p.scaled)
 			}
 		}
 	}
@@ -246,44 +264,101 @@ func (p *problem) weigh() {
 	}
 }
 
-// settleOwners finds who owns each unit, counts it for the kinds, and takes from those
-// who may not keep what they own. Of the owners of one unit's partitions the one with
-// the most keeps it, the first of equals.
+// unitWeight returns the weight of a unit.
+func (p *problem) unitWeight(lane, unit int) float64 {
+	if p.weight == nil {
+		return 1
+	}
+	return p.weight[lane][unit]
+}
+
+// unitPartitions returns how many partitions a unit has.
+func (p *problem) unitPartitions(lane, unit int) (n int32) {
+	l := &p.lanes[lane]
+	if len(l.topics) == 1 {
+		return 1
+	}
+	for _, t := range l.topics {
+		if int32(unit) < p.ix.topics[t].Partitions {
+			n++
+		}
+	}
+	return n
+}
+
+// settleOwners finds who owns each unit, and takes from those who may not have what they
+// own. Of the owners of one unit's partitions the one with the most keeps it, the first
+// of equals.
 func (p *problem) settleOwners() {
 	owned := p.ix.owned()
 	p.owner, p.placed = make([][]int32, len(p.lanes)), make([][]int32, len(p.lanes))
-	place := make([]int32, len(p.ix.members)) // member → place in eligible + 1
-	var placed []int32                        // the eligible that place is of
+	total := 0
+	for i := range p.lanes {
+		total += int(p.lanes[i].size)
+	}
+	placed := slices.Repeat([]int32{unassigned}, total)
+	may := make([]bool, len(p.ix.members))
+	var allowed []int32 // the eligible members that may is of
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		owner := owned[l.topics[0]]
 		if len(l.topics) > 1 {
 			owner = p.mostOwned(l, owned)
 		}
-		for u := range owner {
+		for u, m := range owner {
 			kd := &p.kinds[l.kind(int32(u))]
 			kd.size++
-			if !sameMembers(placed, kd.eligible) || placed == nil {
-				for _, m := range placed {
-					place[m] = 0
-				}
-				for at, m := range kd.eligible {
-					place[m] = int32(at) + 1
-				}
-				placed = kd.eligible
+			if m == unassigned {
+				continue
 			}
-			if m := owner[u]; m != unassigned {
-				if at := place[m]; at > 0 {
-					kd.owned[at-1]++
-				} else {
-					owner[u] = unassigned
+			p.claimed = true
+			if allowed == nil || !sameMembers(allowed, kd.eligible) {
+				for _, m := range allowed {
+					may[m] = false
 				}
+				for _, m := range kd.eligible {
+					may[m] = true
+				}
+				allowed = kd.eligible
+			}
+			if !may[m] {
+				owner[u] = unassigned
 			}
 		}
 		p.owner[i] = owner
-		p.placed[i] = make([]int32, l.size)
-		for u := range p.placed[i] {
-			p.placed[i][u] = unassigned
+		p.placed[i], placed = placed[:l.size:l.size], placed[l.size:]
+	}
+}
+
+// countOwned tells the kinds who owns how many of them. Where nobody owns anything they
+// share one list of zeros.
+func (p *problem) countOwned() {
+	zeros := make([]int32, len(p.ix.members))
+	if !p.claimed {
+		for k := range p.kinds {
+			p.kinds[k].owned = zeros[:len(p.kinds[k].eligible)]
+		}
+		return
+	}
+	place := zeros     // member → place in eligible
+	var placed []int32 // the eligible that place is of
+	for k := range p.kinds {
+		p.kinds[k].owned = make([]int32, len(p.kinds[k].eligible))
+	}
+	for i := range p.lanes {
+		l := &p.lanes[i]
+		for u, m := range p.owner[i] {
+			if m == unassigned {
+				continue
+			}
+			kd := &p.kinds[l.kind(int32(u))]
+			if placed == nil || !sameMembers(placed, kd.eligible) {
+				for at, m := range kd.eligible {
+					place[m] = int32(at)
+				}
+				placed = kd.eligible
+			}
+			kd.owned[place[m]]++
 		}
 	}
 }
@@ -336,6 +411,14 @@ func (p *problem) uniform() bool {
 			}
 		}
 	}
+	if p.ceilings != nil && !p.ceilings.countUnits(p) {
+		return false
+	}
+	return p.oneCapacity()
+}
+
+// oneCapacity tells whether all members that may have any unit have the same capacity.
+func (p *problem) oneCapacity() bool {
 	capacity := -1.0
 	seen := make([]bool, len(p.ix.members))
 	var last []int32
@@ -370,6 +453,7 @@ func (p *problem) plan() Plan {
 		}
 	}
 	plan := p.ix.plan(tb)
+	p.reportCeilings()
 	plan.Unmet = sortUnmet(p.unmet)
 	return plan
 }

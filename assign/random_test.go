@@ -107,6 +107,23 @@ func weigh(r *rand.Rand, g *assign.Group) {
 			g.Members[i].Capacity = capacity()
 		}
 	}
+	if chance(r, 4) {
+		most := weights[r.IntN(len(weights))]
+		kind := r.IntN(3)
+		for i := range g.Members {
+			if m := &g.Members[i]; chance(r, 2) {
+				if kind != 0 {
+					m.MaxPartitions = int32(r.IntN(9))
+				}
+				if kind != 1 {
+					m.MaxWeight = most() * float64(1+r.IntN(3))
+					if math.IsInf(m.MaxWeight, 0) {
+						m.MaxWeight = 0
+					}
+				}
+			}
+		}
+	}
 	if chance(r, 3) {
 		for i := range g.Members {
 			g.Members[i].Draining = chance(r, 3)

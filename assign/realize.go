@@ -2,9 +2,80 @@ package assign
 
 import "slices"
 
+// planByCount places units that all weigh the same, on members of one capacity.
+func (p *problem) planByCount(b *Balanced) {
+	var room []int32
+	if p.ceilings != nil {
+		p.countOwned()
+		p.ceilings.relax(p.kinds)
+		room = p.ceilings.units
+	}
+	var r *racks
+	if !b.IgnoreRacks {
+		r = newRacks(p, b.FollowerFetching)
+	}
+	if b.IgnoreTopics && r == nil && sameEligible(p.kinds) {
+		p.realizeTotals(room)
+		return
+	}
+	p.countOwned()
+	evenCounts(p.kinds, len(p.ix.members), !b.IgnoreTopics, room)
+	p.realize(r)
+}
+
+// realizeTotals does for all units at once what evenTotals and realize do kind by kind,
+// for which members × topics numbers would be needed.
+func (p *problem) realizeTotals(room []int32) {
+	used := slices.IndexFunc(p.kinds, func(k kind) bool { return k.size > 0 })
+	if used < 0 {
+		return
+	}
+	eligible := p.kinds[used].eligible
+	total, count := int32(0), make([]int32, len(p.ix.members))
+	for i := range p.lanes {
+		total += p.lanes[i].size
+		for _, m := range p.owner[i] {
+			if m != unassigned {
+				count[m]++
+			}
+		}
+	}
+	want := evenTotal(total, roomOf(eligible, count), roomOf(eligible, room))
+	for at, m := range eligible {
+		count[m] -= want[at]
+	}
+	// What a member has too much of goes from the end, and what is free then to the
+	// first members that lack something.
+	for i := len(p.lanes) - 1; i >= 0; i-- {
+		for u := int(p.lanes[i].size) - 1; u >= 0; u-- {
+			m := p.owner[i][u]
+			switch {
+			case m == unassigned:
+			case count[m] > 0:
+				count[m]--
+			default:
+				p.placed[i][u] = m
+			}
+		}
+	}
+	next := 0
+	for i := range p.lanes {
+		for u, m := range p.placed[i] {
+			if m != unassigned {
+				continue
+			}
+			for count[eligible[next]] == 0 {
+				next++
+			}
+			p.placed[i][u] = eligible[next]
+			count[eligible[next]]++
+		}
+	}
+}
+
 // realize places units as evenCounts wants it: members keep what they own up to the
-// wanted number, and get what is free up to it. Where racks are known, units that are
-// local to a member are the last that it gives up and the first that it gets.
+// wanted number, and get what is free up to it. Where racks are known, it chooses which
+// units these are so that as many as possible are local.
 func (p *problem) realize(r *racks) {
 	members := len(p.ix.members)
 	rz := realizing{problem: p, racks: r, keep: make([]int32, members), lack: make([]int32, members)}
@@ -22,10 +93,10 @@ func (p *problem) realize(r *racks) {
 
 type realizing struct {
 	*problem
-	racks  *racks
-	keep   []int32   // member → how many units it still keeps
-	lack   []int32   // member → how many free units it still gets
-	byRack [][]int32 // rack → members that may lack something, from the first one on
+	racks *racks
+	keep  []int32 // member → how many units it still keeps
+	lack  []int32 // member → how many free units it still gets
+	local localizing
 }
 
 // place places the units of kind k of lane i.
@@ -36,76 +107,30 @@ func (rz *realizing) place(i int, k int32) {
 		rz.lack[m] = kd.want[at] - rz.keep[m]
 	}
 	if rz.racks != nil {
-		rz.keepUnits(i, k, true)
+		rz.placeByRack(i, k)
+		return
 	}
-	rz.keepUnits(i, k, false)
-	if rz.racks != nil {
-		rz.giveLocalUnits(i, k)
+	placed := rz.placed[i]
+	for u, m := range rz.owner[i] {
+		if m != unassigned && rz.keep[m] > 0 && rz.ours(i, u, k) {
+			placed[u] = m
+			rz.keep[m]--
+		}
 	}
-	rz.giveUnits(i, k)
+	next := 0
+	for u, m := range placed {
+		if m != unassigned || !rz.ours(i, u, k) {
+			continue
+		}
+		for rz.lack[kd.eligible[next]] == 0 {
+			next++
+		}
+		placed[u] = kd.eligible[next]
+		rz.lack[kd.eligible[next]]--
+	}
 }
 
 func (rz *realizing) ours(i int, unit int, k int32) bool {
 	kinds := rz.lanes[i].kinds
 	return kinds == nil || kinds[unit] == k
-}
-
-func (rz *realizing) keepUnits(i int, k int32, localOnly bool) {
-	placed := rz.placed[i]
-	for u, m := range rz.owner[i] {
-		if m == unassigned || placed[u] != unassigned || rz.keep[m] == 0 || !rz.ours(i, u, k) {
-			continue
-		}
-		if localOnly && !rz.racks.local(i, u, m) {
-			continue
-		}
-		placed[u] = m
-		rz.keep[m]--
-	}
-}
-
-// giveLocalUnits gives free units to members in whose rack they are.
-func (rz *realizing) giveLocalUnits(i int, k int32) {
-	for n := range rz.byRack {
-		rz.byRack[n] = rz.byRack[n][:0]
-	}
-	for _, m := range rz.kinds[k].eligible {
-		if n := rz.racks.ofMember[m]; n != unassigned && rz.lack[m] > 0 {
-			for int(n) >= len(rz.byRack) {
-				rz.byRack = append(rz.byRack, nil)
-			}
-			rz.byRack[n] = append(rz.byRack[n], m)
-		}
-	}
-	for u, m := range rz.placed[i] {
-		if m != unassigned || !rz.ours(i, u, k) {
-			continue
-		}
-		for _, n := range rz.racks.near[i][u] {
-			if int(n) >= len(rz.byRack) || len(rz.byRack[n]) == 0 {
-				continue
-			}
-			to := rz.byRack[n][0]
-			rz.placed[i][u] = to
-			if rz.lack[to]--; rz.lack[to] == 0 {
-				rz.byRack[n] = rz.byRack[n][1:]
-			}
-			break
-		}
-	}
-}
-
-func (rz *realizing) giveUnits(i int, k int32) {
-	eligible := rz.kinds[k].eligible
-	next := 0
-	for u, m := range rz.placed[i] {
-		if m != unassigned || !rz.ours(i, u, k) {
-			continue
-		}
-		for rz.lack[eligible[next]] == 0 {
-			next++
-		}
-		rz.placed[i][u] = eligible[next]
-		rz.lack[eligible[next]]--
-	}
 }

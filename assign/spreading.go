@@ -5,51 +5,89 @@ import (
 	"slices"
 )
 
-// block is one unit with its weight.
-type block struct {
-	lane, unit int32
-	weight     float64
-	free       bool // nobody owns it: moving it costs nothing
-}
-
-// compareBlocks orders the heaviest first, then by lane and unit.
-func compareBlocks(l, r block) int {
-	switch { // weights are finite, and this is called millions of times
-	case l.weight > r.weight:
-		return -1
-	case l.weight < r.weight:
-		return 1
-	case l.lane != r.lane:
-		return int(l.lane) - int(r.lane)
-	}
-	return int(l.unit) - int(r.unit)
-}
-
-// spreading places the units of a problem by weight. Weights and capacities in it are
-// scaled, see scaleToOne.
+// spreading places the units of a problem by weight. Units go by their rank: 0 is the
+// heaviest, and equal ones are in order of lane and unit. Weights and capacities in it
+// are scaled, see scale.
 type spreading struct {
-	*problem
-	capacity []float64 // member
-	carried  []float64 // member → weight it has
-	blocks   [][]block // member → what it has; in the order of compareBlocks once settled
-	allowed  [][]bool  // kind → member → is eligible; kinds with the same members share one
-	taking   []bool    // member → is eligible for any unit
-	everyone []int     // the numbers of all members
-	share    float64   // the load that is fair, see fairShare
-	changed  []int     // member → step of even in which its blocks changed last
-	failed   []int     // member → step of even in which nothing relieved it, or never
+	p *problem
+
+	// By rank.
+	lane, unit []int32
+	weight     []float64
+	partitions []int32 // nil where each unit is one
+	home       []int32 // the owner, or unassigned
+	at         []int32 // the member that has it
+
+	// By member.
+	capacity []float64
+	held     [][]int32 // the units that it has, ascending
+	carried  []float64 // their weight
+	loads    []float64 // and that over capacity
+	count    []int32   // their partitions
+	most     []float64 // ceiling of weight, scaled; nil where nobody has any ceiling
+	taking   []bool    // is eligible for any unit
+
+	same    bool     // all units have the same eligible members
+	allowed [][]bool // kind → member → is eligible; kinds with the same members share one
+	share   float64  // the load that is fair, see fairShare
+	topics  *topicCounts
+	racks   *racks
 }
+
+// planByWeight places units of different weight, or on members of different capacity.
+func (p *problem) planByWeight(b *Balanced) {
+	tolerance := b.tolerance()
+	if p.alike && p.oneCapacity() {
+		tolerance = 0 // only the units are of different size: counts are what is evened
+	}
+	s := newSpreading(p)
+	if !b.IgnoreTopics {
+		s.topics = newTopicCounts(s, tolerance)
+	}
+	if !b.IgnoreRacks {
+		s.racks = newRacks(p, b.FollowerFetching)
+	}
+	if s.placeUnowned() {
+		s.even(tolerance, true) // what nobody owns is free to move
+	}
+	// Each step of each of these lowers the first of these that it changes: what is
+	// beyond ceilings; loads outside half the tolerance; what a topic's members have
+	// above its even share; what moves, or is not in its rack. So that comes to an
+	// end, from where a plan makes no step.
+	s.heedCeilings()
+	for round := range mostRounds {
+		s.even(tolerance, false)
+		changed := s.heedCeilings()
+		changed = s.evenTopics(tolerance) || changed
+		if round < roundsForRacks { // later ones bring next to nothing
+			changed = s.findRacks(tolerance) || changed
+		}
+		if !changed {
+			break
+		}
+	}
+	for rank, m := range s.at {
+		p.placed[s.lane[rank]][s.unit[rank]] = m
+	}
+}
+
+// mostRounds is far beyond what it takes; it is there for the rounding of sums.
+const mostRounds = 100
+
+const roundsForRacks = 2
 
 func newSpreading(p *problem) *spreading {
 	n := len(p.ix.members)
 	s := &spreading{
-		problem:  p,
-		capacity: make([]float64, n), carried: make([]float64, n), blocks: make([][]block, n), taking: make([]bool, n), everyone: make([]int, n),
+		p: p, same: sameEligible(p.kinds),
+		capacity: make([]float64, n), held: make([][]int32, n), carried: make([]float64, n),
+		loads: make([]float64, n), count: make([]int32, n), taking: make([]bool, n),
 		allowed: make([][]bool, len(p.kinds)),
 	}
 	for m, member := range p.ix.members {
 		s.capacity[m] = member.EffectiveCapacity()
 	}
+	scaleToOne([][]float64{s.capacity}, leastCapacity)
 	for k := range p.kinds {
 		eligible := p.kinds[k].eligible
 		if k > 0 && sameMembers(p.kinds[k-1].eligible, eligible) {
@@ -66,72 +104,143 @@ func newSpreading(p *problem) *spreading {
 			}
 		}
 	}
-	s.scale()
+	s.rank()
 	s.share = s.fairShare()
-	for i := range p.lanes {
-		for u, m := range p.owner[i] {
-			if m != unassigned {
-				s.put(block{int32(i), int32(u), s.weight[i][u], false}, int(m))
-			}
-		}
-	}
 	return s
 }
 
-// mayHave tells whether the member may have the block.
-func (s *spreading) mayHave(b block, m int) bool {
-	return s.allowed[s.lanes[b.lane].kind(b.unit)][m]
+// rank numbers the units by weight. Weights are brought to where no sum and no quotient
+// of them is infinite or not a number. Where all are zero partitions are counted: a group
+// that is idle, whose every lag is 0, say, is still spread.
+func (s *spreading) rank() {
+	p := s.p
+	units := 0
+	for i := range p.lanes {
+		units += int(p.lanes[i].size)
+	}
+	heaviest := 1.0
+	if p.weight != nil {
+		heaviest = 0
+		for _, weights := range p.weight {
+			for _, w := range weights {
+				heaviest = max(heaviest, w)
+			}
+		}
+	}
+	_, exponent := math.Frexp(heaviest)
+	scale := math.Ldexp(1, -exponent)
+	list := make([]weighed, 0, units)
+	several := false
+	for i := range p.lanes {
+		several = several || len(p.lanes[i].topics) > 1
+		for u := range p.placed[i] {
+			w := 0.5
+			switch {
+			case heaviest == 0:
+			case math.IsInf(scale, 1):
+				w = math.Ldexp(p.unitWeight(i, u), -exponent)
+			default:
+				w = p.unitWeight(i, u) * scale
+			}
+			list = append(list, newWeighed(w, int32(len(list))))
+		}
+	}
+	s.lane, s.unit = make([]int32, units), make([]int32, units)
+	s.weight, s.home = make([]float64, units), make([]int32, units)
+	rankOf := make([]int32, units) // number → rank; then the place is at's
+	for rank, w := range sortByWeight(list) {
+		rankOf[w.number] = int32(rank)
+		s.weight[rank] = math.Float64frombits(^w.key)
+	}
+	number := 0
+	for i := range p.lanes {
+		for u, owner := range p.owner[i] {
+			rank := rankOf[number]
+			s.lane[rank], s.unit[rank], s.home[rank] = int32(i), int32(u), owner
+			number++
+		}
+	}
+	s.at = rankOf
+	copy(s.at, s.home)
+	if several {
+		s.partitions = make([]int32, units)
+		for rank := range s.partitions {
+			s.partitions[rank] = p.unitPartitions(int(s.lane[rank]), int(s.unit[rank]))
+		}
+	}
+	if p.ceilings != nil {
+		s.most = make([]float64, len(s.capacity))
+		for m, most := range p.ceilings.weight {
+			if s.most[m] = math.Ldexp(most, -exponent); heaviest == 0 {
+				s.most[m] = math.Inf(1) // nothing weighs anything
+			}
+		}
+	}
+}
+
+// size is the number of partitions of a unit.
+func (s *spreading) size(rank int32) int32 {
+	if s.partitions == nil {
+		return 1
+	}
+	return s.partitions[rank]
+}
+
+// mayHave tells whether the member may have the unit.
+func (s *spreading) mayHave(rank, m int32) bool {
+	return s.same || s.allowed[s.p.lanes[s.lane[rank]].kind(s.unit[rank])][m]
 }
 
 // fairShare is the load that all members would have if partitions could be divided
 // at will, leaving out those so heavy that one alone is more than that, with the
-// members that must carry them: the others should be even among themselves, and not
-// seem to have too little however even they are.
+// members that must carry them, and members whose ceiling is below it: the others should
+// be even among themselves, and not seem to have too little however even they are.
 func (s *spreading) fairShare() float64 {
-	var capacities, weights []float64
+	var capacities []float64
+	capped := 0.0 // weight that goes to members below the share
 	for m, c := range s.capacity {
 		if s.taking[m] {
 			capacities = append(capacities, c)
 		}
 	}
-	for _, list := range s.weight {
-		weights = append(weights, list...)
+	if len(capacities) == 0 {
+		return 0
 	}
-	for _, values := range [][]float64{capacities, weights} {
-		slices.Sort(values)
-		slices.Reverse(values)
-	}
+	slices.Sort(capacities)
+	slices.Reverse(capacities)
 	// From the end, so that no difference is ever taken: it would be all
 	// rounding after a weight that dwarfs the others.
-	restWeight, restCapacity := make([]float64, len(weights)+1), make([]float64, len(capacities)+1)
-	for i, w := range slices.Backward(weights) {
+	restWeight, restCapacity := make([]float64, len(s.weight)+1), make([]float64, len(capacities)+1)
+	for i, w := range slices.Backward(s.weight) {
 		restWeight[i] = restWeight[i+1] + w
 	}
 	for i, c := range slices.Backward(capacities) {
 		restCapacity[i] = restCapacity[i+1] + c
 	}
 	heavy := 0
-	for heavy < min(len(weights), len(capacities)-1) && weights[heavy]/capacities[heavy] > restWeight[heavy]/restCapacity[heavy] {
+	for heavy < min(len(s.weight), len(capacities)-1) && s.weight[heavy]/capacities[heavy] > restWeight[heavy]/restCapacity[heavy] {
 		heavy++
 	}
-	if restCapacity[heavy] == 0 {
-		return 0
+	share := restWeight[heavy] / restCapacity[heavy]
+	if s.most == nil {
+		return share
 	}
-	return restWeight[heavy] / restCapacity[heavy]
-}
-
-// scale brings weights and capacities to where no sum and no quotient of them is
-// infinite or not a number, and has partitions count as equal where all weights are
-// zero: a group that is idle, whose every lag is 0, say, is still spread.
-func (s *spreading) scale() {
-	if scaleToOne(s.weight, 0) == 0 {
-		for _, weights := range s.weight {
-			for p := range weights {
-				weights[p] = 1
+	// Those who may not have the share leave the rest to the others, whose share
+	// grows, so that more may not have it.
+	out := make([]bool, len(s.capacity))
+	rest := restCapacity[heavy]
+	for again := true; again; {
+		again = false
+		for m, most := range s.most {
+			if s.taking[m] && !out[m] && most < share*s.capacity[m] && rest-s.capacity[m] > rest*0x1p-20 {
+				out[m], again = true, true
+				capped += most
+				rest -= s.capacity[m]
 			}
 		}
+		share = max(share, (restWeight[heavy]-capped)/rest)
 	}
-	scaleToOne([][]float64{s.capacity}, leastCapacity)
+	return share
 }
 
 // leastCapacity is the part of the largest capacity that every member is taken to have
@@ -149,6 +258,9 @@ func scaleToOne(lists [][]float64, least float64) float64 {
 		}
 	}
 	_, exponent := math.Frexp(largest)
+	if exponent == 0 && least == 0 {
+		return largest
+	}
 	for _, values := range lists {
 		for i, v := range values {
 			values[i] = max(math.Ldexp(v, -exponent), least)
@@ -158,228 +270,120 @@ func scaleToOne(lists [][]float64, least float64) float64 {
 }
 
 // load is the load of m if it carried weight more.
-func (s *spreading) load(m int, more float64) float64 { return (s.carried[m] + more) / s.capacity[m] }
+func (s *spreading) load(m int32, more float64) float64 { return (s.carried[m] + more) / s.capacity[m] }
 
-// lighter tells whether a is the better receiver of weight w than b: by load, then
-// by count, so that partitions without weight are spread too.
-func (s *spreading) lighter(a, b int, w float64) bool {
-	if la, lb := s.load(a, w), s.load(b, w); la != lb {
-		return la < lb
-	}
-	return float64(len(s.blocks[a]))/s.capacity[a] < float64(len(s.blocks[b]))/s.capacity[b]
-}
-
-// put gives b to m, and leaves it to settle to sort the blocks of m.
-func (s *spreading) put(b block, m int) {
-	s.placed[b.lane][b.unit] = int32(m)
-	s.carried[m] += b.weight
-	s.blocks[m] = append(s.blocks[m], b)
-}
-
-// settle sorts the blocks of m and adds up their weights, always in that order: what
-// a member carries is then the same number however the blocks came to it. Rounding
+// hold writes down who has which unit, by member, and adds up weights, always by rank:
+// what a member carries is then the same number however the units came to it. Rounding
 // that depended on the way could have two plans improve on each other for ever.
-func (s *spreading) settle(m int) {
-	slices.SortFunc(s.blocks[m], compareBlocks)
-	s.weigh(m)
-}
-
-func (s *spreading) weigh(m int) {
-	s.carried[m] = 0
-	for _, b := range s.blocks[m] {
-		s.carried[m] += b.weight
+func (s *spreading) hold() {
+	units := make([]int32, len(s.capacity))
+	for _, m := range s.at {
+		units[m]++
+	}
+	all := make([]int32, len(s.at)+8*len(s.capacity)) // with room for some that come
+	for m, n := range units {
+		s.held[m], all = all[:0:n+8], all[n+8:]
+	}
+	for rank, m := range s.at {
+		s.held[m] = append(s.held[m], int32(rank))
+	}
+	for m := range s.held {
+		s.weigh(int32(m))
 	}
 }
 
-// transfer moves the block at i of the member from to the member to; both are
-// settled before and after, but for the weight: see weigh.
-func (s *spreading) transfer(from, i, to int) {
-	b := s.blocks[from][i]
-	s.blocks[from] = slices.Delete(s.blocks[from], i, i+1)
-	at, _ := slices.BinarySearchFunc(s.blocks[to], b, compareBlocks)
-	s.blocks[to] = slices.Insert(s.blocks[to], at, b)
-	s.placed[b.lane][b.unit] = int32(to)
+func (s *spreading) weigh(m int32) {
+	weight, count := 0.0, int32(0)
+	for _, rank := range s.held[m] {
+		weight += s.weight[rank]
+		count += s.size(rank)
+	}
+	s.carried[m], s.count[m] = weight, count
+	s.loads[m] = weight / s.capacity[m]
+}
+
+// transfer gives a unit to another member.
+func (s *spreading) transfer(rank, to int32) {
+	from := s.at[rank]
+	i, _ := slices.BinarySearch(s.held[from], rank)
+	s.held[from] = slices.Delete(s.held[from], i, i+1)
+	i, _ = slices.BinarySearch(s.held[to], rank)
+	s.held[to] = slices.Insert(s.held[to], i, rank)
+	s.at[rank] = to
+	s.topics.move(s, rank, from, to)
+	s.weigh(from)
+	s.weigh(to)
+}
+
+// swap has the two units change places.
+func (s *spreading) swap(a, b int32) {
+	atA, atB := s.at[a], s.at[b]
+	replace(s.held[atA], a, b)
+	replace(s.held[atB], b, a)
+	s.at[a], s.at[b] = atB, atA
+	s.topics.move(s, a, atA, atB)
+	s.topics.move(s, b, atB, atA)
+	if s.weight[a] != s.weight[b] || s.partitions != nil {
+		s.weigh(atA)
+		s.weigh(atB)
+	}
+}
+
+// replace puts one number in the place of another one into an ascending list.
+func replace(list []int32, out, in int32) {
+	i, _ := slices.BinarySearch(list, out)
+	for ; i+1 < len(list) && list[i+1] < in; i++ {
+		list[i] = list[i+1]
+	}
+	for ; i > 0 && list[i-1] > in; i-- {
+		list[i] = list[i-1]
+	}
+	list[i] = in
+}
+
+// fits tells whether the member may have the unit besides what it has.
+func (s *spreading) fits(rank, m int32) bool {
+	return s.most == nil ||
+		s.count[m]+s.size(rank) <= s.p.ceilings.partitions[m] && s.carried[m]+s.weight[rank] <= s.most[m]*(1+rounding)
+}
+
+// fitsFor tells whether the member may have the unit in place of another one: it then is
+// below its ceilings, or no further above them.
+func (s *spreading) fitsFor(in, out, m int32) bool {
+	if s.most == nil {
+		return true
+	}
+	count, weight := s.count[m]+s.size(in)-s.size(out), s.carried[m]+s.weight[in]-s.weight[out]
+	return (count <= s.p.ceilings.partitions[m] || count <= s.count[m]) &&
+		(weight <= s.most[m]*(1+rounding) || s.weight[in] <= s.weight[out])
 }
 
 // placeUnowned gives each unit without an owner, heaviest first, to the member that
-// then has the least load.
-func (s *spreading) placeUnowned() {
-	var free []block
-	for i := range s.lanes {
-		for u, m := range s.owner[i] {
-			if m == unassigned {
-				free = append(free, block{int32(i), int32(u), s.weight[i][u], true})
-			}
-		}
-	}
-	slices.SortFunc(free, compareBlocks)
-	receivers := newReceivers(s)
-	for _, b := range free {
-		s.put(b, receivers.take(s.lanes[b.lane].kind(b.unit), b.weight))
-	}
-	for m := range s.blocks {
-		s.settle(m)
-	}
-}
-
-// even moves partitions from more to less loaded members until no move helps a
-// member that is outside the tolerance of the fair share; with freeOnly, only
-// partitions that nobody owns. Once it has to move one it goes on to half the
-// tolerance, so that the next small change does not lead to moves again.
-//
-// Each step brings the loads of two members below the higher of the two before, so
-// it comes to an end. Where it has ended, it makes no step when it is called again.
-func (s *spreading) even(tolerance float64, freeOnly bool) {
-	s.changed, s.failed = make([]int, len(s.capacity)), make([]int, len(s.capacity))
-	for m := range s.failed {
-		s.failed[m] = never
-	}
-	stuck := make([]bool, len(s.capacity))
-	goal := tolerance
-	for now := 1; ; now++ {
-		heavy, lowest := -1, math.Inf(1)
-		for m := range s.capacity {
-			load := s.load(m, 0)
-			if !stuck[m] && (heavy < 0 || load > s.load(heavy, 0)) {
-				heavy = m
-			}
-			if s.taking[m] {
-				lowest = min(lowest, load)
-			}
-		}
-		if heavy < 0 || s.load(heavy, 0) <= s.share*(1+goal) && lowest >= s.share*(1-goal) {
-			return // no pair of members is outside the tolerance
-		}
-		light, found := s.relieve(heavy, goal, freeOnly)
-		if !found {
-			stuck[heavy], s.failed[heavy] = true, now
+// then has the least load. It tells whether there was any.
+func (s *spreading) placeUnowned() bool {
+	free := 0
+	for rank, m := range s.at {
+		if m == unassigned {
+			free++
 			continue
 		}
-		s.changed[heavy], s.changed[light] = now, now
-		clear(stuck)
-		if goal != tolerance/2 {
-			goal = tolerance / 2
-			for m := range s.failed {
-				s.failed[m] = never // to find a step under the other goal
-			}
-		}
+		s.carried[m] += s.weight[rank]
+		s.count[m] += s.size(int32(rank))
+		s.topics.add(s, int32(rank), m)
 	}
-}
-
-// step is a block that leaves a member, and the one it gets for it, if any.
-type step struct {
-	peak   float64 // the higher of the two loads afterwards
-	member int     // the other member
-	give   int     // by place in the blocks of the one
-	back   int     // by place in the blocks of the other, or none
-}
-
-const (
-	none  = -1
-	never = -1
-)
-
-// relieve takes the one move, or failing that the one swap, from heavy that brings
-// the heavier of the two members lowest, and returns the other member. It does not
-// look again at pairs of which neither has changed since it last failed.
-func (s *spreading) relieve(heavy int, tolerance float64, freeOnly bool) (light int, found bool) {
-	const negligible = 1e-9 // gains below this part of the load are rounding
-	before := s.load(heavy, 0)
-	best := step{before - before*negligible, none, none, none}
-	search := func(look func(int, int, bool, *step), lights []int) bool {
-		for _, light := range lights {
-			within := before <= s.share*(1+tolerance) && s.load(light, 0) >= s.share*(1-tolerance)
-			looked := max(s.changed[heavy], s.changed[light]) <= s.failed[heavy]
-			if light != heavy && s.load(light, 0) < before && !within && !looked {
-				look(heavy, light, freeOnly, &best)
-			}
-		}
-		return best.member != none
-	}
-	// The best receiver is most often among the few that have the least.
-	few, all := s.lightest()
-	_ = search(s.findMove, few) || search(s.findMove, all) || search(s.findSwap, few) || search(s.findSwap, all)
-	if best.member == none {
-		return none, false
-	}
-	given := s.blocks[heavy][best.give]
-	if best.back != none {
-		s.transfer(best.member, best.back, heavy)
-		best.give, _ = slices.BinarySearchFunc(s.blocks[heavy], given, compareBlocks)
-	}
-	s.transfer(heavy, best.give, best.member)
-	s.weigh(heavy)
-	s.weigh(best.member)
-	return best.member, true
-}
-
-// lightest returns the few members that have the least load, and all of them.
-func (s *spreading) lightest() (few, all []int) {
-	const count = 16
-	for m := range s.capacity {
-		s.everyone[m] = m
-		if !s.taking[m] {
-			continue
-		}
-		load := s.load(m, 0)
-		if len(few) == count && load >= s.load(few[count-1], 0) {
-			continue
-		}
-		at := len(few)
-		for at > 0 && load < s.load(few[at-1], 0) {
-			at--
-		}
-		if len(few) == count {
-			few = few[:count-1]
-		}
-		few = slices.Insert(few, at, m)
-	}
-	return few, s.everyone
-}
-
-// peak is the higher load of the two after heavy gave weight to light.
-func (s *spreading) peak(heavy, light int, weight float64) float64 {
-	return max(s.load(light, weight), s.load(heavy, -weight))
-}
-
-// findMove puts the best move from heavy to light into best if it is better.
-func (s *spreading) findMove(heavy, light int, freeOnly bool, best *step) {
-	for i, b := range s.blocks[heavy] {
-		if b.weight == 0 || !s.mayHave(b, light) || freeOnly && !b.free {
-			continue
-		}
-		if peak := s.peak(heavy, light, b.weight); peak < best.peak {
-			*best = step{peak, light, i, none}
-		}
-	}
-}
-
-// findSwap puts the best swap between heavy and light into best if it is better.
-// The peak is lowest where the difference of the two weights is closest to the one
-// that makes both loads equal. Both lists are sorted, so the two candidates around
-// that are found by walking through both at once.
-func (s *spreading) findSwap(heavy, light int, freeOnly bool, best *step) {
-	equal := (s.carried[heavy]*s.capacity[light] - s.carried[light]*s.capacity[heavy]) / (s.capacity[heavy] + s.capacity[light])
-	lights := s.blocks[light]
-	fits := func(j int) bool { return s.mayHave(lights[j], heavy) && (!freeOnly || lights[j].free) }
-	above, below := none, 0 // the last that fits and weighs at least what is sought; where to look for one that weighs less
-	for i, b := range s.blocks[heavy] {
-		if b.weight == 0 || !s.mayHave(b, light) || freeOnly && !b.free {
-			continue
-		}
-		for below < len(lights) && (lights[below].weight >= b.weight-equal || !fits(below)) {
-			if fits(below) {
-				above = below
-			}
-			below++
-		}
-		for _, j := range []int{above, below} {
-			if j == none || j == len(lights) {
+	if free > 0 {
+		r := newReceivers(s)
+		for rank, m := range s.at {
+			if m != unassigned {
 				continue
 			}
-			if peak := s.peak(heavy, light, b.weight-lights[j].weight); peak < best.peak {
-				*best = step{peak, light, i, j}
-			}
+			to := r.take(int32(rank))
+			s.at[rank] = to
+			s.carried[to] += s.weight[rank]
+			s.count[to] += s.size(int32(rank))
+			s.topics.add(s, int32(rank), to)
 		}
 	}
+	s.hold()
+	return free > 0
 }

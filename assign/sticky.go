@@ -4,7 +4,7 @@ package assign
 // subscriptions allow, and as many partitions as possible stay with their owner
 // (KIP-54). Both are exact, where Java's StickyAssignor only comes close.
 //
-// It takes no notice of weights, capacities, racks or draining. It is the engine of
+// It takes no notice of weights, capacities, ceilings, racks or draining. It is the engine of
 // [Balanced] under the standard name, so that members of other clients can be in the
 // group.
 func Sticky() Assignor { return New("sticky", assignSticky) }
@@ -20,7 +20,7 @@ func assignSticky(g Group) (Plan, error) {
 	}
 	members, topics := make([]Member, len(g.Members)), make([]Topic, len(g.Topics))
 	for i, m := range g.Members {
-		m.Capacity, m.Draining = 0, false
+		m.Capacity, m.MaxPartitions, m.MaxWeight, m.Draining = 0, 0, 0, false
 		members[i] = m
 	}
 	for i, t := range g.Topics {

@@ -1,17 +1,52 @@
 package assign
 
+// exits are the arcs by which members of a tier leave for the sink.
+type exits struct {
+	arcs  []int32
+	wider []bool // has room for one more
+	each  int32  // what they carry together
+}
+
+// newExits adds the arcs for an even share of total, rounded down.
+func newExits(n *network, t tier, place []int32, total int32, room []int32) exits {
+	x := exits{arcs: make([]int32, len(t.members)), wider: make([]bool, len(t.members))}
+	of := roomOf(t.members, room)
+	level := levelOf(total, len(t.members), of)
+	for i, m := range t.members {
+		share := level
+		if of != nil {
+			share = min(level, of[i])
+		}
+		x.wider[i] = of == nil || of[i] > level
+		x.arcs[i] = n.add(place[m], 1, share, 0)
+		x.each += share
+	}
+	return x
+}
+
+// widen lets members with room have one more.
+func (x exits) widen(n *network) {
+	for i, arc := range x.arcs {
+		if x.wider[i] {
+			n.widen(arc, 1)
+		}
+	}
+}
+
 // tier is a part of a group that is planned by itself: its kinds go to its members
 // only, and its members get nothing else. In the most even plan every member of a
-// tier has the same number of partitions, or one more than the least.
+// tier has the same number of partitions, or one more than the least, or as many as it
+// has room for where that is less.
 type tier struct {
-	kinds, members []int
+	kinds   []int
+	members []int32
 }
 
 // tiers cuts a group of mixed subscriptions into tiers. It tries the even share of
 // all: members that cannot be filled up to it, whatever goes to them, form a lower tier
 // with the kinds that they share among themselves, and kinds that do not fit on their
 // members below it form a higher one with those. Each side is cut again.
-func tiers(kinds []kind, members int) []tier {
+func tiers(kinds []kind, members int, room []int32) []tier {
 	all := tier{}
 	inUse := make([]bool, members)
 	for k := range kinds {
@@ -25,7 +60,7 @@ func tiers(kinds []kind, members int) []tier {
 	}
 	for m, used := range inUse {
 		if used {
-			all.members = append(all.members, m)
+			all.members = append(all.members, int32(m))
 		}
 	}
 	var done []tier
@@ -36,7 +71,7 @@ func tiers(kinds []kind, members int) []tier {
 		if len(t.kinds) == 0 || len(t.members) == 0 {
 			continue
 		}
-		if one, other, split := t.cut(kinds, members); split {
+		if one, other, split := t.cut(kinds, members, room); split {
 			open = append(open, one, other)
 		} else {
 			done = append(done, t)
@@ -46,7 +81,7 @@ func tiers(kinds []kind, members int) []tier {
 }
 
 // cut divides t where its members cannot all have the even share.
-func (t tier) cut(kinds []kind, members int) (one, other tier, split bool) {
+func (t tier) cut(kinds []kind, members int, room []int32) (one, other tier, split bool) {
 	const source, sink = 0, 1
 	place := make([]int32, members)
 	for i, m := range t.members {
@@ -66,18 +101,12 @@ func (t tier) cut(kinds []kind, members int) (one, other tier, split bool) {
 			}
 		}
 	}
-	exits := make([]int32, len(t.members))
-	each := total / int32(len(t.members))
-	for i, m := range t.members {
-		exits[i] = n.add(place[m], sink, each, 0)
-	}
+	x := newExits(n, t, place, total, room)
 	sent := n.run(source, sink)
-	if sent < each*int32(len(t.members)) {
+	if sent < x.each {
 		return t.divide(n.reaching(sink), 2)
 	}
-	for _, exit := range exits {
-		n.widen(exit, 1)
-	}
+	x.widen(n)
 	if sent += n.run(source, sink); sent < total {
 		return t.divide(n.reachable(source), 2)
 	}

@@ -38,5 +38,5 @@ func (r *round) completes(before *round) bool {
 func asksTheSame(a, b assign.Member) bool {
 	return a.ID == b.ID && a.Instance == b.Instance && a.Rack == b.Rack &&
 		slices.Equal(a.Topics, b.Topics) &&
-		a.Capacity == b.Capacity && a.Draining == b.Draining && maps.Equal(a.Labels, b.Labels)
+		a.Capacity == b.Capacity && a.MaxPartitions == b.MaxPartitions && a.MaxWeight == b.MaxWeight && a.Draining == b.Draining && maps.Equal(a.Labels, b.Labels)
 }

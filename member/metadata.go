@@ -60,8 +60,7 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	if protocol.name() == stickyName {
 		m.Owned, m.Generation = decodeSticky(meta.UserData)
 	} else {
-		traits := ParseTraits(meta.UserData)
-		m.Capacity, m.Labels, m.Draining = traits.Capacity, traits.Labels, traits.Draining
+		ParseTraits(meta.UserData).Apply(&m)
 	}
 	return m, nil
 }

@@ -26,7 +26,7 @@ func joined(id string, metadata []byte) *kmsg.JoinGroupResponseMember {
 
 func TestMetadataSurvivesTheWire(t *testing.T) {
 	owned := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}, {Topic: "b", Partitions: []int32{1}}}
-	traits := Traits{Capacity: 2.5, Labels: map[string]string{"zone": "eu-1"}, Draining: true}
+	traits := Traits{Capacity: 2.5, MaxPartitions: 40, MaxWeight: 1e6, Labels: map[string]string{"zone": "eu-1"}, Draining: true}
 	data, err := traits.encode()
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +37,7 @@ func TestMetadataSurvivesTheWire(t *testing.T) {
 		t.Errorf("sticky: got %+v, %v, want %+v", got, err, want)
 	}
 	want.Capacity, want.Labels, want.Draining = traits.Capacity, traits.Labels, traits.Draining
+	want.MaxPartitions, want.MaxWeight = traits.MaxPartitions, traits.MaxWeight
 	got, err = decodeMember(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("balanced: got %+v, %v, want %+v", got, err, want)
@@ -165,6 +166,9 @@ func TestTraitsOfOthersAreNone(t *testing.T) {
 		"trailing bytes":    with(`{"capacity":2}x`),
 		"negative capacity": with(`{"capacity":-1}`),
 		"huge capacity":     with(`{"capacity":1e999}`),
+		"negative ceiling":  with(`{"maxPartitions":-1}`),
+		"huge ceiling":      with(`{"maxPartitions":3000000000}`),
+		"no weight":         with(`{"maxWeight":-0.1}`),
 		"wrong type":        with(`{"labels":[1]}`),
 		"deep":              with(strings.Repeat("[", 15_000)),
 		"too long":          with(`{"labels":{"a":"` + strings.Repeat("x", memberbytes.MaxTraits) + `"}}`),

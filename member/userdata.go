@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 
+	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
@@ -16,6 +16,12 @@ type Traits struct {
 	// 0 means 1. See assign.Member.
 	Capacity float64 `json:"capacity,omitempty"`
 
+	// MaxPartitions and MaxWeight are the most that the member takes, of
+	// partitions and of the weight that the leader goes by; 0 means any. See
+	// assign.Member. A leader that does not know of them takes no notice.
+	MaxPartitions int32   `json:"maxPartitions,omitempty"`
+	MaxWeight     float64 `json:"maxWeight,omitempty"`
+
 	// Labels are facts about the member for assignors and hooks to go by.
 	Labels map[string]string `json:"labels,omitempty"`
 
@@ -23,12 +29,20 @@ type Traits struct {
 	Draining bool `json:"draining,omitempty"`
 }
 
-func (t Traits) zero() bool { return t.Capacity == 0 && len(t.Labels) == 0 && !t.Draining }
+func (t Traits) zero() bool {
+	return t.Capacity == 0 && t.MaxPartitions == 0 && t.MaxWeight == 0 && len(t.Labels) == 0 && !t.Draining
+}
+
+// Apply writes the traits into what an assignor knows of the member.
+func (t Traits) Apply(m *assign.Member) {
+	m.Capacity, m.MaxPartitions, m.MaxWeight = t.Capacity, t.MaxPartitions, t.MaxWeight
+	m.Labels, m.Draining = t.Labels, t.Draining
+}
 
 // encode returns the user data for t, nil when t tells nothing.
 func (t Traits) encode() ([]byte, error) {
-	if t.Capacity < 0 || math.IsNaN(t.Capacity) || math.IsInf(t.Capacity, 0) {
-		return nil, fmt.Errorf("the member's capacity is %v; give a finite number, 0 or more", t.Capacity)
+	if err := memberbytes.Traits(t).Check(); err != nil {
+		return nil, err
 	}
 	if t.zero() {
 		return nil, nil

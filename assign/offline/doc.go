@@ -9,7 +9,7 @@
 //	            "racks":[["a","b"],["b","c"],["c","a"]]}],
 //	 "members":[{"id":"m1","instance":"i1","rack":"a","topics":["t"],
 //	             "owned":[{"topic":"t","partitions":[0]}],"generation":4,
-//	             "capacity":2,"labels":{"tier":"gold"},"draining":false}],
+//	             "capacity":2,"maxPartitions":50,"maxWeight":1e6,"labels":{"tier":"gold"},"draining":false}],
 //	 "assignors":["balanced","range"],
 //	 "options":{"perTopic":true,"racks":true,"tolerance":0.05,"maxMoves":10,
 //	            "coPartition":[["t","u"]],

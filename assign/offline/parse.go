@@ -120,6 +120,8 @@ func (r *reader) member() assign.Member {
 		{"owned", false, func() { m.Owned = list(r, r.topicPartitions) }},
 		{"generation", false, func() { m.Generation = r.int32() }},
 		{"capacity", false, func() { m.Capacity = r.number() }},
+		{"maxPartitions", false, func() { m.MaxPartitions = r.int32() }},
+		{"maxWeight", false, func() { m.MaxWeight = r.number() }},
 		{"labels", false, func() { m.Labels = r.labels() }},
 		{"draining", false, func() { m.Draining = r.boolean() }},
 	})

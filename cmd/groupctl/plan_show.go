@@ -125,6 +125,12 @@ func (c column) note() string {
 	if c.Capacity != 0 && c.Capacity != 1 {
 		notes = append(notes, "capacity "+planview.Number(c.Capacity))
 	}
+	if c.MaxPartitions != 0 {
+		notes = append(notes, fmt.Sprintf("at most %d partitions", c.MaxPartitions))
+	}
+	if c.MaxWeight != 0 {
+		notes = append(notes, "at most "+planview.Number(c.MaxWeight)+" in weight")
+	}
 	if c.Rack != "" {
 		notes = append(notes, "rack "+name(c.Rack))
 	}

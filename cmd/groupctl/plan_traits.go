@@ -68,8 +68,7 @@ func (r *groupReader) classicTraits(ctx context.Context, group string, members m
 			if metadata.Rack != nil {
 				member.Rack = *metadata.Rack
 			}
-			traits := groupmember.ParseTraits(metadata.UserData)
-			member.Capacity, member.Labels, member.Draining = traits.Capacity, traits.Labels, traits.Draining
+			groupmember.ParseTraits(metadata.UserData).Apply(member)
 		}
 	}
 	return nil

@@ -3,15 +3,33 @@ package memberbytes
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 )
 
 // Traits are what a member of package member tells about itself, in the user data of its
 // subscription; see member.Traits.
 type Traits struct {
-	Capacity float64           `json:"capacity,omitempty"`
-	Labels   map[string]string `json:"labels,omitempty"`
-	Draining bool              `json:"draining,omitempty"`
+	Capacity      float64           `json:"capacity,omitempty"`
+	MaxPartitions int32             `json:"maxPartitions,omitempty"`
+	MaxWeight     float64           `json:"maxWeight,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Draining      bool              `json:"draining,omitempty"`
+}
+
+// Check tells what no member can be.
+func (t Traits) Check() error {
+	var errs []error
+	for _, of := range []struct {
+		what  string
+		value float64
+	}{{"capacity", t.Capacity}, {"maxWeight", t.MaxWeight}, {"maxPartitions", float64(t.MaxPartitions)}} {
+		if !(of.value >= 0) || math.IsInf(of.value, 1) {
+			errs = append(errs, fmt.Errorf("the member's %s is %v; give a finite number, 0 or more", of.what, of.value))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // MaxTraits bounds the encoded traits, in bytes: every member's are sent to the leader in
@@ -31,7 +49,7 @@ func ParseTraits(data []byte) (Traits, bool) {
 		return Traits{}, false
 	}
 	var t Traits
-	if err := json.Unmarshal(body, &t); err != nil || !(t.Capacity >= 0) || math.IsInf(t.Capacity, 0) {
+	if err := json.Unmarshal(body, &t); err != nil || t.Check() != nil {
 		return Traits{}, false
 	}
 	return t, true

@@ -1,0 +1,88 @@
+package assign_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// BenchmarkLarge plans for 1,000 members and 100,000 partitions of 200 topics: from
+// scratch, after a member left, after one joined, and from owners drawn at random.
+// Package bench measures the same beside other clients' assignors.
+func BenchmarkLarge(b *testing.B) {
+	for _, weights := range []string{"none", "zipf", "lag", "uniform"} {
+		fresh := thousandMembers(weights)
+		settled := owning(fresh, mustAssign(b, assign.Balanced{}, fresh))
+		left, joined := settled.Clone(), settled.Clone()
+		left.Members = append(left.Members[:500], left.Members[501:]...)
+		one := joined.Members[500]
+		one.ID, one.Owned = "new", nil
+		joined.Members = append(joined.Members, one)
+		for _, state := range []struct {
+			name  string
+			group assign.Group
+		}{{"scratch", fresh}, {"left", left}, {"joined", joined}, {"random", ownedAtRandom(fresh)}} {
+			b.Run(weights+"/"+state.name, func(b *testing.B) {
+				b.ReportAllocs()
+				var plan assign.Plan
+				for b.Loop() {
+					plan = mustAssign(b, assign.Balanced{}, state.group)
+				}
+				stats := assign.Measure(state.group, plan)
+				b.ReportMetric(stats.MaxLoad/stats.LowerBound, "load/bound")
+				b.ReportMetric(float64(stats.MovedPartitions), "moved")
+				b.ReportMetric(float64(stats.RackLocal), "local")
+				b.ReportMetric(float64(stats.TopicSpread), "topic-spread")
+			})
+		}
+	}
+}
+
+func thousandMembers(weights string) assign.Group {
+	const members, topics, partitions = 1000, 200, 500
+	r := rand.New(rand.NewPCG(members, partitions))
+	zipf := rand.NewZipf(r, 1.2, 1, 1_000_000)
+	weight := map[string]func() float64{
+		"zipf": func() float64 { return float64(zipf.Uint64() + 1) },
+		"lag": func() float64 {
+			if r.IntN(10) < 7 {
+				return float64(r.IntN(10))
+			}
+			return math.Round(math.Exp(6 + 2*r.NormFloat64()))
+		},
+		"uniform": func() float64 { return float64(r.IntN(1000) + 1) },
+	}[weights]
+	var g assign.Group
+	var names []string
+	for n := range topics {
+		topic := assign.Topic{Name: fmt.Sprintf("topic-%03d", n), Partitions: partitions}
+		for range partitions {
+			first := r.IntN(3)
+			topic.Racks = append(topic.Racks, []string{string(rune('a' + first)), string(rune('a' + (first+1)%3))})
+			if weight != nil {
+				topic.Weights = append(topic.Weights, weight())
+			}
+		}
+		g.Topics = append(g.Topics, topic)
+		names = append(names, topic.Name)
+	}
+	for n := range members {
+		g.Members = append(g.Members, assign.Member{ID: fmt.Sprintf("member-%04d", n), Rack: string(rune('a' + n%3)), Topics: names})
+	}
+	return g
+}
+
+func ownedAtRandom(g assign.Group) assign.Group {
+	r := rand.New(rand.NewPCG(1, 2))
+	plan := assign.NewPlan(g)
+	for _, topic := range g.Topics {
+		for p := range topic.Partitions {
+			plan.Give(g.Members[r.IntN(len(g.Members))].ID, topic.Name, p)
+		}
+	}
+	plan.Assignment.Sort()
+	return owning(g, plan)
+}
