@@ -7,7 +7,7 @@ BIN := $(CURDIR)/.cache/bin
 # Modules whose code is checked; tools holds only versions of linters.
 MODULES := . integration bench
 
-.PHONY: help demo test unit integration lint bench
+.PHONY: help demo test unit integration predict lint bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -24,6 +24,9 @@ unit: ## tests that need no Kafka, with the race detector
 
 integration: ## tests on a real Kafka in containers
 	integration/engine.sh run -- integration/test.sh
+
+predict: ## predictions for every broker and every pair of five, against what Kafka does (20 minutes)
+	GROUPKIT_PREDICT_EVERY=1 integration/engine.sh run -- integration/test.sh -v -timeout 45m -run TestPredictions .
 
 lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 	@files=$$(gofmt -l $(wildcard *.go) */) || exit 1; \

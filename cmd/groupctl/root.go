@@ -182,6 +182,7 @@ comes from a file or the environment, never from the command line.`
 			newTopicLeadersCommand(s),
 		),
 		newImpactCommand(s),
+		newElectCommand(s),
 		newPlanCommand(s),
 	)
 	return root

@@ -28,6 +28,8 @@ const (
 type question[T any] struct {
 	options []inspect.Option
 	ask     func(context.Context, *inspect.Inspector) (inspect.Answer[T], error)
+	// askClient is for what an Inspector cannot do, in place of ask.
+	askClient func(context.Context, *kgo.Client) (inspect.Answer[T], error)
 	// hasData is whether anything of what was asked for was found.
 	hasData func(T) bool
 	table   func(*table, T)
@@ -43,7 +45,12 @@ func answer[T any](command *cobra.Command, s *session, q question[T]) error {
 	ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
 	defer cancel()
 
-	reply, err := q.ask(ctx, inspect.New(client, q.options...))
+	var reply inspect.Answer[T]
+	if q.askClient != nil {
+		reply, err = q.askClient(ctx, client)
+	} else {
+		reply, err = q.ask(ctx, inspect.New(client, q.options...))
+	}
 	if problem, ok := errors.AsType[inspect.Problem](err); ok && problem.Code == inspect.CodeInvalidName {
 		return &usageError{problem.Message}
 	}

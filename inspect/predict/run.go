@@ -235,35 +235,35 @@ func (p *simulated) allowed() election {
 }
 
 func (s *simulation) elect(step Step) {
-	wanted := make(map[TopicPartition]bool, len(step.partitions))
+	named := make(map[TopicPartition]bool, len(step.partitions))
 	for _, tp := range step.partitions {
-		wanted[tp] = true
+		named[tp] = true
 	}
+	found := make(map[TopicPartition]bool, len(step.partitions))
 	for i := range s.partitions {
 		p := &s.partitions[i]
 		tp := p.name()
-		if !step.all && !wanted[tp] {
+		whole := TopicPartition{tp.Topic, AllPartitions}
+		found[tp], found[whole] = true, true
+		if !step.all && !named[tp] && !named[whole] {
 			continue
 		}
-		delete(wanted, tp)
-		result := ElectionDone
-		for j, one := range p.states {
-			next, code := s.electOne(p, one, step.kind)
-			if j == 0 {
-				result = code
-				if !step.all || code != ElectionNotNeeded {
-					s.elections = append(s.elections, Election{TopicPartition: tp, From: broker(one.leader), To: broker(next.leader), Result: code, Reason: reasonOf(one, next)})
-				}
-			}
-			p.states[j] = next
+		before := p.states[0]
+		var result ElectionResult
+		for j := range slices.Backward(p.states) {
+			p.states[j], result = s.electOne(p, p.states[j], step.kind)
+		}
+		after := p.states[0]
+		if named[tp] || result != ElectionNotNeeded {
+			s.elections = append(s.elections, Election{TopicPartition: tp, From: broker(before.leader), To: broker(after.leader), Result: result, Reason: reasonOf(before, after)})
 		}
 		if result == ElectionDone {
 			p.settle(s)
 		}
 	}
 	for _, tp := range step.partitions {
-		if wanted[tp] {
-			delete(wanted, tp)
+		if !found[tp] {
+			found[tp] = true // told once
 			s.elections = append(s.elections, Election{TopicPartition: tp, Result: ElectionUnknownPartition})
 		}
 	}

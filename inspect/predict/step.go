@@ -29,6 +29,9 @@ type TopicPartition struct {
 	Partition int32  `json:"partition"`
 }
 
+// AllPartitions, as the number of a partition, stands for all partitions of its topic.
+const AllPartitions int32 = -1
+
 // Crash ends nodes at once and without notice: SIGKILL, a machine or a network that
 // is lost. It takes until the end of the broker's session (9 s by default) before
 // anything is elected. A node that is broker and voter is lost as both. Nodes that
@@ -72,6 +75,9 @@ func ElectPreferred(partitions ...TopicPartition) Step {
 // ElectUnclean asks the controller to give a leader to each of the partitions that
 // have none, in sync or not. Records that only others have are lost. Without
 // partitions it asks for all.
+//
+// [AllPartitions] may stand for the partitions of a topic. Those asked for by it, or by
+// naming none, are left out of the outcome's Elections where no election is needed.
 func ElectUnclean(partitions ...TopicPartition) Step {
 	return Step{kind: electUnclean, partitions: partitions, all: len(partitions) == 0}
 }

@@ -1,0 +1,78 @@
+package act
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
+)
+
+// problem says why the election was, or will be, refused.
+func (e Election) problem(kind Kind) (inspect.Problem, bool) {
+	p := inspect.Problem{Code: inspect.Code(e.Result), Target: e.String()}
+	switch e.Result {
+	case predict.ElectionDone, predict.ElectionNotNeeded:
+		return p, false
+	case predict.ElectionUnknownPartition:
+		p.Code = inspect.CodeTopicNotFound
+		p.Message = fmt.Sprintf("there is no partition %s; check the name of the topic and the number", e)
+		if e.Partition == predict.AllPartitions {
+			p.Target = e.Topic
+			p.Message = fmt.Sprintf("the topic %q does not exist on this cluster; check its name", e.Topic)
+		}
+	case predict.ElectionPreferredUnavailable:
+		p.Message = fmt.Sprintf("%s stays with %s: its first replica is down or not in sync", e, whom(e.From))
+	case predict.ElectionNobodyEligible:
+		p.Message = fmt.Sprintf("%s stays without a leader: all of its replicas are down", e)
+	case predict.ElectionNoController:
+		p.Message = fmt.Sprintf("no leader can be elected for %s: the controllers have no majority", e)
+	default:
+		p.Message = fmt.Sprintf("the controller refused the %v election of %s: %s", kind, e, e.Result)
+	}
+	return p, true
+}
+
+// String returns topic-partition.
+func (e Election) String() string { return fmt.Sprintf("%s-%d", e.Topic, e.Partition) }
+
+func whom(leader *int32) string {
+	if leader == nil {
+		return "nobody"
+	}
+	return fmt.Sprintf("broker %d", *leader)
+}
+
+// fewOf names the first, and counts the others.
+func fewOf(rows []*Election) string {
+	if len(rows) == 1 {
+		return rows[0].String()
+	}
+	return fmt.Sprintf("%s and %d more", rows[0], len(rows)-1)
+}
+
+// problemOf is a request that failed as a whole.
+func problemOf(err error, doing string) inspect.Problem {
+	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: "cluster", Cause: err}
+	kafka, isKafka := errors.AsType[*kerr.Error](err)
+	switch {
+	case errors.Is(err, kerr.ClusterAuthorizationFailed):
+		p.Code = inspect.CodeNotAuthorized
+		p.Message = fmt.Sprintf("cannot %s: not authorized; it takes the ACL ALTER on the cluster", doing)
+	case isKafka:
+		p.Code = inspect.Code(kafka.Message)
+		p.Message = fmt.Sprintf("cannot %s: %s (%s)", doing, kafka.Message, kafka.Description)
+	case errors.Is(err, context.Canceled):
+		p.Code = inspect.CodeCanceled
+		p.Message = fmt.Sprintf("cannot %s: canceled; it may have been done all the same", doing)
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Code = inspect.CodeTimeout
+		p.Message = fmt.Sprintf("cannot %s: the controller did not answer within the time given; it may have been done all the same", doing)
+	default:
+		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
+	}
+	return p
+}

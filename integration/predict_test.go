@@ -1,0 +1,442 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// TestPredictionsComeTrue predicts, does it to a cluster of five nodes, and compares
+// every partition and every coordinator, step after step. Each rule decides some.
+func TestPredictionsComeTrue(t *testing.T) {
+	lab := newElectionLab(t)
+	lab.play("stop 2; return 2; crash 3; crash 4; return 3; unclean; return 4; preferred; crash 1,5; crash 2")
+	lab.report(predict.Rules()...)
+}
+
+// everyVariable has the tests that go through all brokers and all pairs run.
+const everyVariable = "GROUPKIT_PREDICT_EVERY"
+
+// TestPredictionsForEveryBroker and TestPredictionsForEveryPair take some 20 minutes
+// together; `make predict` runs them.
+func TestPredictionsForEveryBroker(t *testing.T) {
+	if os.Getenv(everyVariable) == "" {
+		t.Skipf("runs with %s=1", everyVariable)
+	}
+	lab := newElectionLab(t)
+	for broker := 1; broker <= 5; broker++ {
+		lab.play(fmt.Sprintf("crash %[1]d; return %[1]d; preferred; stop %[1]d; return %[1]d; preferred", broker))
+	}
+	lab.report(predict.RuleInSync, predict.RuleELR, predict.RuleLastKnownLeader, predict.RuleNoLeader, predict.RulePreferred)
+}
+
+func TestPredictionsForEveryPair(t *testing.T) {
+	if os.Getenv(everyVariable) == "" {
+		t.Skipf("runs with %s=1", everyVariable)
+	}
+	for name, pairs := range map[string][][2]int{
+		"1-2 and 3-4": {{1, 2}, {3, 4}},
+		"1-3 and 2-5": {{1, 3}, {2, 5}},
+		"1-4 and 3-5": {{1, 4}, {3, 5}},
+		"1-5 and 2-4": {{1, 5}, {2, 4}},
+		"2-3 and 4-5": {{2, 3}, {4, 5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lab := newElectionLab(t)
+			for _, pair := range pairs {
+				a, b := pair[0], pair[1]
+				lab.play(fmt.Sprintf("crash %d,%d; return %d; unclean; return %d; preferred", a, b, a, b))
+				lab.play(fmt.Sprintf("stop %d,%d; return %d; return %d", b, a, b, a))
+				lab.play(fmt.Sprintf("crash %d; stop %d; return %d; return %d; preferred", a, b, a, b))
+			}
+			lab.report(predict.RuleInSync, predict.RuleELR, predict.RuleLastKnownLeader, predict.RuleUnclean, predict.RuleNoLeader, predict.RulePreferred)
+		})
+	}
+}
+
+// electionLab is a cluster of five nodes with 200 partitions of all kinds and 500
+// groups, on which predictions are tried.
+type electionLab struct {
+	t      *testing.T
+	c      *cluster.Cluster
+	client *kgo.Client
+	in     *inspect.Inspector
+	topics []string
+	groups []string
+	ctl    groupctl
+	down   map[int32]bool // the value is whether it stopped cleanly
+
+	candidates []int32 // who may be the controller by the last prediction
+
+	decided  map[predict.Rule]int
+	compared int // partitions
+	located  int // coordinators
+	steps    int
+}
+
+const (
+	labNodes  = 5
+	labGroups = 500
+)
+
+func newElectionLab(t *testing.T) *electionLab {
+	t.Helper()
+	// The controller would move leaders back by itself, every 5 minutes.
+	c := cluster.Start(t, cluster.WithNodes(labNodes), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
+	l := &electionLab{t: t, c: c, down: map[int32]bool{}, decided: map[predict.Rule]int{}}
+	l.client = newClient(t, c, kgo.DialTimeout(2*time.Second))
+	l.in = inspect.New(l.client, inspect.SkipMinISR())
+	l.ctl = buildGroupctl(t, c)
+	l.topics = []string{predict.OffsetsTopic}
+	total := 0
+	for _, topic := range []struct {
+		partitions, replicas, minISR int
+		unclean                      bool
+	}{
+		{20, 1, 1, false}, {10, 1, 1, true},
+		{30, 2, 1, false}, {20, 2, 1, true}, {30, 2, 2, false},
+		{40, 3, 2, false}, {20, 3, 2, true},
+		{15, 4, 3, false}, {15, 5, 3, false},
+	} {
+		name := fmt.Sprintf("replicas-%d-min-%d-unclean-%v", topic.replicas, topic.minISR, topic.unclean)
+		l.createTopic(name, topic.partitions, topic.replicas, topic.minISR, topic.unclean)
+		l.topics = append(l.topics, name)
+		total += topic.partitions
+	}
+	if total != 200 {
+		t.Fatalf("%d partitions", total)
+	}
+	l.createGroups()
+	return l
+}
+
+// createTopic places replicas so that each broker leads, in orders that differ.
+func (l *electionLab) createTopic(name string, partitions, replicas, minISR int, unclean bool) {
+	l.t.Helper()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
+	for i := range partitions {
+		place := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		place.Partition = int32(i)
+		stride := 1 + (i/labNodes)%(labNodes-1) // 1 to 4, all of which go around 5
+		for r := range replicas {
+			place.Replicas = append(place.Replicas, int32(1+(i+r*stride)%labNodes))
+		}
+		topic.ReplicaAssignment = append(topic.ReplicaAssignment, place)
+	}
+	for key, value := range map[string]string{"min.insync.replicas": strconv.Itoa(minISR), "unclean.leader.election.enable": strconv.FormatBool(unclean)} {
+		config := kmsg.NewCreateTopicsRequestTopicConfig()
+		config.Name, config.Value = key, &value
+		topic.Configs = append(topic.Configs, config)
+	}
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 30_000
+	req.Topics = append(req.Topics, topic)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, l.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	}
+	if err != nil {
+		l.t.Fatalf("create %s: %v", name, err)
+	}
+	// Leaders with records: a replica that comes back has something to catch up with.
+	records := make([]*kgo.Record, 20*partitions)
+	for i := range records {
+		records[i] = &kgo.Record{Topic: name, Value: []byte(strings.Repeat("x", 100))}
+	}
+	producer := newClient(l.t, l.c, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	defer producer.Close()
+	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		l.t.Fatalf("produce to %s: %v", name, err)
+	}
+}
+
+// createGroups commits an offset for each group, which makes it one.
+func (l *electionLab) createGroups() {
+	l.t.Helper()
+	admin := kadm.NewClient(l.client)
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(l.topics[1], 0, 1, -1)
+	var working sync.WaitGroup
+	names := make(chan string)
+	errs := make(chan error, labGroups)
+	for range 8 {
+		working.Go(func() {
+			for name := range names {
+				ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+				responses, err := admin.CommitOffsets(ctx, name, offsets)
+				cancel()
+				if err == nil {
+					err = responses.Error()
+				}
+				if err != nil {
+					errs <- fmt.Errorf("group %s: %w", name, err)
+				}
+			}
+		})
+	}
+	for i := range labGroups {
+		l.groups = append(l.groups, fmt.Sprintf("group-%d", i))
+		names <- l.groups[i]
+	}
+	close(names)
+	working.Wait()
+	select {
+	case err := <-errs:
+		l.t.Fatal(err)
+	default:
+	}
+}
+
+// play does step after step: "crash 1,2; return 1; preferred". Before each, it predicts
+// from what the cluster tells; it also predicts the end from the beginning, as far as
+// the steps leave no doubt.
+func (l *electionLab) play(script string) {
+	l.t.Helper()
+	start := l.state()
+	var all []predict.Step
+	doubt := false
+	for line := range strings.SplitSeq(script, ";") {
+		step, nodes, do := l.parse(strings.TrimSpace(line))
+		all = append(all, step)
+		before := l.state()
+		outcome, err := predict.Run(before, step)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		began := time.Now()
+		do()
+		took := l.await(strings.TrimSpace(line), outcome, len(nodes) > 1)
+		l.count(outcome)
+		doubt = doubt || len(nodes) > 1
+		l.candidates = outcome.Controller.Candidates
+		quorum := outcome.Controller.Quorum
+		l.t.Logf("%-12s %3d leaders and %3d coordinators change, %3d partitions offline, %3d below min ISR; quorum %d of %d; as predicted after %.1f s (%.1f s in all)",
+			strings.TrimSpace(line), len(outcome.Partitions), len(outcome.Coordinators), len(outcome.Offline), len(outcome.UnderMinISR),
+			len(quorum.Up), len(quorum.Voters), took.Seconds(), time.Since(began).Seconds())
+	}
+	if !doubt {
+		outcome, err := predict.Run(start, all...)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.await("the whole of: "+script, outcome, false)
+	}
+}
+
+// parse reads one step of a script: what the model is told, and what is done.
+func (l *electionLab) parse(line string) (predict.Step, []int32, func()) {
+	l.t.Helper()
+	verb, rest, _ := strings.Cut(line, " ")
+	var nodes []int32
+	for word := range strings.SplitSeq(rest, ",") {
+		if id, err := strconv.Atoi(word); err == nil {
+			nodes = append(nodes, int32(id))
+		}
+	}
+	switch verb {
+	case "crash":
+		return predict.Crash(nodes...), nodes, func() { l.each(nodes, l.c.Kill); l.note(nodes, false) }
+	case "stop":
+		return predict.Stop(nodes...), nodes, func() { l.each(nodes, l.c.Stop); l.note(nodes, true) }
+	case "return":
+		return predict.Return(nodes...), nodes, func() {
+			l.each(nodes, l.c.Restart)
+			for _, id := range nodes {
+				delete(l.down, id)
+			}
+		}
+	case "preferred":
+		return predict.ElectPreferred(), nil, l.electPreferred
+	case "unclean":
+		return predict.ElectUnclean(), nil, l.electUnclean
+	}
+	l.t.Fatalf("no such step: %s", line)
+	return predict.Step{}, nil, nil
+}
+
+// each does something to several nodes at once.
+func (l *electionLab) each(nodes []int32, do func(context.Context, int32) error) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	errs := make([]error, len(nodes))
+	var working sync.WaitGroup
+	for i, id := range nodes {
+		working.Go(func() { errs[i] = do(ctx, id) })
+	}
+	working.Wait()
+	for _, err := range errs {
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+func (l *electionLab) note(nodes []int32, clean bool) {
+	for _, id := range nodes {
+		l.down[id] = clean
+	}
+}
+
+// state reads the cluster as Predict does, and adds what only the test knows: who
+// stopped cleanly.
+func (l *electionLab) state() predict.Cluster {
+	l.t.Helper()
+	var c predict.Cluster
+	eventually(l.t, "all on which elections depend is told", func() (bool, string) {
+		ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
+		defer cancel()
+		answer, err := l.in.ElectionState(ctx)
+		if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
+			return false, fmt.Sprint(err, answer.Err(), answer.Warnings)
+		}
+		c = answer.Data
+		for i, b := range c.Brokers {
+			clean, down := l.down[b.ID]
+			if down != b.Down {
+				return false, fmt.Sprintf("broker %d is down: %v", b.ID, b.Down)
+			}
+			c.Brokers[i].Clean = clean
+		}
+		for _, v := range c.Voters {
+			if _, down := l.down[v.ID]; down != v.Down {
+				return false, fmt.Sprintf("voter %d is down: %v", v.ID, v.Down)
+			}
+		}
+		if c.Controller == nil || len(c.Voters) != labNodes || len(c.Groups) != labGroups || len(c.Partitions) != 250 || !c.ELR {
+			return false, fmt.Sprintf("controller %s, %d voters, %d groups, %d partitions, ELR %v", show(c.Controller), len(c.Voters), len(c.Groups), len(c.Partitions), c.ELR)
+		}
+		if l.candidates != nil && !slices.Contains(l.candidates, *c.Controller) {
+			return false, fmt.Sprintf("the controller is %d, predicted one of %v", *c.Controller, l.candidates)
+		}
+		return true, ""
+	})
+	return c
+}
+
+// await waits until all partitions and all coordinators are as predicted. Where several
+// nodes went or came at once, their order is left open: a leader may be one of the
+// alternatives, and ELR and last known leader are not compared.
+func (l *electionLab) await(what string, o predict.Outcome, atOnce bool) time.Duration {
+	l.t.Helper()
+	began := time.Now()
+	wanted := map[predict.TopicPartition]predict.Partition{}
+	for _, p := range o.After.Partitions {
+		wanted[predict.TopicPartition{Topic: p.Topic, Partition: p.Partition}] = p
+	}
+	alternatives := map[predict.TopicPartition][]int32{}
+	for _, change := range o.Partitions {
+		alternatives[change.TopicPartition] = change.Alternatives
+	}
+	lost := !*o.Controller.Quorum.Kept
+	if lost {
+		// What does not happen takes time to be seen: longer than a session of 5 s.
+		select {
+		case <-time.After(12 * time.Second):
+		case <-l.t.Context().Done():
+		}
+	}
+	eventually(l.t, what+" ends as predicted", func() (bool, string) {
+		ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+		defer cancel()
+		answer, err := l.in.Partitions(ctx, l.topics...)
+		if err != nil || answer.Err() != nil {
+			return false, fmt.Sprint(err, answer.Err())
+		}
+		var differ []string
+		leads := map[int32]*int32{}
+		for _, p := range answer.Data {
+			tp := predict.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+			want := wanted[tp]
+			leader := predict.NoLeader
+			if p.Leader != nil {
+				leader = *p.Leader
+			}
+			if p.Topic == predict.OffsetsTopic {
+				leads[p.Partition] = p.Leader
+			}
+			same := leader == want.Leader || slices.Contains(alternatives[tp], leader)
+			if len(alternatives[tp]) == 0 {
+				same = same && sameBrokers(p.ISR, want.ISR)
+				if !atOnce {
+					same = same && sameBrokers(p.ELR, want.ELR) && sameBrokers(p.LastKnownELR, want.LastKnownELR)
+				}
+			}
+			if !same {
+				differ = append(differ, fmt.Sprintf("%s-%d of %v: leader %d, ISR %v, ELR %v, last known %v; predicted leader %d or %v, ISR %v, ELR %v, last known %v",
+					p.Topic, p.Partition, p.Replicas, leader, p.ISR, p.ELR, p.LastKnownELR, want.Leader, alternatives[tp], want.ISR, want.ELR, want.LastKnownELR))
+			}
+		}
+		if len(answer.Data) != len(wanted) || len(differ) > 0 {
+			return false, fmt.Sprintf("%d partitions; %d differ:\n%s", len(answer.Data), len(differ), strings.Join(differ[:min(len(differ), 12)], "\n"))
+		}
+		if lost {
+			return true, "" // nobody coordinates those whose broker is down
+		}
+		return l.coordinatorsAre(ctx, leads)
+	})
+	l.compared += len(wanted)
+	if !lost {
+		l.located += labGroups
+	}
+	l.steps++
+	return time.Since(began)
+}
+
+// coordinatorsAre compares what the brokers answer to FindCoordinator.
+func (l *electionLab) coordinatorsAre(ctx context.Context, leads map[int32]*int32) (bool, string) {
+	answer, err := l.in.Coordinators(ctx, l.groups...)
+	if err != nil || len(answer.Data) != labGroups {
+		return false, fmt.Sprint(err, answer.Err())
+	}
+	for _, row := range answer.Data {
+		want := leads[*row.Partition]
+		if want == nil && row.Coordinator == nil {
+			continue
+		}
+		if want == nil || row.Coordinator == nil || *want != *row.Coordinator {
+			return false, fmt.Sprintf("group %s is coordinated by %s, predicted %s", row.Group, show(row.Coordinator), show(want))
+		}
+	}
+	return true, ""
+}
+
+func sameBrokers(a, b []int32) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func (l *electionLab) count(o predict.Outcome) {
+	for _, change := range o.Partitions {
+		l.decided[change.Reason]++
+	}
+}
+
+// report prints what the rules decided, and fails for one that decided nothing.
+func (l *electionLab) report(needed ...predict.Rule) {
+	l.t.Helper()
+	for _, rule := range predict.Rules() {
+		l.t.Logf("%-18s decided %4d partitions", rule, l.decided[rule])
+		if slices.Contains(needed, rule) && l.decided[rule] == 0 {
+			l.t.Errorf("the rule %s decided nothing", rule)
+		}
+	}
+	l.t.Logf("%d times all partitions were compared: %d partitions and %d coordinators, each as predicted", l.steps, l.compared, l.located)
+}
