@@ -1,0 +1,260 @@
+package inspect
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// Watched says what to watch, and how hard to look. Its zero value is ready and
+// watches all.
+type Watched struct {
+	// Elections watches the controller, the brokers, and the leaders and the ISR of
+	// partitions. Groups watches groups. Neither means both.
+	Elections, Groups bool
+	// Topics are those whose partitions are watched; none means all, with the internal
+	// ones.
+	Topics []string
+	// GroupNames are the groups to watch, whether or not they exist; none means all.
+	// To name some is to watch Groups.
+	GroupNames []string
+	// Rate is how many requests a second are sent to each broker at most. 0 means 2.
+	// Where that is too few to look at everything each second, looks lie further apart.
+	Rate float64
+	// StallAfter is how long a committed offset may stand still behind the end of the
+	// log, with an owner, until that is told. 0 means a minute.
+	StallAfter time.Duration
+}
+
+const (
+	defaultWatchRate = 2
+	// lookEvery is how far looks at the same lie apart.
+	lookEvery = time.Second
+	// lookTimeout is how long a broker may take to answer one.
+	lookTimeout = 5 * time.Second
+)
+
+// Watch looks at a cluster again and again and yields what changed: first snapshots of
+// what is there, then events, each told once. See package watch for what they are.
+//
+//	for event, err := range in.Watch(ctx, inspect.Watched{GroupNames: []string{"orders"}}) {
+//		if err != nil {
+//			return err
+//		}
+//		…
+//	}
+//
+// It goes on until ctx ends or the loop is left. Brokers that do not answer do not end
+// it: an event tells what cannot be looked at for more than two seconds, another when
+// it can be again, and what changed meanwhile follows. The one error, after which
+// nothing comes, is a [Problem] of an argument that cannot name anything.
+//
+// # How soon, and what it costs
+//
+// Looks at partitions and groups lie about a second apart; a change shows at the next
+// one. Each broker gets at most [Watched.Rate] requests a second, whatever the number
+// of groups: one request has all groups of a coordinator, up to a thousand. Connecting
+// and finding out versions are the client's own requests and come on top. Metadata
+// comes from one broker as long as it answers and the others take it for live. The
+// controller is asked for through another one, since brokers hold that question back
+// while a controller dies; so a new controller may show later than the leaders that it
+// elects.
+//
+// Nothing is read but what [Inspector.Groups], [Inspector.Partitions] and
+// [Inspector.Controller] take. Where READ on __consumer_offsets is granted too, the
+// log's new records are read as they come, and generations, leaders and rebalances that
+// are too fast to be seen are told from there (watch.SourceLog). Where it is not, they
+// come from what coordinators answer: who joined and left, which partitions moved; the
+// generation and the leader of a classic group are nil then. Lag is looked at every
+// ten seconds.
+//
+// # Goroutines
+//
+// The loop's body runs on the goroutine that ranges. Looks are taken on others, which
+// have ended when the loop has, but for requests that the client itself does not give
+// up. Each waits until its events have been taken: who is slow gets events later, and
+// no more of them than there are, since what changes between two looks is one event.
+func (in *Inspector) Watch(ctx context.Context, what Watched) iter.Seq2[watch.Event, error] {
+	return func(yield func(watch.Event, error) bool) {
+		groups, invalid := uniqueNames("group", what.GroupNames)
+		if invalid == nil {
+			what.Topics, invalid = uniqueNames("topic", what.Topics)
+		}
+		if invalid != nil {
+			yield(watch.Event{}, *invalid)
+			return
+		}
+		what.GroupNames = groups
+		what.Groups = what.Groups || len(groups) > 0
+		if !what.Elections && !what.Groups {
+			what.Elections, what.Groups = true, true
+		}
+		if what.Rate <= 0 {
+			what.Rate = defaultWatchRate
+		}
+		config := watch.Config{OnlyCoordinators: !what.Elections, StallAfter: what.StallAfter}
+		if len(what.Topics) > 0 {
+			config.Topics = what.Topics
+		}
+		differ := watch.NewDiffer(config)
+		for look := range in.looks(ctx, what) {
+			for _, event := range look(differ) {
+				if !yield(event, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// look is one answer, which a differ takes in.
+type look func(*watch.Differ) []watch.Event
+
+// watcher takes looks at one cluster.
+type watcher struct {
+	*Inspector
+	what  Watched
+	pace  *pace
+	looks chan look
+	all   sync.WaitGroup
+
+	mu     sync.Mutex
+	layout layout
+	names  map[string]*watchedGroup
+	// read is up to where each partition of __consumer_offsets was read.
+	read map[int32]int64
+	// moved is closed, and replaced, when the layout changed.
+	moved chan struct{}
+}
+
+// layout is which brokers there are and what they do.
+type layout struct {
+	brokers []int32
+	// metadata is the broker that is asked for metadata.
+	metadata *int32
+	// offsets are the leaders of __consumer_offsets by partition, -1 for none; empty
+	// if it does not exist or may not be seen.
+	offsets   []int32
+	offsetsID [16]byte
+	// offsetsHidden: __consumer_offsets may exist and may not be seen.
+	offsetsHidden bool
+}
+
+// looks yields looks until ctx ends.
+func (in *Inspector) looks(ctx context.Context, what Watched) iter.Seq[look] {
+	return func(yield func(look) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		w := &watcher{
+			Inspector: in, what: what, pace: newPace(what.Rate), looks: make(chan look),
+			names: map[string]*watchedGroup{}, read: map[int32]int64{}, moved: make(chan struct{}),
+		}
+		defer w.all.Wait()
+		defer cancel()
+		w.all.Go(func() { w.watchPartitions(ctx) })
+		if what.Elections {
+			w.all.Go(func() { w.watchController(ctx) })
+		}
+		if what.Groups {
+			for _, name := range what.GroupNames {
+				w.names[name] = &watchedGroup{named: true}
+			}
+			w.all.Go(func() { w.watchCoordinators(ctx) })
+			w.all.Go(func() { w.watchOffsets(ctx) })
+		}
+		for {
+			select {
+			case taken := <-w.looks:
+				if !yield(taken) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// send hands a look over, and says whether somebody still wants more.
+func (w *watcher) send(ctx context.Context, taken look) bool {
+	select {
+	case w.looks <- taken:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// saw hands a look over that succeeded.
+func (w *watcher) saw(ctx context.Context, part string, node *int32, at time.Time, taken look) bool {
+	return w.send(ctx, func(d *watch.Differ) []watch.Event {
+		return append(d.Saw(part, node, at), taken(d)...)
+	})
+}
+
+// failed hands over that a look failed.
+func (w *watcher) failed(ctx context.Context, part string, node *int32, p Problem) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	failure := watch.FailedLook{At: time.Now(), Part: part, Node: node, Code: string(p.Code), Message: p.Message}
+	return w.send(ctx, func(d *watch.Differ) []watch.Event { return d.Failed(failure) })
+}
+
+// ask sends one request to one broker, when it is its turn, and only once: looks are
+// repeated anyhow. The time returned is from before it was sent.
+func ask[R kmsg.Response](ctx context.Context, w *watcher, node int32, urgent bool, limit time.Duration, req kmsg.Request) (R, time.Time, error) {
+	var none R
+	if !w.pace.wait(ctx, node, urgent) {
+		return none, time.Now(), ctx.Err()
+	}
+	at := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	resp, err := await(ctx, func() (kmsg.Response, error) { return w.client.Broker(int(node)).Request(ctx, req) })
+	r, err := as[R](resp, err)
+	return r, at, err
+}
+
+// awaitLayout waits for the first look at brokers, and says whether there was one.
+func (w *watcher) awaitLayout(ctx context.Context) bool {
+	known, moved := w.layoutNow()
+	if len(known.brokers) > 0 {
+		return true
+	}
+	select {
+	case <-moved:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (w *watcher) layoutNow() (layout, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.layout, w.moved
+}
+
+// setLayout keeps what a look at partitions told, and returns the brokers that are gone.
+func (w *watcher) setLayout(now layout) (gone []int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.layout
+	w.layout = now
+	for _, node := range was.brokers {
+		if !slices.Contains(now.brokers, node) {
+			gone = append(gone, node)
+		}
+	}
+	if !slices.Equal(was.brokers, now.brokers) || !slices.Equal(was.offsets, now.offsets) {
+		close(w.moved)
+		w.moved = make(chan struct{})
+	}
+	return gone
+}

@@ -1,0 +1,81 @@
+package watch
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+type sightKey struct {
+	part string
+	node int32
+}
+
+// blindness is a part that cannot be looked at.
+type blindness struct {
+	since time.Time
+	told  bool
+}
+
+const anyNode = -1
+
+func keyOf(part string, node *int32) sightKey {
+	if node == nil {
+		return sightKey{part, anyNode}
+	}
+	return sightKey{part, *node}
+}
+
+// Failed takes a look that failed. It is told when looks at the same have failed for
+// [Config.Patience]: once.
+func (d *Differ) Failed(look FailedLook) []Event {
+	key := keyOf(look.Part, look.Node)
+	blind, ok := d.blind[key]
+	if !ok {
+		blind = &blindness{since: look.At}
+		d.blind[key] = blind
+	}
+	if blind.told || look.At.Sub(blind.since) < d.config.Patience {
+		return nil
+	}
+	blind.told = true
+	return []Event{{Kind: KindSight, At: look.At, After: blind.since, Sight: &SightChange{
+		Part: look.Part, Node: look.Node, Lost: true, Code: look.Code, Message: look.Message,
+	}}}
+}
+
+// Saw takes note that a look at a part of a node succeeded. Give it before the look
+// itself, so that the events tell first that it can be looked at again.
+func (d *Differ) Saw(part string, node *int32, at time.Time) []Event {
+	key := keyOf(part, node)
+	blind, ok := d.blind[key]
+	if !ok {
+		return nil
+	}
+	delete(d.blind, key)
+	if !blind.told {
+		return nil
+	}
+	return []Event{{Kind: KindSight, At: at, After: blind.since, Sight: &SightChange{
+		Part: part, Node: node, For: Millis(at.Sub(blind.since)),
+	}}}
+}
+
+// Gone forgets what could not be looked at at brokers that are not asked any more,
+// and tells that it is over where that it began was told.
+func (d *Differ) Gone(nodes []int32, at time.Time) []Event {
+	var keys []sightKey
+	for key := range d.blind {
+		if key.node != anyNode && slices.Contains(nodes, key.node) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b sightKey) int {
+		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.part, b.part))
+	})
+	var events []Event
+	for _, key := range keys {
+		events = append(events, d.Saw(key.part, &key.node, at)...)
+	}
+	return events
+}

@@ -1,0 +1,95 @@
+package inspect
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// heldTimeout is how long a broker may hold the question back.
+const heldTimeout = 10 * time.Second
+
+// heldQuestion makes kgo send a request on the connection that it has for those that
+// brokers may hold back for long, so that other requests do not wait behind it.
+type heldQuestion struct{ *kmsg.DescribeQuorumRequest }
+
+// Timeout makes it a [kmsg.TimeoutRequest].
+func (heldQuestion) Timeout() int32 { return int32(heldTimeout / time.Millisecond) }
+
+func quorumRequest() heldQuestion {
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	topic := kmsg.NewDescribeQuorumRequestTopic()
+	topic.Topic = metadataLogName
+	topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+	req.Topics = append(req.Topics, topic)
+	return heldQuestion{req}
+}
+
+// watchController asks one broker after the other, and does not wait for those that
+// hold the question back, as they do while a controller dies.
+func (w *watcher) watchController(ctx context.Context) {
+	var mu sync.Mutex
+	asked := map[int32]bool{}
+	var last int32 = -1
+	if !w.awaitLayout(ctx) {
+		return
+	}
+	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(lookEvery) {
+		known, _ := w.layoutNow()
+		mu.Lock()
+		node := nextFree(known, last, asked)
+		if node == nil {
+			mu.Unlock()
+			continue
+		}
+		asked[*node] = true
+		mu.Unlock()
+		last = *node
+		w.all.Go(func() {
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				delete(asked, *node)
+			}()
+			w.lookAtController(ctx, *node)
+		})
+	}
+}
+
+// nextFree is the broker after the last one that was asked that has no question to
+// answer, preferring those that are not asked for metadata.
+func nextFree(known layout, last int32, asked map[int32]bool) *int32 {
+	var spare *int32
+	after := slices.IndexFunc(known.brokers, func(n int32) bool { return n > last })
+	for i := range known.brokers {
+		node := &known.brokers[(max(0, after)+i)%len(known.brokers)]
+		switch {
+		case asked[*node]:
+		case known.metadata != nil && *known.metadata == *node && len(known.brokers) > 1:
+			spare = node
+		default:
+			return node
+		}
+	}
+	return spare
+}
+
+func (w *watcher) lookAtController(ctx context.Context, node int32) {
+	resp, at, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, quorumRequest())
+	var quorum *quorumPartition
+	if err == nil {
+		quorum, err = quorumFrom(resp)
+	}
+	if err != nil {
+		w.failed(ctx, partController, nil, w.quorumProblem(ctx, err))
+		return
+	}
+	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event {
+		return d.Controller(watch.ControllerLook{At: at, Controller: watch.Controller{Node: known(quorum.LeaderID), Epoch: quorum.LeaderEpoch}})
+	})
+}

@@ -1,0 +1,287 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+const (
+	// listEvery is how often coordinators are asked which groups there are.
+	listEvery = 5 * time.Second
+	// watchBatch is how many groups go into one request.
+	watchBatch = 1000
+)
+
+// watchedGroup is what has to be known of a group to look at it.
+type watchedGroup struct {
+	// named: asked for by name, so it is looked for also where it is not listed.
+	named bool
+	// lister is the broker that listed it last, for where __consumer_offsets is hidden.
+	lister int32
+	// groupType is empty while it is not known; then tried counts the types that it
+	// turned out not to be of.
+	groupType string
+	tried     int
+	// refused is how often the leader of its partition of __consumer_offsets said that
+	// it is not the coordinator, and found who is, where that goes on: servers that are
+	// not Kafka may place groups otherwise.
+	refused int
+	found   *int32
+	// appeared: it was not in an earlier list of its coordinator.
+	appeared bool
+}
+
+// watchCoordinators has each live broker looked at for the groups that it coordinates.
+func (w *watcher) watchCoordinators(ctx context.Context) {
+	running := map[int32]context.CancelFunc{}
+	for {
+		known, moved := w.layoutNow()
+		for _, node := range known.brokers {
+			if running[node] != nil {
+				continue
+			}
+			nodeCtx, cancel := context.WithCancel(ctx)
+			running[node] = cancel
+			c := coordinatorWatch{watcher: w, node: node}
+			w.all.Go(func() { c.run(nodeCtx) })
+		}
+		for node, cancel := range running {
+			if !slices.Contains(known.brokers, node) {
+				cancel()
+				delete(running, node)
+			}
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			for _, cancel := range running {
+				cancel()
+			}
+			return
+		}
+	}
+}
+
+// coordinatorWatch looks at the groups of one broker.
+type coordinatorWatch struct {
+	*watcher
+	node   int32
+	listed time.Time
+	ticks  int
+	log    logTail
+}
+
+func (c *coordinatorWatch) run(ctx context.Context) {
+	c.log = logTail{watcher: c.watcher, node: c.node}
+	for began := time.Now(); ; began = time.Now() {
+		if c.mustList() && time.Since(c.listed) >= listEvery {
+			c.list(ctx)
+		}
+		for _, groupType := range groupTypes() {
+			batches(c.groupsOf(groupType), watchBatch, func(batch []string) { c.describe(ctx, groupType, batch) })
+		}
+		c.findRefused(ctx)
+		c.log.look(ctx)
+		c.ticks++
+		if !pause(ctx, time.Until(began.Add(lookEvery))) {
+			return
+		}
+	}
+}
+
+// mustList says whether lists are needed: to know all groups, or where coordinators
+// cannot be computed.
+func (c *coordinatorWatch) mustList() bool {
+	known, _ := c.layoutNow()
+	return len(c.what.GroupNames) == 0 || len(known.offsets) == 0 && known.offsetsHidden
+}
+
+func (c *coordinatorWatch) list(ctx context.Context) {
+	resp, at, err := ask[*kmsg.ListGroupsResponse](ctx, c.watcher, c.node, false, lookTimeout, kmsg.NewPtrListGroupsRequest())
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		if !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.CoordinatorNotAvailable) {
+			c.failed(ctx, partGroups, &c.node, problemFrom(err, "", fmt.Sprintf("list the groups of broker %d", c.node), "DESCRIBE on the cluster or on each group"))
+		}
+		return
+	}
+	first := c.listed.IsZero()
+	c.listed = at
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range resp.Groups {
+		group, known := c.names[g.Group]
+		if !known {
+			if len(c.what.GroupNames) > 0 {
+				continue
+			}
+			group = &watchedGroup{appeared: !first}
+			c.names[g.Group] = group
+		}
+		group.lister = c.node
+		if t := typeOf(resp.Version, g.GroupType); t != group.groupType && slices.Contains(groupTypes(), t) {
+			group.groupType, group.tried = t, 0
+		}
+	}
+}
+
+// groupsOf returns the groups that this broker coordinates and that are to be looked at
+// as one type: those that are of it, and those of a type unknown that have yet to be
+// looked for as it.
+func (c *coordinatorWatch) groupsOf(groupType string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.layout
+	var groups []string
+	for name, group := range c.names {
+		node := group.lister
+		if len(known.offsets) > 0 {
+			node = known.offsets[OffsetsPartition(name, int32(len(known.offsets)))]
+		} else if !known.offsetsHidden {
+			node = c.node // without the topic there are no groups, and anybody may say so
+		}
+		if group.found != nil {
+			node = *group.found
+		}
+		wanted := group.groupType
+		if wanted == "" {
+			wanted = groupTypes()[group.tried%len(groupTypes())]
+		}
+		if node == c.node && wanted == groupType {
+			groups = append(groups, name)
+		}
+	}
+	slices.Sort(groups)
+	return groups
+}
+
+// describe looks at groups as one type.
+func (c *coordinatorWatch) describe(ctx context.Context, groupType string, groups []string) {
+	req := describeRequest(groupType, groups)
+	resp, at, err := ask[kmsg.Response](ctx, c.watcher, c.node, false, lookTimeout, req)
+	if err != nil {
+		err = c.unsupportedAs(ctx, c.node, req.Key(), err)
+		if !errors.Is(err, kerr.UnsupportedVersion) {
+			c.failed(ctx, partGroups, &c.node, problemFrom(err, "", fmt.Sprintf("describe the groups of broker %d", c.node), "DESCRIBE on each group"))
+			return
+		}
+	}
+	taken := watch.GroupsLook{At: at, Node: c.node}
+	answered := map[string]bool{}
+	if err == nil {
+		for _, d := range watchedGroups(resp) {
+			answered[d.name] = true
+			switch {
+			case d.err == nil:
+				c.isOf(d.name, groupType, &taken, d.group)
+			case errors.Is(d.err, kerr.GroupIDNotFound):
+				c.isNot(d.name, groupType, &taken)
+			case coordinatorMoved(d.err):
+				c.refuse(d.name)
+			default:
+				c.failed(ctx, "group "+d.name, nil, problemFrom(d.err, d.name, fmt.Sprintf("describe the group %q", d.name), fmt.Sprintf("DESCRIBE on the group %q", d.name)))
+			}
+		}
+	}
+	for _, name := range groups {
+		if err != nil && !answered[name] {
+			c.isNot(name, groupType, &taken) // the broker has no groups of that type
+		}
+	}
+	c.saw(ctx, partGroups, &c.node, at, func(d *watch.Differ) []watch.Event {
+		var events []watch.Event
+		for _, g := range taken.Groups {
+			events = append(events, d.Saw("group "+g.Group, nil, at)...)
+		}
+		return append(events, d.Groups(taken)...)
+	})
+}
+
+// mostRefusals is how often a coordinator may say that it is none, as it does while an
+// election spreads, until the brokers are asked who is.
+const mostRefusals = 2
+
+func (c *coordinatorWatch) refuse(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if group := c.names[name]; group != nil {
+		group.refused++
+		group.found = nil
+	}
+}
+
+// findRefused asks who coordinates the groups that their computed coordinator goes on
+// to refuse.
+func (c *coordinatorWatch) findRefused(ctx context.Context) {
+	c.mu.Lock()
+	var groups []string
+	for name, group := range c.names {
+		if group.refused >= mostRefusals && group.found == nil {
+			groups = append(groups, name)
+		}
+	}
+	c.mu.Unlock()
+	if len(groups) == 0 || !c.pace.wait(ctx, c.node, false) {
+		return
+	}
+	slices.Sort(groups)
+	found := c.findCoordinators(ctx, groups)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, answer := range found {
+		if group := c.names[name]; group != nil {
+			group.found = answer.node
+		}
+	}
+}
+
+// isOf takes a group that is of the type that it was looked at as.
+func (c *coordinatorWatch) isOf(name, groupType string, taken *watch.GroupsLook, group watch.Group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.names[name]
+	if known == nil {
+		return // not asked for
+	}
+	known.groupType, known.tried, known.refused = groupType, 0, 0
+	if n := len(c.layout.offsets); n > 0 {
+		partition := OffsetsPartition(name, int32(n))
+		group.OffsetsPartition = &partition
+	}
+	taken.Groups = append(taken.Groups, group)
+	if known.appeared {
+		taken.Appeared = append(taken.Appeared, name)
+	}
+}
+
+// isNot takes a group that is not of the type that it was looked at as. It is absent if
+// it is of none.
+func (c *coordinatorWatch) isNot(name, groupType string, taken *watch.GroupsLook) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.names[name]
+	if known == nil {
+		return
+	}
+	if known.groupType != "" {
+		known.groupType, known.tried = "", 0
+		return
+	}
+	if known.tried++; known.tried%len(groupTypes()) != 0 {
+		return
+	}
+	taken.Absent = append(taken.Absent, name)
+	if !known.named {
+		delete(c.names, name)
+	}
+}

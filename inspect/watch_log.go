@@ -1,0 +1,287 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+const (
+	// tailEvery is how often the log is read, and tailAgain how often it is tried to
+	// where it may not be.
+	tailEvery = 2 * time.Second
+	tailAgain = 30 * time.Second
+	// tailBytes bounds one answer, and tailBehind how many records may be left to read
+	// until they are passed over.
+	tailBytes  = 4 << 20
+	tailBehind = 100_000
+	// tailInflated bounds what one partition's batches in an answer decompress to.
+	tailInflated = 32 << 20
+)
+
+// logTail reads the new records of the partitions of __consumer_offsets that one
+// broker leads, all of them in one request.
+type logTail struct {
+	*watcher
+	node int32
+	due  time.Time
+}
+
+func (l *logTail) look(ctx context.Context) {
+	if time.Now().Before(l.due) || ctx.Err() != nil {
+		return
+	}
+	l.due = time.Now().Add(tailEvery)
+	partitions := l.partitions()
+	if len(partitions) == 0 {
+		return
+	}
+	unread := slices.DeleteFunc(slices.Clone(partitions), func(p int32) bool { _, ok := l.readTo(p); return ok })
+	if len(unread) > 0 {
+		if err := l.begin(ctx, unread); err != nil {
+			l.fail(ctx, err, unread)
+			return
+		}
+		// From here on the log tells, of all that comes after this moment.
+		l.send(ctx, func(d *watch.Differ) []watch.Event {
+			return d.Records(watch.RecordsLook{At: time.Now(), Partitions: unread})
+		})
+	}
+	if err := l.fetch(ctx, partitions); err != nil {
+		l.fail(ctx, err, partitions)
+	}
+}
+
+// fail tells that the log cannot be read, so that coordinators' answers count instead.
+func (l *logTail) fail(ctx context.Context, err error, partitions []int32) {
+	p := problemFrom(err, "", fmt.Sprintf("read %s, so generations and leaders of classic groups are not known", offsetsTopicName), "READ on the topic "+offsetsTopicName)
+	if p.Code == CodeNotAuthorized {
+		l.due = time.Now().Add(tailAgain)
+		at := time.Now().Add(-time.Minute) // this does not pass by itself, so it is told at once
+		l.send(ctx, func(d *watch.Differ) []watch.Event {
+			d.Records(watch.RecordsLook{At: time.Now(), Gaps: partitions})
+			d.Failed(watch.FailedLook{At: at, Part: partLog, Code: string(p.Code), Message: p.Message})
+			return d.Failed(watch.FailedLook{At: time.Now(), Part: partLog, Code: string(p.Code), Message: p.Message})
+		})
+		return
+	}
+	l.failed(ctx, partLog, &l.node, p)
+}
+
+// partitions are those that hold groups watched and that the broker leads.
+func (l *logTail) partitions() []int32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	count := int32(len(l.layout.offsets))
+	if count == 0 {
+		return nil
+	}
+	used := map[int32]bool{}
+	for name, group := range l.names {
+		if p := OffsetsPartition(name, count); l.layout.offsets[p] == l.node && (group.groupType == typeClassic || group.groupType == "") {
+			used[p] = true
+		}
+	}
+	return sortedKeys(used)
+}
+
+func (l *logTail) readTo(p int32) (int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.read[p]
+	return at, ok
+}
+
+func (l *logTail) setRead(p int32, at int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read[p] = at
+}
+
+// begin finds the ends of partitions, from which reading begins.
+func (l *logTail) begin(ctx context.Context, partitions []int32) error {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	topic := kmsg.NewListOffsetsRequestTopic()
+	topic.Topic = offsetsTopicName
+	for _, p := range partitions {
+		partition := kmsg.NewListOffsetsRequestTopicPartition()
+		partition.Partition, partition.Timestamp, partition.CurrentLeaderEpoch = p, -1, -1
+		topic.Partitions = append(topic.Partitions, partition)
+	}
+	req.Topics = append(req.Topics, topic)
+	resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, l.node, false, lookTimeout, req)
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if t.Topic != offsetsTopicName || !slices.Contains(partitions, p.Partition) {
+				continue
+			}
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return err
+			}
+			l.setRead(p.Partition, p.Offset)
+		}
+	}
+	return nil
+}
+
+func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
+	known, _ := l.layoutNow()
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID = -1
+	req.MinBytes = 0
+	req.MaxBytes = tailBytes
+	req.SessionEpoch = -1 // no session
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic = offsetsTopicName
+	topic.TopicID = known.offsetsID
+	for _, p := range partitions {
+		at, ok := l.readTo(p)
+		if !ok {
+			continue
+		}
+		partition := kmsg.NewFetchRequestTopicPartition()
+		partition.Partition = p
+		partition.FetchOffset = at
+		partition.CurrentLeaderEpoch = -1
+		partition.PartitionMaxBytes = fetchBytes
+		topic.Partitions = append(topic.Partitions, partition)
+	}
+	req.Topics = append(req.Topics, topic)
+	resp, at, err := ask[*kmsg.FetchResponse](ctx, l.watcher, l.node, false, lookTimeout, req)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return err
+	}
+	inflater, err := newInflater()
+	if err != nil {
+		return err
+	}
+	taken := watch.RecordsLook{At: at}
+	var failure error
+	for _, t := range resp.Topics {
+		for i := range t.Partitions {
+			if t.Topic == offsetsTopicName || t.TopicID == known.offsetsID {
+				if err := l.take(&t.Partitions[i], inflater, &taken); err != nil {
+					failure = err
+				}
+			}
+		}
+	}
+	// Coordinators write a group's records in order, and all of a group are in one
+	// partition.
+	l.saw(ctx, partLog, &l.node, at, func(d *watch.Differ) []watch.Event {
+		return append(d.Saw(partLog, nil, at), d.Records(taken)...)
+	})
+	return failure
+}
+
+// take reads what came of one partition. What cannot be read is passed over, up to the
+// end of the log, and counts as a gap.
+func (l *logTail) take(p *kmsg.FetchResponseTopicPartition, inflater kgo.Decompressor, taken *watch.RecordsLook) error {
+	at, ok := l.readTo(p.Partition)
+	if !ok {
+		return nil
+	}
+	switch err := kerr.ErrorForCode(p.ErrorCode); {
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		taken.Gaps = append(taken.Gaps, p.Partition)
+		l.mu.Lock()
+		delete(l.read, p.Partition)
+		l.mu.Unlock()
+		return nil
+	case errors.Is(err, kerr.NotLeaderForPartition):
+		return nil // whoever leads it goes on from there
+	case err != nil:
+		return err
+	}
+	inflate := &boundedInflater{inflater, tailInflated}
+	var unreadable error
+	for batch := range batchesOf(p.RecordBatches) {
+		raw := kmsg.NewFetchResponseTopicPartition()
+		raw.Partition, raw.RecordBatches = p.Partition, batch
+		records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+			Topic: offsetsTopicName, Partition: p.Partition, Offset: at,
+		}, &raw, inflate, nil)
+		if unreadable = records.Err; unreadable != nil || next <= at {
+			break
+		}
+		for _, r := range records.Records {
+			if record, ok := l.record(r); ok {
+				taken.Records = append(taken.Records, record)
+			}
+		}
+		at = next
+	}
+	began, _ := l.readTo(p.Partition)
+	stuck := at == began && len(p.RecordBatches) > 0
+	if unreadable != nil || stuck || p.HighWatermark-at > tailBehind {
+		taken.Gaps = append(taken.Gaps, p.Partition)
+		at = max(at, p.HighWatermark)
+	} else {
+		taken.Partitions = append(taken.Partitions, p.Partition)
+	}
+	l.setRead(p.Partition, at)
+	return nil
+}
+
+// boundedInflater decompresses no more than so many bytes in all.
+type boundedInflater struct {
+	kgo.Decompressor
+	left int
+}
+
+// Decompress implements [kgo.Decompressor].
+func (b *boundedInflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if b.left <= 0 {
+		return nil, errBudget
+	}
+	inflated, err := b.Decompressor.Decompress(src, codec)
+	b.left -= len(inflated)
+	return inflated, err
+}
+
+// record decodes a record if it is of a group that is watched.
+func (l *logTail) record(r *kgo.Record) (watch.GroupRecord, bool) {
+	key, err := parseRecordKey(r.Key)
+	if err != nil || key.kind != LogGeneration {
+		return watch.GroupRecord{}, false
+	}
+	name := strings.Clone(key.group)
+	l.mu.Lock()
+	_, watched := l.names[name]
+	l.mu.Unlock()
+	if !watched {
+		return watch.GroupRecord{}, false
+	}
+	record := watch.GroupRecord{Group: name, Written: r.Timestamp, Tombstone: len(r.Value) == 0}
+	if record.Tombstone {
+		return record, true
+	}
+	generation, err := decodeGeneration(r.Value)
+	if err != nil {
+		return watch.GroupRecord{}, false
+	}
+	record.Generation, record.Leader, record.Protocol = generation.Generation, generation.Leader, generation.Assignor
+	if generation.Since != nil {
+		record.Entered = *generation.Since
+	}
+	for _, m := range generation.Members {
+		record.Members = append(record.Members, loggedMember(m, orEmpty(generation.ProtocolType)))
+	}
+	return record, true
+}

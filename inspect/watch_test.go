@@ -1,0 +1,281 @@
+package inspect_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/internal/kafkatest"
+)
+
+// watching collects the events of one Watch.
+type watching struct {
+	mu     sync.Mutex
+	events []watch.Event
+}
+
+func startWatching(t *testing.T, in *inspect.Inspector, what inspect.Watched) *watching {
+	t.Helper()
+	w := &watching{}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for event, err := range in.Watch(ctx, what) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			w.mu.Lock()
+			w.events = append(w.events, event)
+			w.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+// await waits for an event and returns it.
+func (w *watching) await(t *testing.T, what string, is func(watch.Event) bool) watch.Event {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		w.mu.Lock()
+		i := slices.IndexFunc(w.events, is)
+		all := len(w.events)
+		if i >= 0 {
+			defer w.mu.Unlock()
+			return w.events[i]
+		}
+		w.mu.Unlock()
+		if time.Now().After(deadline) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			told, _ := json.MarshalIndent(w.events, "", " ")
+			t.Fatalf("no event tells that %s, among %d: %s", what, all, told)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (w *watching) count(is func(watch.Event) bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, e := range w.events {
+		if is(e) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWatchTellsWhatIsThereAndWhatChanges(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	denyLog(fake)
+	joinGroup(t, fake, "workers", 1)
+	in := inspect.New(newClient(t, fake))
+	w := startWatching(t, in, inspect.Watched{})
+	w.await(t, "there are brokers and partitions", func(e watch.Event) bool {
+		return e.Snapshot != nil && len(e.Snapshot.Brokers) == 3 && len(e.Snapshot.Partitions) >= 52
+	})
+	w.await(t, "there is a group", func(e watch.Event) bool {
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, func(g watch.Group) bool {
+			return g.Group == "workers" && g.State == "Stable" && len(g.Members) == 1 && len(g.Members[0].Assigned) == 1
+		})
+	})
+	joinGroup(t, fake, "workers", 2)
+	e := w.await(t, "a member joined", func(e watch.Event) bool { return e.Generation != nil && len(e.Generation.Joined) == 1 })
+	if e.Generation.Group != "workers" || e.Generation.Joined[0].ClientID != "member-2" || e.Generation.Members != 2 {
+		t.Errorf("%+v", e.Generation)
+	}
+	joinGroup(t, fake, "others", 1)
+	w.await(t, "a group appeared", func(e watch.Event) bool { return e.Group != nil && e.Group.Group == "others" && e.Group.From == nil })
+
+	to := (leaderOf(t, in) + 1) % 3
+	fake.MoveTopicPartition("orders", 0, to)
+	e = w.await(t, "a partition is led by another", func(e watch.Event) bool { return e.Leader != nil && e.Leader.Topic == "orders" })
+	if *e.Leader.To != to || e.After.IsZero() || e.At.Before(e.After) {
+		t.Errorf("%+v", e)
+	}
+}
+
+func leaderOf(t *testing.T, in *inspect.Inspector) int32 {
+	t.Helper()
+	answer, err := in.Partitions(testContext(t), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *answer.Data[0].Leader
+}
+
+// TestWatchReadsTheLog has a record written to the log of a group, as its coordinator
+// does, that what it answers does not show.
+func TestWatchReadsTheLog(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	partition := inspect.OffsetsPartition("workers", 50)
+	fake.MoveTopicPartition(offsetsTopic, partition, fake.CoordinatorFor("workers"))
+	client := joinGroup(t, fake, "workers", 1)
+	id, generation := client.GroupMetadata()
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers", "nobody"}})
+	w.await(t, "a group is absent", func(e watch.Event) bool {
+		return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "nobody")
+	})
+	told := func(to int32) func(watch.Event) bool {
+		return func(e watch.Event) bool {
+			return e.Generation != nil && e.Generation.To != nil && *e.Generation.To == to
+		}
+	}
+	// The log is read from its end on, from some time on.
+	for n := generation + 1; w.count(told(n-1)) == 0; n++ {
+		writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", id, n))
+		time.Sleep(100 * time.Millisecond)
+		generation = n
+	}
+	writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", id, generation+3))
+	e := w.await(t, "the log has another generation", told(generation+3))
+	if e.Generation.Source != watch.SourceLog || *e.Generation.ToLeader != id {
+		t.Errorf("%+v", e.Generation)
+	}
+	if e.Generation.From != nil && *e.Generation.Unseen != 2 {
+		t.Errorf("%d generations were not seen, want 2", *e.Generation.Unseen)
+	}
+}
+
+func TestWatchSaysThatTheLogMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), fake.CoordinatorFor("workers"))
+	denyLog(fake)
+	joinGroup(t, fake, "workers", 1)
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers"}})
+	e := w.await(t, "the log may not be read", func(e watch.Event) bool { return e.Sight != nil && e.Sight.Part == "log" })
+	if !e.Sight.Lost || e.Sight.Code != string(inspect.CodeNotAuthorized) {
+		t.Errorf("%+v", e.Sight)
+	}
+	joinGroup(t, fake, "workers", 2)
+	e = w.await(t, "a member joined", func(e watch.Event) bool { return e.Generation != nil })
+	if e.Generation.Source != watch.SourcePoll || e.Generation.To != nil {
+		t.Errorf("%+v", e.Generation)
+	}
+}
+
+// TestWatchKeepsToItsRate counts what a thousand groups cost each broker.
+func TestWatchKeepsToItsRate(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	var names []string
+	for n := range 1000 {
+		names = append(names, fmt.Sprintf("group-%d", n))
+	}
+	counter := &requestCounter{sent: map[int32][]time.Time{}}
+	in := inspect.New(newClient(t, fake, kgo.WithHooks(counter)))
+	seen := map[string]bool{}
+	w := startWatching(t, in, inspect.Watched{Elections: true, GroupNames: names})
+	start := time.Now()
+	for len(seen) < len(names) {
+		w.mu.Lock()
+		for _, e := range w.events {
+			if e.Snapshot != nil {
+				for _, name := range e.Snapshot.Absent {
+					seen[name] = true
+				}
+			}
+		}
+		w.mu.Unlock()
+		if time.Since(start) > time.Minute {
+			t.Fatalf("%d of %d groups are told", len(seen), len(names))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for node, sent := range counter.all() {
+		// Two a second, and one at the beginning.
+		if most := int(2*time.Since(start).Seconds()) + 2; len(sent) > most {
+			t.Errorf("broker %d got %d requests in %v, want at most %d", node, len(sent), time.Since(start), most)
+		}
+	}
+}
+
+// requestCounter notes what is sent to each broker but for greetings.
+type requestCounter struct {
+	mu   sync.Mutex
+	sent map[int32][]time.Time
+}
+
+func (c *requestCounter) OnBrokerWrite(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == int16(kmsg.ApiVersions) || meta.NodeID < 0 || err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent[meta.NodeID] = append(c.sent[meta.NodeID], time.Now())
+}
+
+func (c *requestCounter) all() map[int32][]time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copied := map[int32][]time.Time{}
+	for node, sent := range c.sent {
+		copied[node] = slices.Clone(sent)
+	}
+	return copied
+}
+
+func TestWatchEndsWithTheLoopAndWithTheContext(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	in := inspect.New(newClient(t, fake))
+	for range in.Watch(t.Context(), inspect.Watched{}) {
+		break
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for _, err := range in.Watch(ctx, inspect.Watched{}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	n := 0
+	for _, err := range in.Watch(t.Context(), inspect.Watched{GroupNames: []string{"\xff"}}) {
+		if n++; err == nil || n > 1 {
+			t.Fatalf("%d: %v", n, err)
+		}
+	}
+	if n != 1 {
+		t.Error("a name that is none makes no error")
+	}
+}
+
+// denyLog answers as to somebody without READ on __consumer_offsets.
+func denyLog(fake *kfake.Cluster) {
+	fake.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		asked := req.(*kmsg.ListOffsetsRequest)
+		if asked.Topics[0].Topic != offsetsTopic {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+		topic := kmsg.NewListOffsetsResponseTopic()
+		topic.Topic = offsetsTopic
+		for _, p := range asked.Topics[0].Partitions {
+			partition := kmsg.NewListOffsetsResponseTopicPartition()
+			partition.Partition, partition.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+}
