@@ -1,11 +1,13 @@
 // Package member runs a member of a Kafka consumer group, and lets it decide for the
 // whole group when Kafka elects it leader.
 //
-// It has two layers, each useful alone:
+// It has three layers, each useful alone:
 //
 //   - [Hooks] bring assignors of package assign, the leader hooks and events to a
 //     kgo client that you made and whose poll loop stays yours.
-//   - [Member] is a client, a poll loop and commits on top of just that.
+//   - [Elect] elects a leader among processes that consume nothing, in a group
+//     without topics, with the same terms, leases and fences.
+//   - [Member] is a client, a poll loop and commits on top of the hooks.
 //
 // # What happens in a round
 //

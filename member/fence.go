@@ -13,14 +13,19 @@ import (
 //	UPDATE job SET state = $1, fence = $2 WHERE id = $3 AND fence <= $2
 //
 // Each term begins with a round of its own, and the coordinator counts rounds: of two
-// terms of one group the later one has the higher generation, whichever member leads,
-// and under [Hooks] the generation is the number. That holds as long as the group is not deleted in between. An administrator can
-// delete it; and the coordinator does by itself once no member is left and no committed
-// offset is retained any more (offsets.retention.minutes), which for a group that
-// commits nothing is at its next look (offsets.retention.check.interval.ms, ten minutes
-// by default). Then generations begin again at 1. Where that can happen, add a number
-// of your own that is raised with each deployment, or keep the store's fence with an id
-// that is new for each group.
+// terms of one group the later one has the higher generation, whichever member leads.
+// Under [Hooks] the generation is the number. That holds as long as the group is not
+// deleted in between. An administrator can delete it; and the coordinator does by itself
+// once no member is left and no committed offset is retained any more
+// (offsets.retention.minutes), which for a group that commits nothing is at its next look
+// (offsets.retention.check.interval.ms, ten minutes by default). Then generations begin
+// again at 1. Where that can happen, add a number of your own that is raised with each
+// deployment, or keep the store's fence with an id that is new for each group.
+//
+// In an [Election] the number is the time at which the term was given, in milliseconds
+// since 1970 by the clock of the candidate that did, and in any case higher than all
+// that the candidates had seen. So it goes on rising also when the group was deleted
+// meanwhile, unless a clock was ahead by more than the time in which no candidate ran.
 type Fence struct {
 	Group  string `json:"group"`
 	Member string `json:"member"` // the leader's id, unique to one run of a client

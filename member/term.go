@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,13 +20,15 @@ type Term struct {
 	Generation int32  // the generation in which the term began
 	Protocol   string
 
+	number int64 // of the fence, where it is not the generation
+
 	check func(context.Context) error // asks the coordinator; see Check
 }
 
 // Fence returns what orders this term among the others of its group, for writes to
 // stores outside of Kafka. It is the same for the whole term, through all its rounds.
 func (t Term) Fence() Fence {
-	return Fence{Group: t.Group, Member: t.Member, Number: int64(t.Generation)}
+	return Fence{Group: t.Group, Member: t.Member, Number: cmp.Or(t.number, int64(t.Generation))}
 }
 
 // Check asks the coordinator whether the member still leads: nil says that it did when

@@ -1,0 +1,164 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// newTerm returns a term of the member that a verdict names. It ends with the
+// membership.
+func (e *Election) newTerm(m *membership, generation int32, v verdict) *term {
+	t := &term{
+		Term:  Term{Group: e.settings.group, Member: m.id, Generation: generation, Protocol: electionProtocol, number: v.Number},
+		lease: m.lease,
+
+		resigned: make(chan struct{}), done: make(chan struct{}),
+	}
+	t.ctx, t.cancel = context.WithCancelCause(m.ctx)
+	t.check = func(ctx context.Context) error { return e.check(ctx, m, t) }
+	return t
+}
+
+// hold runs a term from its beginning until it has ended and its work has returned.
+func (e *Election) hold(t *term, clean bool) {
+	defer e.nudge()
+	defer close(t.done)
+	if t.before != nil {
+		<-t.before.done // one Lead at a time
+		t.before = nil
+	}
+	if !clean && e.cfg.TakeoverDelay > 0 {
+		wait := time.NewTimer(e.cfg.TakeoverDelay)
+		select {
+		case <-wait.C:
+		case <-t.ctx.Done():
+			wait.Stop()
+		}
+	}
+	e.mu.Lock()
+	t.begun = t.over() == nil
+	e.mu.Unlock()
+	if !t.begun {
+		<-t.ctx.Done()
+		close(t.resigned)
+		return
+	}
+	e.tell(t, Event{Kind: EventLeading})
+	go func() {
+		defer close(t.resigned)
+		<-t.ctx.Done()
+		e.tell(t, Event{Kind: EventResigned, Err: context.Cause(t.ctx)})
+	}()
+	if e.cfg.Lead != nil {
+		ctx := leadContext{t.ctx, t.lease}
+		restarting(ctx, "Lead", func() error { return e.cfg.Lead(ctx, t.Term) }, func(err error, wait time.Duration) {
+			e.tell(t, Event{Kind: EventLeadFailed, Err: err, Reason: fmt.Sprintf("it is called again in %s", wait)})
+		})
+	}
+	<-t.resigned
+	e.tell(t, Event{Kind: EventLeadReturned})
+}
+
+// returned waits until the work of t, if there is a t, has returned.
+func (t *term) returned(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("Lead of the term in group %q has not returned yet; let it return when its context ends: %w", t.Group, context.Cause(ctx))
+	}
+}
+
+// check implements Term.Check.
+func (e *Election) check(ctx context.Context, m *membership, t *term) error {
+	for {
+		if err := t.over(); err != nil {
+			return err
+		}
+		sent := time.Now()
+		err := t.during(ctx, func(ctx context.Context) error { return e.heartbeat(ctx, m) })
+		switch {
+		case err == nil, errors.Is(err, errRebalancing):
+			t.lease.renew(sent, err)
+			return t.over()
+		case errors.Is(err, ErrLost):
+			m.cancel(err)
+			return t.over()
+		case t.over() != nil:
+			return t.over()
+		case !errors.Is(err, kerr.IllegalGeneration):
+			return fmt.Errorf("the coordinator of election %q could not be asked whether member %q still leads: %w", t.Group, t.Member, err)
+		}
+		// The answer to JoinGroup, with the new generation, is on its way.
+		wait := time.NewTimer(e.settings.interval / 10)
+		select {
+		case <-wait.C:
+		case <-t.ctx.Done():
+			wait.Stop()
+		case <-ctx.Done():
+			wait.Stop()
+			return fmt.Errorf("the coordinator of election %q did not tell in time whether member %q still leads: %w", t.Group, t.Member, context.Cause(ctx))
+		}
+	}
+}
+
+// tell tells of an event of a term.
+func (e *Election) tell(t *term, event Event) {
+	event.Member, event.Generation = t.Member, t.Generation
+	e.emit(event)
+}
+
+// emit takes note of what an event makes of the state of this process and tells the user
+// of it. No lock of e may be held.
+func (e *Election) emit(event Event) {
+	e.events.Lock()
+	defer e.events.Unlock()
+	e.mu.Lock()
+	event.From, event.State = e.machine.take(event.Kind, event.Leader)
+	if event.Member == "" {
+		event.Member = e.me.id
+	}
+	if event.Generation == 0 {
+		event.Generation = e.generation
+	}
+	e.mu.Unlock()
+	event.Time, event.Group, event.Protocol = time.Now(), e.settings.group, electionProtocol
+	level := slog.LevelInfo
+	switch event.Kind {
+	case EventIsolated, EventLeadFailed, EventLost:
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{slog.String("group", event.Group), slog.String("member", event.Member), slog.Int("generation", int(event.Generation))}
+	if event.From != event.State {
+		attrs = append(attrs, slog.String("from", string(event.From)), slog.String("state", string(event.State)))
+	}
+	if event.Subject != "" {
+		attrs = append(attrs, slog.String("subject", event.Subject))
+	}
+	if event.Reason != "" {
+		attrs = append(attrs, slog.String("reason", event.Reason))
+	}
+	if event.Err != nil {
+		attrs = append(attrs, slog.Any("err", event.Err))
+	}
+	e.cfg.Logger.LogAttrs(e.ctx, level, "election "+string(event.Kind), attrs...)
+	if e.cfg.OnEvent == nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err := &PanicError{"OnEvent", p, debug.Stack()}
+			e.cfg.Logger.LogAttrs(e.ctx, slog.LevelError, "election", slog.Any("err", err), slog.String("stack", string(err.Stack)))
+		}
+	}()
+	e.cfg.OnEvent(event)
+}
