@@ -1,5 +1,7 @@
 package inspect
 
+import "time"
+
 // Group is one group as its coordinator describes it. The fields mean the same
 // for each type of group; where a type has no such thing, they are nil.
 type Group struct {
@@ -25,6 +27,26 @@ type Group struct {
 	// field. For a classic group it is that of the last rebalance that was
 	// completed.
 	Generation *int32 `json:"generation"`
+	// Epoch is the group epoch of a consumer, share or streams group: it goes up
+	// when members, their subscriptions or topics change. Nil for a classic group.
+	Epoch *int32 `json:"epoch"`
+	// TargetEpoch is the group epoch that the members' targets were made for.
+	// While it is behind Epoch, the broker has yet to make them. Nil for a
+	// classic group.
+	TargetEpoch *int32 `json:"targetEpoch"`
+	// Since is when Generation began: for a classic group when it came into the
+	// state that it was in when its coordinator last wrote its record, which for
+	// a stable group is the end of the last rebalance or, where a static member
+	// has come back since, that; for the other types when the epoch was raised.
+	// It is the coordinator's clock. Nil if not known.
+	Since *time.Time `json:"since"`
+	// HeldUpBy are the members that keep a consumer or streams group from having
+	// its target, by ID: those that have not come to the target's epoch. Empty
+	// if nobody does, nil for the other types.
+	HeldUpBy []HoldUp `json:"heldUpBy"`
+	// Lag is how far the group is behind, nil unless asked for
+	// ([GroupDetails]).
+	Lag *GroupLag `json:"lag"`
 	// Leader is the ID of the member that leads a classic group, nil for an
 	// empty group. The other types have no leader among their members.
 	Leader *string `json:"leader"`
@@ -47,6 +69,14 @@ type Member struct {
 	// Host is the address that the coordinator saw the member at, as it writes
 	// it: "/10.0.0.7".
 	Host string `json:"host"`
+	// Rack is the member's rack, nil if it does not tell one.
+	Rack *string `json:"rack"`
+	// Leader is whether the member leads the group, nil if that is not known. In
+	// other groups than classic ones nobody does.
+	Leader *bool `json:"leader"`
+	// Epoch is that of the target which the member has come to, or is coming to
+	// while it gives up partitions. Nil in a classic group.
+	Epoch *int32 `json:"epoch"`
 	// Topics are the topics subscribed to, sorted. Nil if not told: between
 	// two generations of a classic group, for a member that subscribes by a
 	// pattern that the broker resolves, and for protocol types whose metadata
@@ -55,6 +85,37 @@ type Member struct {
 	// Assigned is what the member may consume, by topic. Nil if not told, as
 	// for Topics.
 	Assigned []TopicPartitions `json:"assigned"`
+	// Owned is what the member holds. For a classic group it is what the member
+	// said that it owned when it joined, which was before the last plan: nil if
+	// it did not say, and empty where the assignor is eager. For a consumer or
+	// streams group it is Assigned and what the member still has to give up; nil
+	// for a share group, where members share partitions.
+	Owned []TopicPartitions `json:"owned"`
+	// Target is what the broker wants the member of a consumer or streams group
+	// to have, nil in the other types.
+	Target []TopicPartitions `json:"target"`
+	// Classic is whether the member of a consumer group speaks the classic
+	// protocol, as members do while a group is migrated; nil if not told.
+	Classic *bool `json:"classic"`
+	// Traits are what a member of package member tells about itself, nil for
+	// members of other clients and in groups that are not classic.
+	Traits *Traits `json:"traits"`
+	// Lag is how many records the member is behind in what it is assigned: the
+	// sum over the partitions of which the lag is known. Nil unless asked for,
+	// if none is known, and in a share group.
+	Lag *int64 `json:"lag"`
+}
+
+// HoldUp is one member that has not come to the epoch of the group's target.
+type HoldUp struct {
+	Member string `json:"member"`
+	// Epoch is the member's own.
+	Epoch *int32 `json:"epoch"`
+	// Revoke is what it has to give up. Empty if it has only to ask the broker
+	// for its target, as it does with its next heartbeat.
+	Revoke []TopicPartitions `json:"revoke"`
+	// Waiting are the IDs of members that shall have some of that, sorted.
+	Waiting []string `json:"waiting"`
 }
 
 // TopicPartitions are partitions of one topic, sorted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,22 +18,25 @@ const logReaders = 4
 // readRecords is what came of reading one partition.
 type readRecords struct {
 	groups []string
-	found  map[string]foundRecord
+	found  foundRecords
 	err    error
 }
 
-// addLeaders fills in the leader and the generation of the classic groups, and
-// warns of those for which it cannot.
-func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, topic *offsetsTopic, answer *Answer[[]Group]) {
+// addLeaders fills in what the log tells of groups: of the classic ones the leader and
+// the generation, with a warning where it cannot; of all of them since when. It returns
+// what members of consumer groups were told to give up, by group and member.
+func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, topic *offsetsTopic, answer *Answer[[]Group]) map[string]map[string][]TopicPartitions {
 	byPartition := map[int32][]string{}
 	for _, name := range sortedKeys(groups) {
 		group := groups[name]
-		if group.Type == nil || *group.Type != typeClassic || group.ProtocolType == nil {
+		if group.Type == nil || isClassic(group) && group.ProtocolType == nil {
 			continue // without a protocol type, nobody ever joined
 		}
 		partition := topic.partitionOf(name)
 		if partition == nil {
-			answer.warn(leaderUnknown(*topic.problem, name))
+			if isClassic(group) {
+				answer.warn(leaderUnknown(*topic.problem, name))
+			}
 			continue
 		}
 		byPartition[*partition] = append(byPartition[*partition], name)
@@ -40,50 +44,80 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 
 	partitions := sortedKeys(byPartition)
 	if len(partitions) == 0 {
-		return
+		return nil
 	}
 	// Describing takes long when a coordinator has just died, and then the
 	// partition has another leader by now.
 	if now := in.offsetsTopicOf(ctx, groups[byPartition[partitions[0]][0]].Coordinator); now != nil {
 		topic = now
 	}
+	results := make([]readRecords, len(partitions))
 	inflater, err := newInflater()
 	if err != nil {
-		for _, partition := range partitions {
-			for _, name := range byPartition[partition] {
-				answer.warn(leaderUnknown(in.logProblem(err, partition), name))
-			}
+		for i, partition := range partitions {
+			results[i] = readRecords{groups: byPartition[partition], err: err}
 		}
-		return
+	} else {
+		slots := make(chan struct{}, logReaders)
+		var readers sync.WaitGroup
+		for i, partition := range partitions {
+			slots <- struct{}{}
+			readers.Go(func() {
+				defer func() { <-slots }()
+				wanted := make(map[string]*Group, len(byPartition[partition]))
+				for _, name := range byPartition[partition] {
+					wanted[name] = groups[name]
+				}
+				results[i] = in.readRecords(ctx, topic, partition, wanted, inflater)
+				results[i].groups = byPartition[partition]
+			})
+		}
+		readers.Wait()
 	}
-	results := make([]readRecords, len(partitions))
-	slots := make(chan struct{}, logReaders)
-	var readers sync.WaitGroup
-	for i, partition := range partitions {
-		slots <- struct{}{}
-		readers.Go(func() {
-			defer func() { <-slots }()
-			results[i] = in.readRecords(ctx, topic, partition, byPartition[partition], inflater)
-		})
-	}
-	readers.Wait()
 
+	ids := map[[16]byte]bool{}
+	revoking := map[string]map[string][]TopicPartitions{}
 	for i, result := range results {
 		for _, name := range result.groups {
-			found, ok := result.found[name]
-			switch {
-			case !ok:
-				answer.warn(leaderUnknown(in.logProblem(result.err, partitions[i]), name))
-			case found.err != nil:
-				answer.warn(leaderUnknown(Problem{
-					Code: CodeRecordUnreadable, Cause: found.err,
-					Message: fmt.Sprintf("its record in %s-%d does not decode: %v", offsetsTopicName, partitions[i], found.err),
-				}, name))
-			default:
-				answer.warn(applyRecord(groups[name], found.record)...)
+			answer.warn(in.applyFound(groups[name], result, partitions[i])...)
+			if of := result.found.revoking[name]; of != nil {
+				revoking[name] = of
+			}
+		}
+		maps.Copy(ids, result.found.ids)
+	}
+	if len(ids) > 0 {
+		names := in.topicNames(ctx, ids)
+		for _, of := range revoking {
+			for _, list := range of {
+				renameTopics(list, names)
 			}
 		}
 	}
+	return revoking
+}
+
+func isClassic(group *Group) bool { return group.Type != nil && *group.Type == typeClassic }
+
+// applyFound fills in what was found of one group.
+func (in *Inspector) applyFound(group *Group, result readRecords, partition int32) []Problem {
+	found, ok := result.found.records[group.Group]
+	if !isClassic(group) {
+		if ok && found.err == nil && !found.record.tombstone && group.Generation != nil && found.record.generation == *group.Generation {
+			group.Since = timeOf(found.record.since)
+		}
+		return nil
+	}
+	switch {
+	case !ok:
+		return []Problem{leaderUnknown(in.logProblem(result.err, partition), group.Group)}
+	case found.err != nil:
+		return []Problem{leaderUnknown(Problem{
+			Code: CodeRecordUnreadable, Cause: found.err,
+			Message: fmt.Sprintf("its record in %s-%d does not decode: %v", offsetsTopicName, partition, found.err),
+		}, group.Group)}
+	}
+	return applyRecord(group, found.record)
 }
 
 // offsetsTopicOf asks a broker that has just answered for a group, and so is not
@@ -105,14 +139,10 @@ func (in *Inspector) offsetsTopicOf(ctx context.Context, node *int32) *offsetsTo
 	return topic
 }
 
-func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, partition int32, groups []string, inflater kgo.Decompressor) readRecords {
+func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, partition int32, groups map[string]*Group, inflater kgo.Decompressor) readRecords {
 	ctx, cancel := context.WithTimeout(ctx, in.log.wait)
 	defer cancel()
-	result := readRecords{groups: groups}
-	wanted := make(map[string]recordType, len(groups))
-	for _, group := range groups {
-		wanted[group] = recordType{LogGeneration, typeClassic, restNothing}
-	}
+	var result readRecords
 	leader := topic.leaderOf(partition)
 	for attempt := 0; ; attempt++ {
 		if leader == nil {
@@ -123,7 +153,7 @@ func (in *Inspector) readRecords(ctx context.Context, topic *offsetsTopic, parti
 			inspector: in, node: *leader, topicID: topic.id, partition: partition,
 			budget: in.log, inflater: inflater,
 		}
-		result.found, result.err = reader.newest(ctx, wanted)
+		result.found, result.err = reader.newest(ctx, groups)
 		if attempt > 0 || !errors.Is(result.err, kerr.NotLeaderForPartition) {
 			return result
 		}
@@ -149,6 +179,7 @@ func applyRecord(group *Group, record groupRecord) []Problem {
 		}, group.Group)}
 	}
 	group.Generation = known(record.generation)
+	group.Since = timeOf(record.since)
 	if len(group.Members) == 0 {
 		return nil
 	}

@@ -11,7 +11,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Groups returns the groups named, in their order, or all groups by name if
+// GroupDetails are what [Inspector.DescribeGroups] finds out of groups beside what
+// their coordinators tell. Each takes requests of its own.
+type GroupDetails struct {
+	// Log reads __consumer_offsets for what no request answers: the leader and
+	// the generation of classic groups, since when the generation lasts, and what
+	// members of consumer groups still have to give up.
+	Log bool
+	// Lag computes how far groups and members are behind.
+	Lag bool
+}
+
+// Groups returns the groups named, or all, with what __consumer_offsets tells of them
+// and without their lag. See [Inspector.DescribeGroups].
+func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Group], error) {
+	return in.DescribeGroups(ctx, GroupDetails{Log: true}, groups...)
+}
+
+// DescribeGroups returns the groups named, in their order, or all groups by name if
 // none is named.
 //
 // Each is described by its real type, which ListGroups tells (KIP-848; every
@@ -27,20 +44,35 @@ import (
 // does not exist, or is hidden and no group is listed at all, it is not: that takes
 // a request which would create the topic.
 //
+// # The log
+//
 // The leader and the generation of a classic group are in no answer to a
 // request. They are read from the group's record in __consumer_offsets,
 // backwards from the end of the group's one partition, as far as [LogBudget]
 // goes. A newer tombstone hides an older record, as it must. The brokers write
 // that record when a rebalance completes: while one is under way, the answer is
 // of the generation before, with the warning [CodeRebalancing]. Where the topic
-// may not or cannot be read, both are nil, with a warning that says why.
+// may not or cannot be read, both are nil, with a warning that says why. For the
+// other types only Since, and of a consumer group what its members have to give up,
+// come from there, and without them there is no warning.
 //
-// It takes DESCRIBE on each group; for the leader and the generation also
-// DESCRIBE and READ on the topic __consumer_offsets.
+// # Lag
+//
+// The offsets committed are asked of the coordinators, in batches, and where the logs
+// begin and end of the partitions' leaders, with one request for each leader and kind:
+// start, last stable offset, high watermark. See [PartitionLag] for what is made of
+// them. What cannot be known is among the Errors, and the rest is told. A committed
+// offset that lies outside of the log has a warning, [CodeCommittedBeforeStart] or
+// [CodeCommittedBeyondEnd].
+//
+// # What it takes
+//
+// DESCRIBE on each group; for the log also DESCRIBE and READ on the topic
+// __consumer_offsets; for the lag DESCRIBE on the topics consumed.
 //
 // A share of the time left goes to each step: half to the listing, half of the
-// rest to the descriptions, the remainder to the log.
-func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Group], error) {
+// rest to the descriptions, the remainder to the log and the lag next to each other.
+func (in *Inspector) DescribeGroups(ctx context.Context, details GroupDetails, groups ...string) (Answer[[]Group], error) {
 	answer := newAnswer[[]Group]()
 	groups, invalid := uniqueNames("group", groups)
 	if invalid != nil {
@@ -74,17 +106,50 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 	cancel()
 	answer.missing(described.errors...)
 	answer.warn(described.warnings...)
+	for _, group := range described.groups {
+		slices.SortFunc(group.Members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	}
 
-	in.addLeaders(ctx, described.groups, topic, &answer)
+	in.addDetails(ctx, details, described.groups, topic, &answer)
 	answer.Data = []Group{}
 	for _, name := range groups {
 		if group := described.groups[name]; group != nil {
 			group.OffsetsPartition = topic.partitionOf(name)
-			slices.SortFunc(group.Members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 			answer.Data = append(answer.Data, *group)
 		}
 	}
 	return answer, nil
+}
+
+// addDetails finds out the details, next to each other: the log and the lag fill in
+// fields of their own.
+func (in *Inspector) addDetails(ctx context.Context, details GroupDetails, groups map[string]*Group, topic *offsetsTopic, answer *Answer[[]Group]) {
+	var lagErrors, lagWarnings []Problem
+	var lag sync.WaitGroup
+	if details.Lag && len(groups) > 0 {
+		lag.Go(func() { lagErrors, lagWarnings = in.addLags(ctx, groups) })
+	}
+	revoking := map[string]map[string][]TopicPartitions{}
+	if details.Log {
+		revoking = in.addLeaders(ctx, groups, topic, answer)
+	}
+	lag.Wait()
+	answer.missing(lagErrors...)
+	answer.warn(lagWarnings...)
+	for name, group := range groups {
+		addHoldUps(group, revoking[name])
+		tellLeader(group)
+	}
+}
+
+// tellLeader says of each member of a classic group whether it leads.
+func tellLeader(group *Group) {
+	if group.Leader == nil {
+		return
+	}
+	for i := range group.Members {
+		group.Members[i].Leader = new(group.Members[i].ID == *group.Leader)
+	}
 }
 
 // descriptions gathers the groups found, by name, and what was missing.
@@ -135,7 +200,7 @@ func (in *Inspector) describe(ctx context.Context, groups []string, listing list
 	}
 	for _, groupType := range groupTypes() {
 		asked := byType[groupType]
-		answers := in.describeAs(ctx, groupType, asked)
+		answers := in.describeAs(ctx, groupType, asked, listing.coordinators(asked))
 		for _, group := range asked {
 			answer := answers[group]
 			switch {
@@ -186,7 +251,7 @@ func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, list
 	answers := make([]map[string]described, len(types))
 	var asking sync.WaitGroup
 	for i, groupType := range types {
-		asking.Go(func() { answers[i] = in.describeAs(ctx, groupType, groups) })
+		asking.Go(func() { answers[i] = in.describeAs(ctx, groupType, groups, nil) })
 	}
 	asking.Wait()
 	for _, group := range groups {

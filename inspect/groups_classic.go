@@ -47,7 +47,8 @@ func classicGroup(g kmsg.DescribeGroupsResponseGroup, coordinator int32) (*Group
 		// Coordinators send what members sent only while the group is stable.
 		if g.State == stateStable {
 			told, err := readMember(g.ProtocolType, g.Protocol, m.ProtocolMetadata, m.MemberAssignment)
-			member.Topics, member.Assigned = told.topics, told.assigned
+			member.Topics, member.Owned, member.Assigned = told.topics, told.owned, told.assigned
+			member.Rack, member.Traits = told.rack, told.traits
 			if err != nil {
 				warnings = append(warnings, Problem{
 					Code: CodeMemberUnreadable, Target: g.Group, Cause: err,

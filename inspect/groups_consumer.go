@@ -29,6 +29,8 @@ func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32)
 		ProtocolType: &protocolType,
 		Assignor:     nonEmpty(g.AssignorName),
 		Generation:   known(g.Epoch),
+		Epoch:        known(g.Epoch),
+		TargetEpoch:  known(g.AssignmentEpoch),
 		Coordinator:  known(coordinator),
 		Members:      make([]Member, 0, len(g.Members)),
 	}
@@ -36,7 +38,12 @@ func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32)
 	for _, m := range g.Members {
 		member := Member{
 			ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost,
-			Assigned: assignedFrom(m.Assignment),
+			Rack: nilIfEmpty(m.RackID), Leader: new(false), Epoch: known(m.MemberEpoch),
+			Assigned: assignedFrom(m.Assignment), Target: assignedFrom(m.TargetAssignment),
+		}
+		member.Owned = member.Assigned
+		if m.MemberType >= 0 { // told since v1
+			member.Classic = new(m.MemberType == 0)
 		}
 		if pattern := m.SubscribedTopicRegex; pattern != nil && *pattern != "" {
 			warnings = append(warnings, Problem{
@@ -54,7 +61,11 @@ func consumerGroup(g kmsg.ConsumerGroupDescribeResponseGroup, coordinator int32)
 func assignedFrom(a kmsg.Assignment) []TopicPartitions {
 	assigned := make(topicPartitions, len(a.TopicPartitions))
 	for _, tp := range a.TopicPartitions {
-		assigned.add(tp.Topic, tp.Partitions...)
+		name := tp.Topic
+		if name == "" {
+			name = topicID(tp.TopicID) // Kafka tells both
+		}
+		assigned.add(name, tp.Partitions...)
 	}
 	return assigned.sorted()
 }

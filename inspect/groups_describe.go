@@ -5,26 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-const (
-	// describeBatch is how many groups go into one request.
-	describeBatch = 500
-	// describeRounds is how often a group is looked for where its coordinator
-	// has moved or is still loading it, and describePause the time between.
-	describeRounds = 4
-	describePause  = 250 * time.Millisecond
-	// brokersAtOnce is how many brokers are asked at a time.
-	brokersAtOnce = 16
-)
-
-var errLeftOut = errors.New("the broker's answer leaves it out")
 
 // described is what came of describing one group as one type.
 type described struct {
@@ -91,83 +76,26 @@ func (in *Inspector) unsupportedAs(ctx context.Context, node int32, key int16, e
 	return err
 }
 
-// describeAs describes groups as one type, each by its coordinator. The answer
-// has every group. Brokers are asked next to each other, so that one that hangs
-// takes the others no time.
-func (in *Inspector) describeAs(ctx context.Context, groupType string, groups []string) map[string]described {
-	all := make(map[string]described, len(groups))
-	for round := 0; len(groups) > 0; round++ {
-		for _, d := range in.describeOnce(ctx, groupType, groups) {
-			all[d.name] = d
+// describeAs describes groups as one type, each by its coordinator. The answer has
+// every group.
+func (in *Inspector) describeAs(ctx context.Context, groupType string, groups []string, at map[string]int32) map[string]described {
+	answers := askCoordinators(ctx, in, groups, at, func(ctx context.Context, node int32, batch []string) (map[string]ofGroup[described], error) {
+		req := describeRequest(groupType, batch)
+		resp, err := oneBroker[kmsg.Response](ctx, in, node, req)
+		if err = in.unsupportedAs(ctx, node, req.Key(), err); err != nil {
+			return nil, err
 		}
-		var moved []string
-		for _, group := range groups {
-			if coordinatorMoved(all[group].err) {
-				moved = append(moved, group)
-			}
-		}
-		groups = moved
-		if len(groups) > 0 && (round+1 == describeRounds || !pause(ctx, describePause)) {
-			break
-		}
-	}
-	return all
-}
-
-func coordinatorMoved(err error) bool {
-	return errors.Is(err, kerr.NotCoordinator) || errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress)
-}
-
-// describeOnce returns one answer for each group.
-func (in *Inspector) describeOnce(ctx context.Context, groupType string, groups []string) []described {
-	var all []described
-	byNode := map[int32][]string{}
-	named := in.findCoordinators(ctx, groups)
-	for _, group := range groups {
-		if c := named[group]; c.problem != nil {
-			all = append(all, described{name: group, err: c.problem.Cause})
-		} else {
-			byNode[*c.node] = append(byNode[*c.node], group)
-		}
-	}
-	nodes := sortedKeys(byNode)
-	results := make([][]described, len(nodes))
-	slots := make(chan struct{}, brokersAtOnce)
-	var asking sync.WaitGroup
-	for i, node := range nodes {
-		slots <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-slots }()
-			batches(byNode[node], describeBatch, func(batch []string) {
-				results[i] = append(results[i], in.describeOn(ctx, node, groupType, batch)...)
-			})
-		})
-	}
-	asking.Wait()
-	for _, result := range results {
-		all = append(all, result...)
-	}
-	return all
-}
-
-func (in *Inspector) describeOn(ctx context.Context, node int32, groupType string, groups []string) []described {
-	req := describeRequest(groupType, groups)
-	resp, err := oneBroker[kmsg.Response](ctx, in, node, req)
-	err = in.unsupportedAs(ctx, node, req.Key(), err)
-	answered := map[string]described{}
-	if err == nil {
-		err = errLeftOut
+		answered := make(map[string]ofGroup[described], len(batch))
 		for _, d := range readDescriptions(resp, node) {
-			answered[d.name] = d
+			answered[d.name] = ofGroup[described]{value: d, err: d.err}
 		}
-	}
-	all := make([]described, 0, len(groups))
+		return answered, nil
+	})
+	all := make(map[string]described, len(groups))
 	for _, group := range groups {
-		d, ok := answered[group]
-		if !ok {
-			d = described{name: group, err: err}
-		}
-		all = append(all, d)
+		d := answers[group].value
+		d.name, d.err = group, answers[group].err
+		all[group] = d
 	}
 	return all
 }

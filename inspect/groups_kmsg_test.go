@@ -15,6 +15,7 @@ func ptr[T any](v T) *T { return &v }
 func TestShareGroups(t *testing.T) {
 	group := kmsg.NewShareGroupDescribeResponseGroup()
 	group.GroupID, group.GroupState, group.Assignor, group.GroupEpoch = "queue", "Stable", "simple", 7
+	group.AssignmentEpoch = 6
 	member := kmsg.NewShareGroupDescribeResponseGroupMember()
 	member.MemberID, member.ClientID, member.ClientHost = "a", "reader", "/10.0.0.7"
 	member.SubscribedTopicNames = []string{"payments", "orders", "orders"}
@@ -35,7 +36,7 @@ func TestShareGroups(t *testing.T) {
 	resp.Groups = append(resp.Groups, group, empty, missing)
 
 	checkDescribed(t, resp, []described{
-		{name: "queue", group: &Group{
+		{name: "queue", group: brokerRun(6, &Group{
 			Group: "queue", Type: ptr("share"), State: ptr("Stable"), ProtocolType: ptr("share"), Assignor: ptr("simple"),
 			Generation: ptr(int32(7)), Coordinator: ptr(int32(3)),
 			Members: []Member{
@@ -44,8 +45,8 @@ func TestShareGroups(t *testing.T) {
 				}},
 				{Topics: []string{}, Assigned: []TopicPartitions{}},
 			},
-		}},
-		{name: "empty", group: &Group{Group: "empty", Type: ptr("share"), ProtocolType: ptr("share"), Coordinator: ptr(int32(3)), Members: []Member{}}},
+		})},
+		{name: "empty", group: brokerRun(0, &Group{Group: "empty", Type: ptr("share"), ProtocolType: ptr("share"), Coordinator: ptr(int32(3)), Members: []Member{}})},
 		{name: "missing", err: kerr.GroupIDNotFound},
 	})
 }
@@ -73,6 +74,7 @@ func TestStreamsGroups(t *testing.T) {
 	}
 	group := kmsg.NewStreamsGroupDescribeResponseGroup()
 	group.Group, group.State, group.AssignorName, group.Epoch = "app", "Stable", ptr("sticky"), 4
+	group.AssignmentEpoch = 4
 	topology := kmsg.NewStreamsGroupDescribeResponseGroupTopology()
 	topology.Subtopologies = append(topology.Subtopologies, subtopology("0", "", "orders", "payments"), subtopology("1", "app-joined"))
 	group.Topology = &topology
@@ -94,7 +96,7 @@ func TestStreamsGroups(t *testing.T) {
 
 	all := []string{"app-joined", "orders", "payments"}
 	checkDescribed(t, resp, []described{
-		{name: "app", group: &Group{
+		{name: "app", group: brokerRun(4, &Group{
 			Group: "app", Type: ptr("streams"), State: ptr("Stable"), ProtocolType: ptr("streams"), Assignor: ptr("sticky"),
 			Generation: ptr(int32(4)), Coordinator: ptr(int32(3)),
 			Members: []Member{
@@ -106,17 +108,34 @@ func TestStreamsGroups(t *testing.T) {
 				}},
 				{ID: "idle", ClientID: "app", Topics: all, Assigned: []TopicPartitions{}},
 			},
-		}},
-		{name: "starting", group: &Group{
+		})},
+		{name: "starting", group: brokerRun(0, &Group{
 			Group: "starting", Type: ptr("streams"), State: ptr("NotReady"), ProtocolType: ptr("streams"), Coordinator: ptr(int32(3)),
 			Members: []Member{{ID: "a", ClientID: "app"}},
-		}},
-		{name: "unready", group: &Group{
+		})},
+		{name: "unready", group: brokerRun(0, &Group{
 			Group: "unready", Type: ptr("streams"), ProtocolType: ptr("streams"), Generation: ptr(int32(0)), Coordinator: ptr(int32(3)),
 			Members: []Member{{ID: "a", ClientID: "app"}},
-		}},
+		})},
 		{name: "forbidden", err: kerr.GroupAuthorizationFailed},
 	})
+}
+
+// brokerRun fills in what all groups have whose rebalances the broker runs, where their
+// members are at epoch 0 and have no target.
+func brokerRun(targetEpoch int32, group *Group) *Group {
+	group.Epoch, group.TargetEpoch = group.Generation, &targetEpoch
+	for i := range group.Members {
+		m := &group.Members[i]
+		m.Leader, m.Epoch = ptr(false), ptr(int32(0))
+		if *group.Type == typeStreams {
+			m.Classic = ptr(false)
+			if m.Topics != nil {
+				m.Owned, m.Target = m.Assigned, []TopicPartitions{}
+			}
+		}
+	}
+	return group
 }
 
 // checkDescribed reads an answer of broker 3.

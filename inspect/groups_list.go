@@ -22,6 +22,15 @@ type listedGroup struct {
 	coordinator                    int32
 }
 
+// coordinators returns who listed the groups, which is whom to ask for them first.
+func (l listing) coordinators(groups []string) map[string]int32 {
+	at := make(map[string]int32, len(groups))
+	for _, group := range groups {
+		at[group] = l.groups[group].coordinator
+	}
+	return at
+}
+
 // row is what is known of a group that is only listed.
 func (l listedGroup) row(name string) *Group {
 	return &Group{

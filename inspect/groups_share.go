@@ -27,6 +27,8 @@ func shareGroup(g kmsg.ShareGroupDescribeResponseGroup, coordinator int32) *Grou
 		ProtocolType: &protocolType,
 		Assignor:     nonEmpty(g.Assignor),
 		Generation:   known(g.GroupEpoch),
+		Epoch:        known(g.GroupEpoch),
+		TargetEpoch:  known(g.AssignmentEpoch),
 		Coordinator:  known(coordinator),
 		Members:      make([]Member, 0, len(g.Members)),
 	}
@@ -37,6 +39,7 @@ func shareGroup(g kmsg.ShareGroupDescribeResponseGroup, coordinator int32) *Grou
 		}
 		group.Members = append(group.Members, Member{
 			ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost,
+			Rack: nilIfEmpty(m.RackID), Leader: new(false), Epoch: known(m.MemberEpoch),
 			Topics:   sortedTopics(m.SubscribedTopicNames),
 			Assigned: assigned.sorted(),
 		})

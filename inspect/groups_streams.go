@@ -28,6 +28,8 @@ func streamsGroup(g kmsg.StreamsGroupDescribeResponseGroup, coordinator int32) *
 		State:        nonEmpty(g.State),
 		ProtocolType: &protocolType,
 		Generation:   known(g.Epoch),
+		Epoch:        known(g.Epoch),
+		TargetEpoch:  known(g.AssignmentEpoch),
 		Coordinator:  known(coordinator),
 		Members:      make([]Member, 0, len(g.Members)),
 	}
@@ -36,9 +38,14 @@ func streamsGroup(g kmsg.StreamsGroupDescribeResponseGroup, coordinator int32) *
 	}
 	sources := sourceTopics(g.Topology)
 	for _, m := range g.Members {
-		member := Member{ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost}
+		member := Member{
+			ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost,
+			Rack: nilIfEmpty(m.RackID), Leader: new(false), Epoch: known(m.MemberEpoch), Classic: new(m.IsClassic),
+		}
 		if sources != nil {
 			member.Topics, member.Assigned = tasksAsPartitions(sources, m.Assignment.ActiveTasks)
+			_, member.Target = tasksAsPartitions(sources, m.TargetAssignment.ActiveTasks)
+			member.Owned = member.Assigned
 		}
 		group.Members = append(group.Members, member)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -198,19 +197,10 @@ func unknownRecordsProblem(u UnknownRecords, partition int32) Problem {
 
 // nameTopics puts names in place of IDs.
 func nameTopics(entries []LogEntry, names map[string]string) {
-	rename := func(lists ...[]TopicPartitions) {
-		for _, list := range lists {
-			for i := range list {
-				if name, ok := names[list[i].Topic]; ok {
-					list[i].Topic = name
-				}
-			}
-			slices.SortFunc(list, compareTopics)
-		}
-	}
 	for i := range entries {
 		if a := entries[i].Assignment; a != nil && a.Tasks == nil {
-			rename(a.Assigned, a.Revoking)
+			renameTopics(a.Assigned, names)
+			renameTopics(a.Revoking, names)
 		}
 	}
 }

@@ -64,6 +64,12 @@ const (
 	CodeRecordStale Code = "GROUP_RECORD_STALE"
 	// CodeLogTruncated: the budget ended before all was read that was asked for.
 	CodeLogTruncated Code = "LOG_TRUNCATED"
+	// CodeCommittedBeforeStart: records were deleted before the group consumed
+	// them.
+	CodeCommittedBeforeStart Code = "COMMITTED_BEFORE_START"
+	// CodeCommittedBeyondEnd: the group committed an offset that the log has not
+	// reached.
+	CodeCommittedBeyondEnd Code = "COMMITTED_BEYOND_END"
 	// CodeMemberUnreadable: what a member sent about itself does not decode.
 	CodeMemberUnreadable Code = "MEMBER_UNREADABLE"
 	// CodeSubscribedByPattern: a member subscribes by a regular expression

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -40,4 +41,12 @@ func (in *Inspector) topicNames(ctx context.Context, ids map[[16]byte]bool) map[
 	return names
 }
 
-func compareTopics(a, b TopicPartitions) int { return strings.Compare(a.Topic, b.Topic) }
+// renameTopics puts names in place of the text of IDs, and sorts by them.
+func renameTopics(list []TopicPartitions, names map[string]string) {
+	for i := range list {
+		if name, ok := names[list[i].Topic]; ok {
+			list[i].Topic = name
+		}
+	}
+	slices.SortFunc(list, func(a, b TopicPartitions) int { return strings.Compare(a.Topic, b.Topic) })
+}
