@@ -1,6 +1,7 @@
 package member_test
 
 import (
+	"context"
 	"math"
 	"regexp"
 	"strings"
@@ -20,7 +21,16 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 		cfg  member.Config
 		says []string
 	}{
-		"nothing": {member.Config{}, []string{"has no group", "has no topic", "lists no protocol"}},
+		"nothing": {member.Config{}, []string{"has no group", "has no topic"}},
+		"negative": {member.Config{Group: "g", Topics: []string{"t"}, Concurrency: -1, MaxBatch: -2, BufferBytes: -3, Attempts: -4,
+			CommitInterval: -time.Second, DrainTimeout: -time.Minute, StallTimeout: -1, OnStall: 9, OnRecreated: -1, GroupProtocol: 7},
+			[]string{"Concurrency is -1", "MaxBatch is -2", "BufferBytes is -3", "Attempts is -4", "CommitInterval is -1s", "DrainTimeout is -1m0s", "StallTimeout is -1ns", "OnStall is 9", "OnRecreated is -1", "GroupProtocol is 7"}},
+		"slow drains": {member.Config{Group: "g", Topics: []string{"t"}, DrainTimeout: 31 * time.Second},
+			[]string{"DrainTimeout of 31s is more than half of the client's rebalance timeout of 1m0s"}},
+		"leading in KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, GroupProtocol: member.ConsumerProtocol, OnStall: member.StallRelease, HooksConfig: member.HooksConfig{
+			Protocols: balanced, Traits: member.Traits{Capacity: 1}, PlanTimeout: 1,
+			Lead: func(context.Context, member.Term) error { return nil },
+		}}, []string{"both ConsumerProtocol and Protocols", "both ConsumerProtocol and Traits", "both ConsumerProtocol and Lead", "both ConsumerProtocol and PlanTimeout", "both ConsumerProtocol and StallRelease"}},
 		"names": {member.Config{Group: "g", Topics: []string{""}, HooksConfig: member.HooksConfig{Protocols: []member.Protocol{
 			{}, {Assignor: assign.New("", nil)}, {Assignor: assign.Range()}, {Assignor: assign.Balanced{}, Name: "range"},
 			{Assignor: assign.CooperativeSticky(), Eager: true},
@@ -35,9 +45,9 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 			Protocols: balanced, PlanTimeout: 45 * time.Second,
 		}}, []string{"PlanTimeout of 45s is not below the client's session timeout of 45s"}},
 		"KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{Protocols: balanced},
-			Client: []kgo.Opt{kgo.ServerSideBalancer()}}, []string{"asks for KIP-848"}},
-		"client": {member.Config{Group: "g", Topics: []string{"t"}, HooksConfig: member.HooksConfig{Protocols: balanced},
-			Client: []kgo.Opt{kgo.AutoCommitMarks()}}, []string{`the client of group "g" cannot be made: cannot both disable autocommitting`}},
+			Client: []kgo.Opt{kgo.ServerSideBalancer()}}, []string{"has kgo.ServerSideBalancer, which is the member's own; set Config.GroupProtocol"}},
+		"client": {member.Config{Group: "g", Topics: []string{"t"}, Client: []kgo.Opt{kgo.HeartbeatInterval(time.Hour)}},
+			[]string{`the client of group "g" cannot be made: heartbeat interval 1h0m0s is erroneously larger`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := member.New(c.cfg)
@@ -58,11 +68,59 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 				if strings.HasPrefix(line, "the client of") {
 					line = line[strings.Index(line, ": ")+2:]
 				}
-				if !regexp.MustCompile(`^(the|protocol|cannot)\b.*[^.]$`).MatchString(line) {
+				if !regexp.MustCompile(`^(the|protocol|heartbeat)\b.*[^.]$`).MatchString(line) {
 					t.Errorf("%q is no sentence of the house", line)
 				}
 			}
 		})
+	}
+}
+
+// Options that the member sets itself are refused by their names, all of them.
+func TestOptionsThatTheMemberOwnsAreRefusedByName(t *testing.T) {
+	callback := func(context.Context, *kgo.Client, map[string][]int32) {}
+	owned := map[string]kgo.Opt{
+		"ConsumerGroup":               kgo.ConsumerGroup("other"),
+		"ShareGroup":                  kgo.ShareGroup("other"),
+		"GroupProtocol":               kgo.GroupProtocol("other"),
+		"ConsumeTopics":               kgo.ConsumeTopics("other"),
+		"ConsumePartitions":           kgo.ConsumePartitions(nil),
+		"Balancers":                   kgo.Balancers(kgo.RangeBalancer()),
+		"ServerSideBalancer":          kgo.ServerSideBalancer(),
+		"OnPartitionsAssigned":        kgo.OnPartitionsAssigned(callback),
+		"OnPartitionsRevoked":         kgo.OnPartitionsRevoked(callback),
+		"OnPartitionsLost":            kgo.OnPartitionsLost(callback),
+		"OnPartitionsCallbackBlocked": kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) {}),
+		"BlockRebalanceOnPoll":        kgo.BlockRebalanceOnPoll(),
+		"DisableAutoCommit":           kgo.DisableAutoCommit(),
+		"AutoCommitMarks":             kgo.AutoCommitMarks(),
+		"AutoCommitInterval":          kgo.AutoCommitInterval(time.Second),
+		"AutoCommitCallback":          kgo.AutoCommitCallback(nil),
+		"GreedyAutoCommit":            kgo.GreedyAutoCommit(),
+		"TransactionalID":             kgo.TransactionalID("other"),
+	}
+	cfg := member.Config{Group: "g", Topics: []string{"t"}}
+	for _, opt := range owned {
+		cfg.Client = append(cfg.Client, opt)
+	}
+	_, err := member.New(cfg)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != len(owned) {
+		t.Errorf("%d sentences for %d options: %v", len(lines), len(owned), err)
+	}
+	for name := range owned {
+		if !strings.Contains(err.Error(), "has kgo."+name+", which is the member's own; ") {
+			t.Errorf("kgo.%s is not named: %v", name, err)
+		}
+	}
+	for _, opt := range []kgo.Opt{kgo.InstanceID("i"), kgo.Rack("r"), kgo.WithHooks(), kgo.ConsumeRegex(), kgo.SessionTimeout(time.Minute)} {
+		if m, err := member.New(member.Config{Group: "g", Topics: []string{"t"}, Client: []kgo.Opt{opt}}); err != nil {
+			t.Errorf("an option that is the user's is refused: %v", err)
+		} else {
+			shut(t, m)
+		}
 	}
 }
 

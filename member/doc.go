@@ -7,7 +7,8 @@
 //     kgo client that you made and whose poll loop stays yours.
 //   - [Elect] elects a leader among processes that consume nothing, in a group
 //     without topics, with the same terms, leases and fences.
-//   - [Member] is a client, a poll loop and commits on top of the hooks.
+//   - [Member] is a client that runs handlers and commits, on top of the hooks, or on
+//     KIP-848, where the brokers plan and nobody leads ([ConsumerProtocol]).
 //
 // # What happens in a round
 //
@@ -80,10 +81,38 @@
 //	    │          └──► leaderless: the broker assigns (KIP-848)
 //	 fenced: out of the group          closed: for good
 //
+// # What Run promises
+//
+// [Member.Run] hands the records of each partition to the handler in order, one call at
+// a time, and partitions at the same time. What waits for a handler is bounded: beyond
+// that the partition is not fetched.
+//
+//	assigned ─► open ── revoked, the handler may finish ─► draining ── committed ─► gone
+//	              │                                                                 ▲
+//	              └──── lost: the handler's context ends, nothing is committed ─────┘
+//
+//   - At least once: an offset is committed only when everything below it was handled.
+//     A commit that fails is tried again for as long as the member has the partition.
+//   - A partition that is given up is drained and committed first. A handler that does
+//     not come to its end has its context ended, and is not waited for without end:
+//     [Config.DrainTimeout].
+//   - The context of a handler ends before another member can have its partition: it is
+//     under a lease as Lead is, for followers too. When the coordinator acknowledges the
+//     member again before it gave the partitions away, the handler is called again.
+//   - An error, and a panic, is tried again and then goes to [Config.OnFailure].
+//   - A handler that makes no progress for [Config.StallTimeout] is told of, or its
+//     partition released, or the group left.
+//
+// What is said above of work that does not look at its context, and of administrators
+// and doubles, holds for handlers too.
+//
 // # Goroutines
 //
 // Callbacks say on which goroutine they run. The package starts goroutines for each
 // term that this member leads, and one for each assignor or hook call that has a
 // deadline. [Hooks.Close] waits for the first. The others end with their call, for
-// which the client's Close waits unless it has overrun.
+// which the client's Close waits unless it has overrun. A [Member] has one that keeps
+// the lease, and while it runs one for each partition, in which the handler is called,
+// one that commits and one that is the watchdog; Run and Close wait for them, but for
+// handlers that were abandoned.
 package member

@@ -52,6 +52,44 @@ const (
 	EventClosed EventKind = "closed"
 )
 
+// The kinds of events of a [Member] beside those of its Hooks. Topic and Partition name
+// the partition that it is about.
+const (
+	// EventRevoked: the partitions in Assigned were drained, committed and given up.
+	EventRevoked EventKind = "revoked"
+	// EventAbandoned: a handler did not return in time when its partition was given
+	// up or the member closed, see Config.DrainTimeout. Its records are not committed
+	// and may be handled by another member at the same time.
+	EventAbandoned EventKind = "abandoned"
+	// EventHandlerFailed: the handler returned Err for Records records from Offset
+	// on, the Attempt-th time; or their dead letters were not acknowledged.
+	EventHandlerFailed EventKind = "handler-failed"
+	// EventSkipped: OnFailure chose Skip for Records records from Offset on.
+	EventSkipped EventKind = "skipped"
+	// EventDeadLettered: OnFailure chose DeadLetter for Records records from Offset
+	// on, and the brokers acknowledged them.
+	EventDeadLettered EventKind = "dead-lettered"
+	// EventPartitionStopped: OnFailure chose StopPartition, for the *Failure in Err.
+	EventPartitionStopped EventKind = "partition-stopped"
+	// EventStalled: the handler makes no progress, see Config.StallTimeout.
+	EventStalled EventKind = "stalled"
+	// EventRecovered: it does again, or has returned.
+	EventRecovered EventKind = "recovered"
+	// EventFenced: the coordinator has not acknowledged the member in time, or
+	// refuses it, as Err tells. The contexts of all handlers have ended.
+	EventFenced EventKind = "fenced"
+	// EventAcknowledged: it acknowledges the member again, and handlers go on.
+	EventAcknowledged EventKind = "acknowledged"
+	// EventCommitFailed: offsets could not be committed, for the Attempt-th time in
+	// a row; it is tried again.
+	EventCommitFailed EventKind = "commit-failed"
+	// EventFetchFailed: records could not be fetched. kgo tries again where that may
+	// help.
+	EventFetchFailed EventKind = "fetch-failed"
+	// EventRecreated: Topic was deleted and created again, see Config.OnRecreated.
+	EventRecreated EventKind = "recreated"
+)
+
 // An Event is something that happened to a member. Fields that do not belong to the
 // kind, and those whose value is not known, are zero.
 type Event struct {
@@ -75,4 +113,11 @@ type Event struct {
 	Assigned []assign.TopicPartitions // EventAssigned
 	Leader   bool                     // EventAssigned: this member leads
 	Err      error
+
+	// Of the events of a Member.
+	Topic     string
+	Partition int32
+	Offset    int64
+	Records   int
+	Attempt   int
 }

@@ -360,7 +360,8 @@ func (h *Hooks) emit(e Event) {
 	}
 	level := slog.LevelInfo
 	switch e.Kind {
-	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless:
+	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless,
+		EventAbandoned, EventHandlerFailed, EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed, EventFetchFailed, EventRecreated:
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}
@@ -375,6 +376,15 @@ func (h *Hooks) emit(e Event) {
 	}
 	if e.Stats != nil {
 		attrs = append(attrs, slog.Any("stats", *e.Stats))
+	}
+	if e.Topic != "" {
+		attrs = append(attrs, slog.String("topic", e.Topic), slog.Int("partition", int(e.Partition)))
+	}
+	if e.Records > 0 {
+		attrs = append(attrs, slog.Int64("offset", e.Offset), slog.Int("records", e.Records))
+	}
+	if e.Attempt > 0 {
+		attrs = append(attrs, slog.Int("attempt", e.Attempt))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.Any("err", e.Err))

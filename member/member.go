@@ -4,240 +4,323 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
 )
 
-// Config says what a [Member] does. Group, Topics and Protocols are required.
-type Config struct {
-	// Group is the id of the consumer group, Topics what the member subscribes
-	// to.
-	Group  string
-	Topics []string
-
-	// HooksConfig holds the assignors and hooks.
-	HooksConfig
-
-	// Client are further options for the kgo client: seed brokers, TLS,
-	// instance id, rack, timeouts. The member sets the group, topics,
-	// balancers, autocommit and rebalance blocking itself.
-	Client []kgo.Opt
-}
-
-// A Handler processes the records of one partition, in the order of their offsets.
-// Once it returned nil they count as handled, and are committed when all that was
-// polled with them is done. It is called on the goroutine that
-// called Run, and while it runs none of the member's partitions is given up, so it has
-// to return within the rebalance timeout (kgo's default is a minute).
-type Handler func(ctx context.Context, records []*kgo.Record) error
-
-// A Member consumes topics as a member of a group, at least once: offsets are
-// committed only behind what the handler processed.
+// A Member consumes topics as a member of a group, at least once: offsets are committed
+// only behind what the handler processed. See the package comment for what it promises.
+//
+// All methods may be called from any goroutine; Close and Leave not by the handler,
+// Lead, OnEvent or OnFailure, which they wait for.
 type Member struct {
-	client *kgo.Client
-	hooks  *Hooks
+	cfg          Config
+	drainTimeout time.Duration
+	settings     settings
+	client       *kgo.Client
+	hooks        *Hooks
 
-	mu      sync.Mutex
-	running bool
-	closed  bool
-	stop    context.CancelFunc // ends Run
-	stopped chan struct{}      // closed when Run returned; nil when it never ran
+	membership   membership
+	answered     answered    // KIP-848 only
+	speaksKIP848 atomic.Bool // what the client last joined with
 
-	closeOnce sync.Once
-	finished  chan struct{}
+	polls pollGate
+	share atomic.Int64 // how many bytes each partition may hold
+
+	committing sync.Mutex // held while a commit is under way
+
+	traitsMu sync.Mutex // held while traits are changed; taken before mu
+	traits   Traits     // as the user set them
+
+	mu            sync.Mutex // taken before a partition's
+	partitions    map[topicPartition]*partition
+	lingering     map[topicPartition]chan struct{} // workers of partitions that were given up, whose handler has not returned
+	refused       map[topicPartition]bool          // see release
+	resubscribing map[string]bool
+	cancelCommit  context.CancelFunc // of the last commit
+	run           *run               // under way
+	closed        bool
+	giveUp        bool  // by Leave
+	fatal         error // why Run cannot go on
+
+	background sync.WaitGroup
+	quit       context.CancelFunc // ends background
+	ready      chan struct{}      // closed when New is done
+	leaveOnce  sync.Once
+	closeOnce  sync.Once
+	finished   chan struct{}
 }
 
-// New checks cfg and makes the client, which joins the group at once; Run consumes.
-// Close the member also when Run was never called.
+// New checks cfg, tells all that is wrong with it, and makes the client, which joins the
+// group at once; Run consumes. Close the member also when Run was never called.
 func New(cfg Config) (*Member, error) {
-	var errs []error
-	if cfg.Group == "" {
-		errs = append(errs, errors.New("the member's config has no group; set Config.Group"))
+	problems := cfg.check()
+	cfg = cfg.withDefaults()
+	m := &Member{
+		cfg: cfg, traits: cfg.Traits, ready: make(chan struct{}), finished: make(chan struct{}),
+		partitions: make(map[topicPartition]*partition), lingering: make(map[topicPartition]chan struct{}),
+		refused: make(map[topicPartition]bool), resubscribing: make(map[string]bool),
 	}
-	if len(cfg.Topics) == 0 {
-		errs = append(errs, errors.New("the member's config has no topic; set Config.Topics"))
+	m.membership.m, m.membership.changed = m, make(chan struct{}, 1)
+	m.share.Store(cfg.BufferBytes)
+
+	var opts []kgo.Opt
+	opts = append(opts, cfg.Client...)
+	if cfg.GroupProtocol == ClassicProtocol {
+		hooksConfig := cfg.HooksConfig
+		hooksConfig.Protocols = make([]Protocol, len(cfg.Protocols))
+		for i, p := range cfg.Protocols {
+			if hooksConfig.Protocols[i] = p; p.Assignor != nil {
+				hooksConfig.Protocols[i].Assignor = refusing{p.Assignor}
+			}
+		}
+		hooks, err := NewHooks(hooksConfig)
+		if problems = errors.Join(problems, err); problems != nil {
+			return nil, problems
+		}
+		m.hooks = hooks
+		opts = append(opts, hooks.Opts()...)
+	} else {
+		if problems != nil {
+			return nil, problems
+		}
+		m.hooks = newObserver(cfg.HooksConfig)
+		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.CooperativeStickyBalancer()))
 	}
-	if slices.Contains(cfg.Topics, "") {
-		errs = append(errs, errors.New("the member's config has a topic without a name; leave it out of Config.Topics"))
+	callback := func(f func(context.Context, *kgo.Client, map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
+		return func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+			if <-m.ready; m.client != nil {
+				f(ctx, client, partitions)
+			}
+		}
 	}
-	hooks, err := NewHooks(cfg.HooksConfig)
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	opts := append([]kgo.Opt(nil), cfg.Client...)
-	opts = append(opts, hooks.Opts()...)
 	opts = append(opts,
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(cfg.Topics...),
 		kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(callback(m.assigned)),
+		kgo.OnPartitionsRevoked(callback(m.revoked)),
+		kgo.OnPartitionsLost(callback(m.lost)),
+		kgo.WithHooks(memberHook{m}),
 	)
+	if err := kgo.ValidateOpts(opts...); err != nil {
+		return nil, fmt.Errorf("the client of group %q cannot be made: %w", cfg.Group, err)
+	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("the client of group %q cannot be made: %w", cfg.Group, err)
 	}
-	if err := hooks.Attach(client); err != nil {
-		client.CloseAllowingRebalance()
+	err = m.attach(client)
+	close(m.ready)
+	if err != nil {
+		client.Close()
 		return nil, fmt.Errorf("the client of group %q cannot be used: %w", cfg.Group, err)
 	}
-	return &Member{client: client, hooks: hooks, finished: make(chan struct{})}, nil
+	return m, nil
 }
 
-// Client returns the kgo client, for producing and requests of your own. Its poll and
-// commit methods are the member's.
+// attach takes the client into use.
+func (m *Member) attach(client *kgo.Client) error {
+	m.settings = settings{
+		group:     m.cfg.Group,
+		session:   optValue[time.Duration](client, kgo.SessionTimeout),
+		rebalance: optValue[time.Duration](client, kgo.RebalanceTimeout),
+		interval:  optValue[time.Duration](client, kgo.HeartbeatInterval),
+		instance:  optValue[string](client, kgo.InstanceID),
+	}
+	m.membership.settings = m.settings
+	var err error
+	if m.drainTimeout, err = m.cfg.drainTimeout(m.settings.rebalance); err != nil {
+		return err
+	}
+	if m.cfg.GroupProtocol == ClassicProtocol {
+		if err := m.hooks.Attach(client); err != nil {
+			return err
+		}
+	} else {
+		m.hooks.observe(client, m.settings)
+	}
+	m.client = client
+	ctx, quit := context.WithCancel(context.Background())
+	m.quit = quit
+	m.background.Go(func() { m.membership.keep(ctx) })
+	if m.cfg.GroupProtocol == ConsumerProtocol {
+		m.background.Go(func() { m.membership.askSession(ctx) })
+	}
+	return nil
+}
+
+// Client returns the kgo client, for producing and requests of your own. What it polls,
+// commits, pauses and subscribes to is the member's.
 func (m *Member) Client() *kgo.Client { return m.client }
 
-// Leading tells whether this member leads the group now; see Hooks.Leading.
+// Leading tells whether this member leads the group now; see Hooks.Leading. In KIP-848
+// no member does.
 func (m *Member) Leading() bool { return m.hooks.Leading() }
 
 // State returns where this member stands in its group; see Hooks.State.
 func (m *Member) State() State { return m.hooks.State() }
 
 // SetTraits changes what the member tells the leader about itself; see Hooks.SetTraits.
-func (m *Member) SetTraits(traits Traits) error { return m.hooks.SetTraits(traits) }
-
-// Replan has the leader make a new plan; see Hooks.Replan.
-func (m *Member) Replan(reason string) { m.hooks.Replan(reason) }
-
-// Run consumes until ctx ends or the member is closed, and then returns nil; what was
-// handled is committed by then, unless the handler panicked, and the member stays in the group until Close. It
-// returns the handler's error when that returns one, with the records named, unless it
-// is the error of a ctx that has ended. What was polled and not handled is not
-// committed, also when the handler panics, and is what the next Run begins with, or
-// the next owner of the partition. After Close it returns [ErrClosed]. Only one Run
-// may be under way at a time.
-//
-// Offsets that cannot be committed are logged and not tried again before the next
-// commit of their partition: whoever has the partition next may handle the records
-// once more.
-func (m *Member) Run(ctx context.Context, handle Handler) error {
-	if handle == nil {
-		return errors.New("the member has no handler; pass one to Run")
+// In KIP-848 there is no leader to tell it to, and it fails.
+func (m *Member) SetTraits(traits Traits) error {
+	if m.cfg.GroupProtocol == ConsumerProtocol {
+		return errors.New("the member has no leader to tell traits to, for in KIP-848 the brokers assign partitions; use ClassicProtocol")
 	}
+	if _, err := traits.encode(); err != nil {
+		return err
+	}
+	m.traitsMu.Lock()
+	m.traits = traits
+	m.traitsMu.Unlock()
+	m.tellRefused(true)
+	return nil
+}
+
+// Replan has the leader make a new plan; see Hooks.Replan. In KIP-848 it does nothing.
+func (m *Member) Replan(reason string) {
+	if m.cfg.GroupProtocol == ClassicProtocol {
+		m.hooks.Replan(reason)
+	}
+}
+
+// emit tells the user of an event. No lock may be held.
+func (m *Member) emit(e Event) { m.hooks.emit(e) }
+
+// owned lists the member's partitions.
+func (m *Member) owned() []assign.TopicPartitions {
 	m.mu.Lock()
-	switch {
-	case m.closed:
-		m.mu.Unlock()
-		return ErrClosed
-	case m.running:
-		m.mu.Unlock()
-		return errors.New("the member runs already; call Run once at a time")
+	defer m.mu.Unlock()
+	owned := make(map[string][]int32)
+	for tp := range m.partitions {
+		owned[tp.topic] = append(owned[tp.topic], tp.partition)
 	}
-	ctx, m.stop = context.WithCancel(ctx)
-	m.running, m.stopped = true, make(chan struct{})
-	m.mu.Unlock()
-	defer func() {
-		m.client.AllowRebalance()
-		m.mu.Lock()
-		m.stop()
-		m.running = false
-		close(m.stopped)
-		m.mu.Unlock()
-	}()
+	return toTopicPartitions(owned)
+}
 
-	for {
-		fetches := m.client.PollFetches(ctx)
-		if fetches.IsClientClosed() {
-			return nil
+// fenced: another process has the member's instance id. This one stops for good, for to
+// join again would be to fight over the place.
+func (m *Member) fenced(err error) {
+	m.fail(fmt.Errorf("instance %q of group %q: %w: %w", m.settings.instance, m.cfg.Group, ErrFenced, err))
+}
+
+// fail has Run return err, also every later one, and takes the member out of the group.
+func (m *Member) fail(err error) {
+	m.mu.Lock()
+	if m.fatal != nil || m.closed {
+		m.mu.Unlock()
+		return
+	}
+	m.fatal = err
+	r := m.run
+	// Not on the caller's goroutine, which may be kgo's group management.
+	m.background.Go(func() {
+		<-m.ready
+		if r != nil {
+			<-r.over
 		}
-		err := m.handle(ctx, fetches, handle)
-		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return nil
-		case err != nil:
+		if m.client != nil {
+			m.leaveOnce.Do(m.leaveGroup)
+		}
+	})
+	m.mu.Unlock()
+	if r != nil {
+		r.stop(err)
+	}
+}
+
+// leaveGroup leaves the group. A static member's place is given up only where Leave or
+// StallLeave said so.
+func (m *Member) leaveGroup() {
+	ctx := context.Background() // kgo bounds each request by itself
+	id, _ := m.client.GroupMetadata()
+	m.mu.Lock()
+	giveUp := m.giveUp
+	m.mu.Unlock()
+	if err := m.client.LeaveGroupContext(ctx); err != nil {
+		m.cfg.Logger.Warn("the group was not left properly, and keeps the member until its session ends", "group", m.cfg.Group, "member", id, "err", err)
+	}
+	if !giveUp || m.settings.instance == "" || id == "" {
+		return
+	}
+	if err := m.giveUpInstance(ctx, id); err != nil {
+		m.cfg.Logger.Warn("the place of the instance was not given up, and stays until the session ends", "group", m.cfg.Group, "instance", m.settings.instance, "err", err)
+	}
+}
+
+// giveUpInstance tells the coordinator that the static member will not come back.
+func (m *Member) giveUpInstance(ctx context.Context, id string) error {
+	if m.speaksKIP848.Load() {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = m.cfg.Group, id, -1, &m.settings.instance
+		resp, err := req.RequestWith(ctx, m.client)
+		if err != nil {
 			return err
-		case ctx.Err() != nil:
-			return nil
 		}
-		m.client.AllowRebalance()
+		return kerr.ErrorForCode(resp.ErrorCode)
 	}
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = m.cfg.Group
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID, member.InstanceID = id, &m.settings.instance
+	req.Members = append(req.Members, member)
+	resp, err := req.RequestWith(ctx, m.client)
+	if err != nil {
+		return err
+	}
+	for _, left := range resp.Members {
+		if err := kerr.ErrorForCode(left.ErrorCode); err != nil {
+			return err
+		}
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
 }
 
-// handle hands each partition's records to the handler and commits what it processed.
-// What it did not process is polled again. No partition is given up meanwhile, so both
-// are about partitions of this member.
-func (m *Member) handle(ctx context.Context, fetches kgo.Fetches, handle Handler) error {
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if ctx.Err() == nil {
-			m.hooks.cfg.Logger.Warn("records could not be fetched", "topic", topic, "partition", partition, "err", err)
-		}
-	})
-	var parts [][]*kgo.Record
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if len(p.Records) > 0 {
-			parts = append(parts, p.Records)
-		}
-	})
-	var handled []*kgo.Record // the last record of each part
-	// Deferred, for a handler may panic and its caller call Run again.
-	defer func() { m.rewind(parts[len(handled):]) }()
-
-	var failed error
-	for _, records := range parts {
-		if ctx.Err() != nil {
-			break
-		}
-		first, last := records[0], records[len(records)-1]
-		if err := handle(ctx, records); err != nil {
-			failed = fmt.Errorf("the handler failed on %s[%d], offsets %d to %d: %w", first.Topic, first.Partition, first.Offset, last.Offset, err)
-			break
-		}
-		handled = append(handled, last)
-	}
-	if len(handled) > 0 {
-		// What was handled is committed even when ctx has just ended, but a
-		// commit later than the session timeout is refused anyway.
-		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.hooks.sessionTimeout())
-		defer cancel()
-		if err := m.client.CommitRecords(commit, handled...); err != nil {
-			m.hooks.cfg.Logger.Warn("offsets could not be committed", "err", err)
-		}
-	}
-	return failed
-}
-
-// rewind makes the client poll the records again. It must run before rebalances are
-// allowed again: until then kgo keeps the positions of all that was polled.
-func (m *Member) rewind(parts [][]*kgo.Record) {
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
-	for _, records := range parts {
-		first := records[0]
-		if offsets[first.Topic] == nil {
-			offsets[first.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		if at, listed := offsets[first.Topic][first.Partition]; !listed || first.Offset < at.Offset {
-			offsets[first.Topic][first.Partition] = kgo.EpochOffset{Epoch: -1, Offset: first.Offset}
-		}
-	}
-	m.client.SetOffsets(offsets)
-}
-
-// Close ends Run and Lead, waits for both, leaves the group and closes the client. A
-// static member (kgo.InstanceID) keeps its place in the group until its session ends, unless
-// it has just given up partitions that its group waits for.
+// Close ends Run and Lead, waits for both, commits what was handled, leaves the group
+// and closes the client: the partitions are handed over at once. Handlers may finish
+// what they have begun, for Config.DrainTimeout, see Run. A static member
+// (kgo.InstanceID) keeps its place in the group until its session ends, so that a
+// restart moves nothing, unless it has just given up partitions that its group waits
+// for; [Member.Leave] gives the place up.
+//
 // When ctx ends first, Close returns its error and the rest goes on in the background.
-// Until both have returned the member stays in the group with all it has, for another
-// member must not do their work meanwhile: a process whose handler or Lead may hang
-// has to exit. Close may be called repeatedly and from any goroutine, but not by the
-// handler, Lead or OnEvent, which it would wait for in vain.
-func (m *Member) Close(ctx context.Context) error {
+// Until Lead has returned the member stays in the group: a process whose Lead may hang
+// has to exit. Close may be called repeatedly.
+func (m *Member) Close(ctx context.Context) error { return m.close(ctx, false) }
+
+// Leave is Close, and gives up the place of a static member, whose partitions are then
+// handed over at once. It is too late when Close was called before.
+func (m *Member) Leave(ctx context.Context) error { return m.close(ctx, true) }
+
+func (m *Member) close(ctx context.Context, giveUp bool) error {
 	m.mu.Lock()
-	m.closed = true
-	if m.stop != nil {
-		m.stop()
+	if !m.closed {
+		m.giveUp = m.giveUp || giveUp
 	}
-	stopped := m.stopped
+	m.closed = true
+	r := m.run
 	m.mu.Unlock()
+	if r != nil {
+		r.stop(nil)
+	}
 	m.closeOnce.Do(func() {
 		go func() {
 			defer close(m.finished)
 			m.hooks.Close()
-			if stopped != nil {
-				<-stopped
+			if r != nil {
+				<-r.over
 			}
-			m.client.CloseAllowingRebalance()
+			m.quit()
+			m.background.Wait()
+			m.leaveOnce.Do(m.leaveGroup)
+			m.client.Close()
 		}()
 	})
 	select {

@@ -1,0 +1,285 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ErrAbandoned is what a handler did that has not returned although its context ended
+// half of Config.DrainTimeout ago. It goes on, and may overlap with another member's.
+var ErrAbandoned = errors.New("the handler did not return when its context ended")
+
+// assigned is kgo's OnPartitionsAssigned: records of these partitions are polled when
+// it has returned. It and the other two run on goroutines of kgo, one at a time.
+func (m *Member) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+	var parts []*partition
+	for topic, numbers := range added {
+		for _, number := range numbers {
+			parts = append(parts, newPartition(topicPartition{topic, number}))
+		}
+	}
+	// A partition that is there already was not given up in between: kgo starts it
+	// afresh when its topic was purged and added again.
+	m.lose(m.find(added), ErrLost)
+	was := m.membership.joined()
+	m.mu.Lock()
+	for _, p := range parts {
+		p.last = m.lingering[p.topicPartition]
+		delete(m.lingering, p.topicPartition)
+		m.partitions[p.topicPartition] = p
+		if m.run != nil {
+			m.run.start(p)
+		}
+	}
+	m.shareLocked()
+	m.mu.Unlock()
+	if m.cfg.GroupProtocol == ConsumerProtocol {
+		if !was {
+			m.emit(Event{Kind: EventSyncing})
+		}
+		m.emit(Event{Kind: EventAssigned, Assigned: m.owned()})
+	}
+}
+
+// revoked is kgo's OnPartitionsRevoked: the partitions are given up when it returns.
+func (m *Member) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	parts := m.find(lost)
+	if len(parts) == 0 {
+		return
+	}
+	for _, p := range parts {
+		p.setPhase(draining, nil)
+	}
+	m.polls.pass()
+	m.drain(parts, ErrRevoked)
+	ctx, cancel := context.WithTimeout(context.Background(), m.drainTimeout)
+	m.commitFinally(ctx, parts)
+	cancel()
+	m.remove(parts)
+	m.emit(Event{Kind: EventRevoked, Assigned: toTopicPartitions(lost)})
+}
+
+// lost is kgo's OnPartitionsLost: the partitions may have other owners already.
+func (m *Member) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	was := m.membership.lost(ErrLost)
+	m.lose(m.find(lost), ErrLost)
+	if was && m.cfg.GroupProtocol == ConsumerProtocol {
+		m.emit(Event{Kind: EventLost, Err: ErrLost})
+		m.emit(Event{Kind: EventJoining})
+	}
+}
+
+// lose gives partitions up without a commit, and does not wait for their handlers,
+// whose contexts end.
+func (m *Member) lose(parts []*partition, why error) {
+	if len(parts) == 0 {
+		return
+	}
+	for _, p := range parts {
+		p.setPhase(gone, why)
+	}
+	m.polls.pass()
+	m.stopCommit()
+	m.remove(parts)
+}
+
+// find returns those of the partitions that the member has.
+func (m *Member) find(named map[string][]int32) []*partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var parts []*partition
+	for topic, numbers := range named {
+		for _, number := range numbers {
+			if p := m.partitions[topicPartition{topic, number}]; p != nil {
+				parts = append(parts, p)
+			}
+		}
+	}
+	return parts
+}
+
+// list returns all partitions of the member. The member's lock is held.
+func (m *Member) list() []*partition {
+	parts := make([]*partition, 0, len(m.partitions))
+	for _, p := range m.partitions {
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// remove forgets partitions, of which nothing is committed any more.
+func (m *Member) remove(parts []*partition) {
+	paused := make(map[string][]int32)
+	m.mu.Lock()
+	for _, p := range parts {
+		p.setPhase(gone, ErrRevoked)
+		p.mu.Lock()
+		if p.last != nil && !closed(p.last) {
+			m.lingering[p.topicPartition] = p.last
+		}
+		if p.paused {
+			paused[p.topic] = append(paused[p.topic], p.partition)
+		}
+		p.mu.Unlock()
+		if m.partitions[p.topicPartition] == p {
+			delete(m.partitions, p.topicPartition)
+		}
+	}
+	m.shareLocked()
+	left := len(m.partitions)
+	m.mu.Unlock()
+	if left == 0 {
+		m.membership.idle()
+	}
+	if len(paused) > 0 {
+		m.client.ResumeFetchPartitions(paused) // kgo would remember it for the next time
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// drain waits until no handler of the partitions is under way, as long as they may
+// take, and returns an error that names those that are left. Their phase, or the end of
+// the run, must keep further ones from starting.
+func (m *Member) drain(parts []*partition, why error) error {
+	deadline := time.NewTimer(m.drainTimeout)
+	defer deadline.Stop()
+	var late []*partition
+	for _, p := range parts {
+		if done := p.worker(); done != nil {
+			if p.isReleased() {
+				late = append(late, p) // its handler had its time
+				continue
+			}
+			select {
+			case <-done:
+				continue
+			case <-deadline.C:
+				deadline.Reset(0) // for the others
+				late = append(late, p)
+			}
+		}
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	for _, p := range late {
+		p.endCall(why)
+	}
+	grace := time.NewTimer(m.drainTimeout / 2)
+	defer grace.Stop()
+	var errs []error
+	for _, p := range late {
+		select {
+		case <-p.worker():
+			continue
+		case <-grace.C:
+			grace.Reset(0)
+		}
+		err := fmt.Errorf("%s[%d] was given up after %s: %w", p.topic, p.partition, m.drainTimeout+m.drainTimeout/2, ErrAbandoned)
+		m.emit(Event{Kind: EventAbandoned, Topic: p.topic, Partition: p.partition, Err: err})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// isOver tells whether the partition is being given up, or was.
+func (p *partition) isOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.phase != open
+}
+
+// isReleased tells whether the context of a stalled handler was ended.
+func (p *partition) isReleased() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.released
+}
+
+// worker returns a channel that is closed when the last worker of the partition has
+// ended; nil when there was none.
+func (p *partition) worker() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+// interrupt tells the call under way that it should come to its end.
+func (p *partition) interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.call != nil {
+		p.call.halt.Store(true)
+	}
+}
+
+// shareLocked computes how many bytes each partition may hold.
+func (m *Member) shareLocked() {
+	m.share.Store(m.cfg.BufferBytes / int64(max(1, len(m.partitions))))
+}
+
+// resumeFetching undoes a pause. The lock orders it with the pauses of dispatch.
+func (m *Member) resumeFetching(p *partition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.mu.Lock()
+	paused := p.paused
+	p.mu.Unlock()
+	if !paused && m.partitions[p.topicPartition] == p {
+		m.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.partition}})
+	}
+}
+
+// stopPartition has nothing more of it handled or fetched.
+func (m *Member) stopPartition(p *partition, why error) {
+	p.mu.Lock()
+	p.stopped, p.paused = why, true
+	p.mu.Unlock()
+	m.mu.Lock()
+	if m.partitions[p.topicPartition] == p {
+		m.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.partition}})
+	}
+	m.mu.Unlock()
+	m.emit(Event{Kind: EventPartitionStopped, Topic: p.topic, Partition: p.partition, Err: why})
+}
+
+// Resume has a partition handled again that [StopPartition] had stopped, beginning with
+// the records that failed. It tells whether there was such a one.
+func (m *Member) Resume(topic string, number int32) bool {
+	m.mu.Lock()
+	p := m.partitions[topicPartition{topic, number}]
+	m.mu.Unlock()
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	was := p.stopped != nil
+	if was {
+		p.stopped, p.paused = nil, false
+	}
+	p.mu.Unlock()
+	if was {
+		m.resumeFetching(p)
+		p.notify()
+	}
+	return was
+}
+
+func sortPartitions(parts []*partition) {
+	slices.SortFunc(parts, func(a, b *partition) int {
+		return compare(a.topicPartition, b.topicPartition)
+	})
+}

@@ -1,0 +1,249 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/member"
+)
+
+var errBad = errors.New("bad record")
+
+// failsOn returns a handler of single records that fails on one offset of partition 0
+// and counts what it was called with.
+func failsOn(offset int64) (handle member.Handler, calls func(offset int64) int) {
+	var mu sync.Mutex
+	seen := make(map[int64]int)
+	return member.Each(func(_ context.Context, record *kgo.Record) error {
+			if record.Partition != 0 {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			seen[record.Offset]++
+			if record.Offset == offset {
+				return errBad
+			}
+			return nil
+		}), func(offset int64) int {
+			mu.Lock()
+			defer mu.Unlock()
+			return seen[offset]
+		}
+}
+
+func committedAt(t *testing.T, r *running, offset int64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("partition 0 is committed to %d", offset), func() bool {
+		parts := r.Partitions()
+		return len(parts) > 0 && parts[0].Committed == offset
+	})
+}
+
+func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
+	const bad, all = 3, 6
+	setup := func(t *testing.T, configure func(*member.Config)) (*running, func(int64) int) {
+		cluster := fakeCluster(t, 1)
+		produce(t, cluster, 1, all)
+		handle, calls := failsOn(bad)
+		r := startRun(t, cluster, func(cfg *member.Config) {
+			cfg.Attempts = 3
+			configure(cfg)
+		}, handle)
+		return r, calls
+	}
+	decide := func(decision member.Decision) func(*member.Config) {
+		return func(cfg *member.Config) {
+			cfg.OnFailure = func(_ context.Context, f member.Failure) member.Decision {
+				if len(f.Records) != 1 || f.Records[0].Offset != bad || f.Attempts != 3 || !errors.Is(f.Err, errBad) {
+					panic(fmt.Sprint("asked about ", f.Records, f.Attempts, f.Err))
+				}
+				return decision
+			}
+		}
+	}
+	t.Run("stop the member", func(t *testing.T) {
+		r, calls := setup(t, func(*member.Config) {})
+		err := r.wait(t)
+		var failure *member.Failure
+		if !errors.As(err, &failure) || !errors.Is(err, errBad) || !strings.Contains(err.Error(), "t[0], offsets 3 to 3, after 3 attempts") {
+			t.Errorf("Run returned %v", err)
+		}
+		if calls(bad) != 3 || calls(bad-1) != 1 || calls(bad+1) != 0 {
+			t.Errorf("calls: %d, %d, %d", calls(bad-1), calls(bad), calls(bad+1))
+		}
+		committedAt(t, r, bad)
+	})
+	t.Run("skip", func(t *testing.T) {
+		r, calls := setup(t, decide(member.Skip))
+		committedAt(t, r, all)
+		if e := r.await(t, member.EventSkipped); e.Offset != bad || e.Records != 1 {
+			t.Errorf("got %+v", e)
+		}
+		if calls(bad) != 3 {
+			t.Errorf("%d calls", calls(bad))
+		}
+	})
+	t.Run("retry", func(t *testing.T) {
+		var asked atomic.Int32
+		r, calls := setup(t, func(cfg *member.Config) {
+			cfg.OnFailure = func(context.Context, member.Failure) member.Decision {
+				if asked.Add(1) < 3 {
+					return member.Retry
+				}
+				return member.Skip
+			}
+		})
+		committedAt(t, r, all)
+		if calls(bad) != 9 {
+			t.Errorf("%d calls, want 9", calls(bad))
+		}
+	})
+	t.Run("stop the partition", func(t *testing.T) {
+		r, calls := setup(t, decide(member.StopPartition))
+		e := r.await(t, member.EventPartitionStopped)
+		if !errors.Is(e.Err, errBad) {
+			t.Errorf("got %+v", e)
+		}
+		committedAt(t, r, bad)
+		if h := r.Health(); h.State != member.HealthStalled || h.Ready() || len(h.Stalled) != 1 || !errors.Is(h.Err, errBad) {
+			t.Errorf("health: %+v", h)
+		}
+		if r.Resume("t", 7) || !r.Resume("t", 0) {
+			t.Error("Resume must tell whether there was a stopped partition")
+		}
+		eventually(t, "it is tried again", func() bool { return calls(bad) == 6 })
+	})
+	t.Run("a panic in OnFailure stops the member", func(t *testing.T) {
+		r, _ := setup(t, func(cfg *member.Config) {
+			cfg.OnFailure = func(context.Context, member.Failure) member.Decision { panic("boom") }
+		})
+		var panicked *member.PanicError
+		if err := r.wait(t); !errors.As(err, &panicked) || !errors.Is(err, errBad) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	t.Run("dead letters need a topic", func(t *testing.T) {
+		r, _ := setup(t, decide(member.DeadLetter))
+		if err := r.wait(t); err == nil || !strings.Contains(err.Error(), "set Config.DeadLetterTopic") {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}
+
+// A dead letter is acknowledged before its record is committed.
+func TestADeadLetterIsAcknowledgedBeforeTheCommit(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t", "dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	produce(t, cluster, 1, 4)
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	handle, _ := failsOn(1)
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Attempts, cfg.DeadLetterTopic = 1, "dead"
+		cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.DeadLetter }
+	}, handle)
+	eventually(t, "dead letters are refused", func() bool {
+		for _, e := range r.all(member.EventHandlerFailed) {
+			if strings.Contains(e.Err.Error(), `not acknowledged by topic "dead"`) && e.Attempt > 1 {
+				return true
+			}
+		}
+		return false
+	})
+	if at := r.Partitions()[0].Committed; at > 1 {
+		t.Errorf("committed to %d while the dead letter was not written", at)
+	}
+	refused.Remove()
+	committedAt(t, r, 4)
+	r.await(t, member.EventDeadLettered)
+
+	reader, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	letters := reader.PollFetches(t.Context()).Records()
+	if len(letters) != 1 || string(letters[0].Value) != "0/1" {
+		t.Fatalf("got %v", letters)
+	}
+	headers := make(map[string]string)
+	for _, h := range letters[0].Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	for key, want := range map[string]string{
+		member.DeadLetterTopicHeader: "t", member.DeadLetterPartitionHeader: "0",
+		member.DeadLetterOffsetHeader: "1", member.DeadLetterErrorHeader: errBad.Error(),
+	} {
+		if headers[key] != want {
+			t.Errorf("header %s is %q, want %q", key, headers[key], want)
+		}
+	}
+}
+
+// A batch handler's failure concerns all that it did not tell to be handled, and it is
+// called again with just that.
+func TestABatchHandlerIsCalledAgainWithWhatItDidNotHandle(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 5)
+	var mu sync.Mutex
+	var firsts []int64
+	r := startRun(t, cluster, nil, func(ctx context.Context, records []*kgo.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		firsts = append(firsts, records[0].Offset)
+		if records[0].Offset < 4 {
+			member.Progress(ctx, 1)
+			member.Progress(ctx, 0) // never goes back
+			return errBad
+		}
+		return nil
+	})
+	committedAt(t, r, 5)
+	mu.Lock()
+	defer mu.Unlock()
+	for i, first := range firsts {
+		if first != int64(i) {
+			t.Fatalf("called with %v", firsts)
+		}
+	}
+}
+
+// Commits that fail are tried again, not only logged, and told.
+func TestCommitsThatFailAreTriedAgain(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 3)
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	r := startRun(t, cluster, nil, ignore)
+	eventually(t, "commits fail repeatedly", func() bool { return len(r.all(member.EventCommitFailed)) > 2 })
+	if e := r.all(member.EventCommitFailed)[1]; e.Attempt != 2 || !errors.Is(e.Err, kerr.GroupAuthorizationFailed) {
+		t.Errorf("got %+v", e)
+	}
+	refused.Remove()
+	committedAt(t, r, 3) // and nothing more has to be handled for it
+}
+
+func TestFetchErrorsAreTold(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	var handled atomic.Int32
+	r := startRun(t, cluster, nil, func(context.Context, []*kgo.Record) error { handled.Add(1); return nil })
+	if e := r.await(t, member.EventFetchFailed); e.Topic != "t" || e.Partition != 0 || !errors.Is(e.Err, kerr.TopicAuthorizationFailed) {
+		t.Errorf("got %+v", e)
+	}
+	refused.Remove()
+	eventually(t, "it is handled when it can be fetched", func() bool { return handled.Load() > 0 })
+}

@@ -1,0 +1,158 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A HealthState is what [Member.Health] comes to.
+type HealthState string
+
+const (
+	// HealthJoining: the member is not in the group yet, or has left it for
+	// a reason that passes and joins again.
+	HealthJoining HealthState = "joining"
+	// HealthIdle: it is in the group and has nothing to do.
+	HealthIdle HealthState = "idle"
+	// HealthWorking: handlers run, or records wait for them.
+	HealthWorking HealthState = "working"
+	// HealthStalled: a handler makes no progress, or a partition was stopped.
+	HealthStalled HealthState = "stalled"
+	// HealthFenced: the coordinator does not acknowledge the member, or another
+	// process took its instance id: no handler may run.
+	HealthFenced HealthState = "fenced"
+	// HealthClosed: Close was called, or the client was closed.
+	HealthClosed HealthState = "closed"
+)
+
+// Health is how a member is.
+type Health struct {
+	State HealthState
+	Owned int  // partitions that the member has
+	Runs  bool // a call of Run is under way
+
+	// Stalled are partitions whose handler makes no progress or that
+	// StopPartition stopped.
+	Stalled []PartitionStatus
+
+	// Err tells why the member is joining again, stalled or fenced.
+	Err error
+}
+
+// Ready is for a readiness probe: the member is in the group, and everything that it has
+// is handled.
+func (h Health) Ready() bool { return h.State == HealthIdle || h.State == HealthWorking }
+
+// String is one line for people.
+func (h Health) String() string {
+	if h.Err != nil {
+		return fmt.Sprintf("%s, %d partitions: %v", h.State, h.Owned, h.Err)
+	}
+	return fmt.Sprintf("%s, %d partitions", h.State, h.Owned)
+}
+
+// Health tells how the member is. It asks nobody and may be called at any time, from any
+// goroutine.
+func (m *Member) Health() Health {
+	in, out, held := m.membership.state()
+	status := m.Partitions()
+	m.mu.Lock()
+	h := Health{Owned: len(status), Runs: m.run != nil}
+	isClosed, fatal := m.closed, m.fatal
+	m.mu.Unlock()
+	working := false
+	for _, p := range status {
+		if p.Stopped != nil || p.Stalled {
+			h.Stalled = append(h.Stalled, p)
+			if h.Err = p.Stopped; h.Err == nil {
+				h.Err = ErrStalled
+			}
+		}
+		working = working || p.Queued > 0
+	}
+	switch {
+	case isClosed:
+		h.State, h.Err = HealthClosed, nil
+	case errors.Is(fatal, ErrStalled):
+		h.State, h.Err = HealthStalled, fatal
+	case fatal != nil:
+		h.State, h.Err = HealthFenced, fatal
+	case held != nil:
+		h.State, h.Err = HealthFenced, held
+	case len(h.Stalled) > 0:
+		h.State = HealthStalled
+	case !in:
+		h.State, h.Err = HealthJoining, out
+	case working:
+		h.State = HealthWorking
+	default:
+		h.State = HealthIdle
+	}
+	return h
+}
+
+// A PartitionStatus is how far a member is with one of its partitions.
+type PartitionStatus struct {
+	Topic     string
+	Partition int32
+
+	// Position is the offset behind the last record that was handled, Committed
+	// the one that was last committed: -1 as long as this member has done neither
+	// since it was assigned the partition.
+	Position, Committed int64
+
+	// HighWatermark is the end of the partition when it was last polled, -1 before
+	// that. Lag is how many offsets lie between it and Position, or the first
+	// record that waits; 0 where neither is known.
+	HighWatermark, Lag int64
+
+	// Queued is how many records wait, those of the handler's call included.
+	Queued int
+
+	// Since is when the handler that runs was called, zero where none does, and
+	// Stalled what the watchdog says of it.
+	Since   time.Time
+	Stalled bool
+
+	// Stopped is the *Failure for which StopPartition was chosen.
+	Stopped error
+}
+
+// Partitions tells how far the member is with what it has, sorted by topic and
+// partition.
+func (m *Member) Partitions() []PartitionStatus {
+	m.mu.Lock()
+	parts := m.list()
+	m.mu.Unlock()
+	sortPartitions(parts)
+	all := make([]PartitionStatus, len(parts))
+	for i, p := range parts {
+		all[i] = p.status()
+	}
+	return all
+}
+
+func (p *partition) status() PartitionStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := PartitionStatus{
+		Topic: p.topic, Partition: p.partition, Committed: p.committed.Offset, HighWatermark: p.highest,
+		Position: p.positionLocked().Offset, Stalled: p.stalled, Stopped: p.stopped,
+	}
+	for _, b := range p.queue {
+		s.Queued += len(b.records)
+	}
+	if p.call != nil {
+		s.Since = p.call.began
+		s.Queued -= int(p.call.done.Load())
+	}
+	from := s.Position
+	if from < 0 && len(p.queue) > 0 {
+		from = p.queue[0].records[0].Offset
+	}
+	if from >= 0 {
+		s.Lag = max(0, s.HighWatermark-from)
+	}
+	return s
+}

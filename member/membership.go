@@ -1,0 +1,267 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ErrRevoked ends the context of a handler whose partition has to be given up and that
+// took longer than Config.DrainTimeout.
+var ErrRevoked = errors.New("the partition has to be given up")
+
+// ErrFenced: another process joined with the same instance id, and the coordinator
+// fenced this one, or refuses it because of the other.
+var ErrFenced = errors.New("another process has this member's instance id")
+
+// membership keeps the lease under which handlers run: the same as a leader's, for a
+// follower's partitions too are given to others when the coordinator does not hear of it.
+type membership struct {
+	m       *Member
+	changed chan struct{} // capacity 1
+
+	mu       sync.Mutex
+	settings settings // of the client; in KIP-848 the brokers' session timeout, once it is known
+
+	lease *lease // nil while the member has no partition
+	held  error  // why no handler may run under the lease; nil when they may
+	out   error  // why the member is out of the group; nil when it is in, or never was
+	in    bool   // it was assigned something, if only nothing, and is not out since
+
+	synced atomic.Pointer[time.Time] // when the request was sent that the group last took this member in with
+}
+
+// current returns the lease that handlers run under, and whether none may run.
+func (ms *membership) current() (l *lease, held bool) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	return ms.lease, ms.held != nil
+}
+
+// ended returns why handlers under the lease must end, nil when they may go on.
+func (ms *membership) ended(l *lease) error {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if ms.lease != l {
+		return ErrLost
+	}
+	return ms.held
+}
+
+// joined: a round ended, or brokers assigned something, and the member is in the group.
+// It tells whether it was in before.
+func (ms *membership) joined() (was bool) {
+	from := time.Now()
+	if sent := ms.synced.Load(); sent != nil {
+		from = *sent
+	}
+	ms.mu.Lock()
+	was, ms.in, ms.out = ms.in, true, nil
+	if ms.lease == nil {
+		ms.lease, ms.held = newLease(ms.settings, from), nil
+	} else {
+		ms.lease.renew(from, nil)
+	}
+	ms.mu.Unlock()
+	ms.notify()
+	return was
+}
+
+// lost: the member is out of the group. It tells whether it was in.
+func (ms *membership) lost(why error) (was bool) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	was = ms.in
+	ms.in, ms.lease, ms.held, ms.out = false, nil, nil, why
+	return was
+}
+
+// idle: the member has no partition.
+func (ms *membership) idle() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.lease, ms.held = nil, nil
+}
+
+// state returns whether the member is in the group, why it is out, and why its handlers
+// are held.
+func (ms *membership) state() (in bool, out, held error) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	return ms.in, ms.out, ms.held
+}
+
+func (ms *membership) notify() {
+	select {
+	case ms.changed <- struct{}{}:
+	default:
+	}
+}
+
+// keep sends heartbeats while the member has partitions, and ends the contexts of
+// handlers when the coordinator does not acknowledge them. It goes on, and lets the
+// handlers go on, when it does again.
+func (ms *membership) keep(ctx context.Context) {
+	m := ms.m
+	for {
+		l, held := ms.current()
+		var due <-chan time.Time
+		if l != nil {
+			wait := m.settings.interval
+			if !held {
+				wait = min(wait, l.left(time.Now()))
+			}
+			due = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ms.changed:
+			continue
+		case <-due:
+		}
+		limit := m.settings.session
+		switch now := time.Now(); {
+		case held:
+		case l.ended(now):
+			ms.hold(l, ErrLeaseExpired)
+			continue
+		default:
+			limit = l.left(now)
+		}
+		call, cancel := context.WithTimeout(ctx, limit)
+		sent, err := m.heartbeat(call)
+		cancel()
+		switch {
+		case errors.Is(err, ErrLost):
+			ms.hold(l, err)
+		case held && err == nil:
+			ms.release(l, sent)
+		default: // which says nothing where err is another one
+			l.renew(sent, err)
+		}
+	}
+}
+
+// askSession asks the brokers for the session timeout, which in KIP-848 is theirs.
+// Until they tell, and where they do not, the client's is taken.
+func (ms *membership) askSession(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ms.m.settings.session)
+	defer cancel()
+	session, err := brokerSession(ctx, ms.m.client, ms.m.cfg.Group)
+	if err != nil {
+		if ctx.Err() == nil {
+			ms.m.cfg.Logger.Warn("the session timeout of the group is not known, and the client's is taken for it", "group", ms.m.cfg.Group, "session", ms.m.settings.session, "err", err)
+		}
+		return
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.settings.session = session
+	if l := ms.lease; l != nil {
+		l.mu.Lock()
+		l.session, l.margin = session, session/10
+		l.mu.Unlock()
+	}
+}
+
+// hold ends the contexts of all handlers.
+func (ms *membership) hold(l *lease, why error) {
+	ms.mu.Lock()
+	if ms.lease != l || ms.held != nil {
+		ms.mu.Unlock()
+		return
+	}
+	ms.held = why
+	ms.mu.Unlock()
+	m := ms.m
+	m.mu.Lock()
+	parts := m.list()
+	m.mu.Unlock()
+	for _, p := range parts {
+		p.endCall(why)
+	}
+	m.emit(Event{Kind: EventFenced, Err: why})
+}
+
+// release lets handlers go on: the coordinator knows the member, which still has what it
+// had, as of the given time.
+func (ms *membership) release(l *lease, from time.Time) {
+	ms.mu.Lock()
+	if ms.lease != l || ms.held == nil {
+		ms.mu.Unlock()
+		return
+	}
+	renewed := newLease(ms.settings, from)
+	if renewed.ended(time.Now()) {
+		ms.mu.Unlock()
+		return // by KIP-848, where an earlier request was acknowledged
+	}
+	ms.lease, ms.held = renewed, nil
+	ms.mu.Unlock()
+	m := ms.m
+	m.mu.Lock()
+	parts := m.list()
+	m.mu.Unlock()
+	for _, p := range parts {
+		p.notify()
+	}
+	m.emit(Event{Kind: EventAcknowledged})
+}
+
+// heartbeat asks the coordinator whether the member is in the group: nil, errRebalancing
+// when it is and a round is on, ErrLost when it is not, or an error that proves nothing.
+// sent is when the request was sent that was answered so.
+func (m *Member) heartbeat(ctx context.Context) (sent time.Time, err error) {
+	if m.speaksKIP848.Load() {
+		return m.confirm(ctx)
+	}
+	id, _ := m.client.GroupMetadata()
+	sent = time.Now()
+	return sent, m.hooks.heartbeat(ctx, m.client, m.settings, id)
+}
+
+// memberHook is what a Member learns from its client outside of callbacks.
+type memberHook struct{ m *Member }
+
+// OnBrokerWrite implements kgo.HookBrokerWrite.
+func (h memberHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took time.Duration, err error) {
+	switch {
+	case err != nil:
+	case key == int16(kmsg.JoinGroup):
+		h.m.speaksKIP848.Store(false)
+	case key == int16(kmsg.SyncGroup):
+		sent := time.Now().Add(-took)
+		h.m.membership.synced.Store(&sent)
+	case key == int16(kmsg.ConsumerGroupHeartbeat):
+		h.m.speaksKIP848.Store(true)
+	}
+}
+
+// OnBrokerE2E implements kgo.HookBrokerE2E.
+func (h memberHook) OnBrokerE2E(broker kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	if key != int16(kmsg.ConsumerGroupHeartbeat) || e2e.Err() != nil {
+		return
+	}
+	sent := time.Now().Add(-e2e.DurationE2E())
+	h.m.membership.synced.Store(&sent)
+	h.m.answered.note(broker.NodeID, sent)
+}
+
+// OnGroupManageError implements kgo.HookGroupManageError.
+func (h memberHook) OnGroupManageError(err error) {
+	h.m.membership.lost(err)
+	if h.m.cfg.GroupProtocol == ConsumerProtocol {
+		// The event was told when the partitions were lost, without the reason.
+		h.m.cfg.Logger.Warn("the group does not take the member in", "group", h.m.cfg.Group, "err", err)
+	}
+	if errors.Is(err, kerr.FencedInstanceID) || errors.Is(err, kerr.UnreleasedInstanceID) {
+		h.m.fenced(err)
+	}
+}

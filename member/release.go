@@ -1,0 +1,150 @@
+package member
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// refusedLabel is the label in which a member asks the leader not to give it certain
+// partitions. Its value is JSON: topic → partitions.
+const refusedLabel = "groupkit.refused"
+
+// release ends the handler of a partition and asks the leader to move the partition.
+func (m *Member) release(p *partition, why error) {
+	m.mu.Lock()
+	p.mu.Lock()
+	runs := p.call != nil && !p.released // else it came back meanwhile
+	if runs {
+		p.released = true
+		p.call.end(why)
+		m.refused[p.topicPartition] = true
+	}
+	p.mu.Unlock()
+	m.mu.Unlock()
+	if runs {
+		m.tellRefused(true)
+	}
+}
+
+// unrelease takes the refusal back: the handler has returned.
+func (m *Member) unrelease(p *partition) {
+	m.mu.Lock()
+	delete(m.refused, p.topicPartition)
+	m.mu.Unlock()
+	m.tellRefused(false) // the leader hears it in the next round
+	p.notify()
+}
+
+// tellRefused writes the refused partitions to the member's labels, and has the leader
+// hear of them at once.
+func (m *Member) tellRefused(atOnce bool) {
+	m.traitsMu.Lock()
+	defer m.traitsMu.Unlock()
+	refused := make(map[string][]int32)
+	m.mu.Lock()
+	for tp := range m.refused {
+		refused[tp.topic] = append(refused[tp.topic], tp.partition)
+	}
+	m.mu.Unlock()
+	traits := m.traits
+	if len(refused) > 0 {
+		value, err := json.Marshal(refused)
+		if err != nil {
+			return // maps of strings and numbers do encode
+		}
+		traits.Labels = maps.Clone(traits.Labels)
+		if traits.Labels == nil {
+			traits.Labels = make(map[string]string)
+		}
+		traits.Labels[refusedLabel] = string(value)
+	}
+	if atOnce {
+		if err := m.hooks.SetTraits(traits); err != nil {
+			m.cfg.Logger.Warn("the leader cannot be asked to move a partition", "err", err)
+		}
+		return
+	}
+	if encoded, err := traits.encode(); err == nil {
+		m.hooks.mu.Lock()
+		m.hooks.traits = encoded
+		m.hooks.mu.Unlock()
+	}
+}
+
+// refusing is an assignor that heeds what members refuse.
+type refusing struct{ assign.Assignor }
+
+// Assign implements assign.Assignor.
+func (a refusing) Assign(g assign.Group) (assign.Plan, error) {
+	plan, err := a.Assignor.Assign(g)
+	if err != nil {
+		return plan, err
+	}
+	moveRefused(g, plan.Assignment)
+	return plan, nil
+}
+
+// moveRefused gives the partitions that their member refuses to the subscriber with the
+// fewest that does not refuse them.
+func moveRefused(g assign.Group, a assign.Assignment) {
+	refused := make(map[string]map[topicPartition]bool)
+	for i := range g.Members {
+		member := &g.Members[i]
+		var listed map[string][]int32
+		if value := member.Labels[refusedLabel]; value == "" || json.Unmarshal([]byte(value), &listed) != nil {
+			continue // a member's bytes: what makes no sense says nothing
+		}
+		refused[member.ID] = make(map[topicPartition]bool)
+		for topic, numbers := range listed {
+			for _, n := range numbers {
+				refused[member.ID][topicPartition{topic, n}] = true
+			}
+		}
+	}
+	moved := false
+	for _, m := range g.Members {
+		for _, tp := range slices.SortedFunc(maps.Keys(refused[m.ID]), compare) {
+			to := receiver(g, a, refused, tp)
+			if to != "" && take(a, m.ID, tp) {
+				a[to] = append(a[to], assign.TopicPartitions{Topic: tp.topic, Partitions: []int32{tp.partition}})
+				moved = true
+			}
+		}
+	}
+	if moved {
+		a.Sort()
+	}
+}
+
+// receiver returns the member with the fewest partitions of those that subscribe to the
+// topic, are not draining and do not refuse the partition; "" when there is none.
+func receiver(g assign.Group, a assign.Assignment, refused map[string]map[topicPartition]bool, tp topicPartition) string {
+	best, fewest := "", 0
+	for i := range g.Members {
+		m := &g.Members[i]
+		if m.Draining || refused[m.ID][tp] || !slices.Contains(m.Topics, tp.topic) {
+			continue
+		}
+		if n := a.Count(m.ID); best == "" || n < fewest || n == fewest && m.ID < best {
+			best, fewest = m.ID, n
+		}
+	}
+	return best
+}
+
+// take removes a partition from what a member gets, and tells whether it was there.
+func take(a assign.Assignment, id string, tp topicPartition) bool {
+	for i, one := range a[id] {
+		if at := slices.Index(one.Partitions, tp.partition); one.Topic == tp.topic && at >= 0 {
+			a[id][i].Partitions = slices.Delete(slices.Clone(one.Partitions), at, at+1)
+			if len(a[id][i].Partitions) == 0 {
+				a[id] = slices.Delete(a[id], i, i+1)
+			}
+			return true
+		}
+	}
+	return false
+}
