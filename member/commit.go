@@ -27,6 +27,9 @@ func (r *run) commits() {
 		case <-r.halted:
 			return
 		}
+		if _, held := m.membership.current(); held {
+			continue // what becomes of the member is open; release comes back to it
+		}
 		began := time.Now()
 		m.mu.Lock()
 		parts := m.list()
@@ -41,10 +44,7 @@ func (r *run) commits() {
 			failures++
 			m.emit(Event{Kind: EventCommitFailed, Attempt: failures, Err: err})
 			pause = min(m.cfg.CommitInterval, backoff(failures))
-			select {
-			case r.dirty <- struct{}{}:
-			default:
-			}
+			r.toCommit()
 		}
 		if pause > 0 {
 			timer := time.NewTimer(pause)
@@ -88,6 +88,9 @@ func (m *Member) commit(ctx context.Context, parts []*partition) error {
 		return nil
 	}
 	ctx = kgo.PreCommitFnContext(ctx, func(*kmsg.OffsetCommitRequest) error {
+		if _, _, held := m.membership.state(); errors.Is(held, ErrLost) {
+			return held
+		}
 		for _, p := range of {
 			if p.isGone() {
 				return ErrLost

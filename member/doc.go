@@ -87,21 +87,23 @@
 // a time, and partitions at the same time. What waits for a handler is bounded: beyond
 // that the partition is not fetched.
 //
-//		assigned ─► open ── revoked, the handler may finish ─► draining ── committed ─► gone
-//		              │                                                                 ▲
-//		              └──── lost: the handler's context ends, nothing is committed ─────┘
+//	assigned ─► open ── revoked, the handler may finish ─► draining ── committed ─► gone
+//	              │                                                                 ▲
+//	              └──── lost: the handler's context ends, nothing is committed ─────┘
 //
-//	  - At least once: an offset is committed only when everything below it was handled.
-//	    A commit that fails is tried again for as long as the member has the partition.
-//	  - A partition that is given up is drained and committed first. A handler that does
-//	    not come to its end has its context ended, and is not waited for without end:
-//	    [Config.DrainTimeout].
-//	  - The context of a handler ends before another member can have its partition: it is
-//	    under a lease as Lead is, for followers too. When the coordinator acknowledges the
-//	    member again before it gave the partitions away, the handler is called again.
-//	  - An error, and a panic, is tried again and then goes to [Config.OnFailure].
-//	  - A handler that makes no progress for [Config.StallTimeout] is told of, or its
-//	    partition released, or the group left.
+// In words:
+//
+//   - At least once: an offset is committed only when everything below it was handled.
+//     A commit that fails is tried again for as long as the member has the partition.
+//   - A partition that is given up is drained and committed first. A handler that does
+//     not come to its end has its context ended, and is not waited for without end:
+//     [Config.DrainTimeout].
+//   - The context of a handler ends before another member can have its partition: it is
+//     under a lease as Lead is, for followers too. When the coordinator acknowledges the
+//     member again before it gave the partitions away, the handler is called again.
+//   - An error, and a panic, is tried again and then goes to [Config.OnFailure].
+//   - A handler that makes no progress for [Config.StallTimeout] is told of, or its
+//     partition released, or the group left.
 //
 // What is said above of work that does not look at its context, and of administrators
 // and doubles, holds for handlers too.

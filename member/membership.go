@@ -207,10 +207,13 @@ func (ms *membership) release(l *lease, from time.Time) {
 	ms.mu.Unlock()
 	m := ms.m
 	m.mu.Lock()
-	parts := m.list()
+	parts, r := m.list(), m.run
 	m.mu.Unlock()
 	for _, p := range parts {
 		p.notify()
+	}
+	if r != nil {
+		r.toCommit()
 	}
 	m.emit(Event{Kind: EventAcknowledged})
 }

@@ -313,6 +313,11 @@ func (r *run) advance(p *partition, n int) {
 	if p.handled(n, r.m.share.Load()) {
 		r.m.resumeFetching(p)
 	}
+	r.toCommit()
+}
+
+// toCommit tells that there is something to commit.
+func (r *run) toCommit() {
 	select {
 	case r.dirty <- struct{}{}:
 	default:
