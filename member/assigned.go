@@ -26,7 +26,7 @@ func (m *Member) assigned(_ context.Context, _ *kgo.Client, added map[string][]i
 	// A partition that is there already was not given up in between: kgo starts it
 	// afresh when its topic was purged and added again.
 	m.lose(m.find(added), ErrLost)
-	was := m.membership.joined()
+	was := m.session.joined()
 	m.mu.Lock()
 	for _, p := range parts {
 		p.last = m.lingering[p.topicPartition]
@@ -66,7 +66,7 @@ func (m *Member) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int
 
 // lost is kgo's OnPartitionsLost: the partitions may have other owners already.
 func (m *Member) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	was := m.membership.lost(ErrLost)
+	was := m.session.lost(ErrLost)
 	m.lose(m.find(lost), ErrLost)
 	if was && m.cfg.GroupProtocol == ConsumerProtocol {
 		m.emit(Event{Kind: EventLost, Err: ErrLost})
@@ -134,7 +134,7 @@ func (m *Member) remove(parts []*partition) {
 	left := len(m.partitions)
 	m.mu.Unlock()
 	if left == 0 {
-		m.membership.idle()
+		m.session.idle()
 	}
 	if len(paused) > 0 {
 		m.client.ResumeFetchPartitions(paused) // kgo would remember it for the next time

@@ -27,7 +27,7 @@ func (r *run) commits() {
 		case <-r.halted:
 			return
 		}
-		if _, held := m.membership.current(); held {
+		if _, held := m.session.current(); held {
 			continue // what becomes of the member is open; release comes back to it
 		}
 		began := time.Now()
@@ -88,7 +88,7 @@ func (m *Member) commit(ctx context.Context, parts []*partition) error {
 		return nil
 	}
 	ctx = kgo.PreCommitFnContext(ctx, func(*kmsg.OffsetCommitRequest) error {
-		if _, _, held := m.membership.state(); errors.Is(held, ErrLost) {
+		if _, _, held := m.session.state(); errors.Is(held, ErrLost) {
 			return held
 		}
 		for _, p := range of {

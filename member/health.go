@@ -55,7 +55,7 @@ func (h Health) String() string {
 // Health tells how the member is. It asks nobody and may be called at any time, from any
 // goroutine.
 func (m *Member) Health() Health {
-	in, out, held := m.membership.state()
+	in, out, held := m.session.state()
 	status := m.Partitions()
 	m.mu.Lock()
 	h := Health{Owned: len(status), Runs: m.run != nil}

@@ -27,7 +27,7 @@ type Member struct {
 	client       *kgo.Client
 	hooks        *Hooks
 
-	membership   membership
+	session      session
 	answered     answered    // KIP-848 only
 	speaksKIP848 atomic.Bool // what the client last joined with
 
@@ -68,7 +68,7 @@ func New(cfg Config) (*Member, error) {
 		partitions: make(map[topicPartition]*partition), lingering: make(map[topicPartition]chan struct{}),
 		refused: make(map[topicPartition]bool), resubscribing: make(map[string]bool),
 	}
-	m.membership.m, m.membership.changed = m, make(chan struct{}, 1)
+	m.session.m, m.session.changed = m, make(chan struct{}, 1)
 	m.share.Store(cfg.BufferBytes)
 
 	var opts []kgo.Opt
@@ -135,7 +135,7 @@ func (m *Member) attach(client *kgo.Client) error {
 		interval:  optValue[time.Duration](client, kgo.HeartbeatInterval),
 		instance:  optValue[string](client, kgo.InstanceID),
 	}
-	m.membership.settings = m.settings
+	m.session.settings = m.settings
 	var err error
 	if m.drainTimeout, err = m.cfg.drainTimeout(m.settings.rebalance); err != nil {
 		return err
@@ -150,9 +150,9 @@ func (m *Member) attach(client *kgo.Client) error {
 	m.client = client
 	ctx, quit := context.WithCancel(context.Background())
 	m.quit = quit
-	m.background.Go(func() { m.membership.keep(ctx) })
+	m.background.Go(func() { m.session.keep(ctx) })
 	if m.cfg.GroupProtocol == ConsumerProtocol {
-		m.background.Go(func() { m.membership.askSession(ctx) })
+		m.background.Go(func() { m.session.askSession(ctx) })
 	}
 	return nil
 }

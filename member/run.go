@@ -254,7 +254,7 @@ func (r *run) begin(p *partition, records []*kgo.Record) *call {
 	if !r.takeSlot(p) {
 		return nil
 	}
-	lease, fenced := r.m.membership.current()
+	lease, fenced := r.m.session.current()
 	var c *call
 	if !fenced && !r.isHalted() {
 		c = p.begin(r.ctx, records, lease)
@@ -267,7 +267,7 @@ func (r *run) begin(p *partition, records []*kgo.Record) *call {
 	if r.isHalted() {
 		c.halt.Store(true)
 	}
-	if why := r.m.membership.ended(lease); why != nil {
+	if why := r.m.session.ended(lease); why != nil {
 		c.end(why)
 	}
 	return c

@@ -20,9 +20,9 @@ var ErrRevoked = errors.New("the partition has to be given up")
 // fenced this one, or refuses it because of the other.
 var ErrFenced = errors.New("another process has this member's instance id")
 
-// membership keeps the lease under which handlers run: the same as a leader's, for a
+// session keeps the lease under which handlers run: the same as a leader's, for a
 // follower's partitions too are given to others when the coordinator does not hear of it.
-type membership struct {
+type session struct {
 	m       *Member
 	changed chan struct{} // capacity 1
 
@@ -38,68 +38,68 @@ type membership struct {
 }
 
 // current returns the lease that handlers run under, and whether none may run.
-func (ms *membership) current() (l *lease, held bool) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	return ms.lease, ms.held != nil
+func (s *session) current() (l *lease, held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lease, s.held != nil
 }
 
 // ended returns why handlers under the lease must end, nil when they may go on.
-func (ms *membership) ended(l *lease) error {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	if ms.lease != l {
+func (s *session) ended(l *lease) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lease != l {
 		return ErrLost
 	}
-	return ms.held
+	return s.held
 }
 
 // joined: a round ended, or brokers assigned something, and the member is in the group.
 // It tells whether it was in before.
-func (ms *membership) joined() (was bool) {
+func (s *session) joined() (was bool) {
 	from := time.Now()
-	if sent := ms.synced.Load(); sent != nil {
+	if sent := s.synced.Load(); sent != nil {
 		from = *sent
 	}
-	ms.mu.Lock()
-	was, ms.in, ms.out = ms.in, true, nil
-	if ms.lease == nil {
-		ms.lease, ms.held = newLease(ms.settings, from), nil
+	s.mu.Lock()
+	was, s.in, s.out = s.in, true, nil
+	if s.lease == nil {
+		s.lease, s.held = newLease(s.settings, from), nil
 	} else {
-		ms.lease.renew(from, nil)
+		s.lease.renew(from, nil)
 	}
-	ms.mu.Unlock()
-	ms.notify()
+	s.mu.Unlock()
+	s.notify()
 	return was
 }
 
 // lost: the member is out of the group. It tells whether it was in.
-func (ms *membership) lost(why error) (was bool) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	was = ms.in
-	ms.in, ms.lease, ms.held, ms.out = false, nil, nil, why
+func (s *session) lost(why error) (was bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was = s.in
+	s.in, s.lease, s.held, s.out = false, nil, nil, why
 	return was
 }
 
 // idle: the member has no partition.
-func (ms *membership) idle() {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	ms.lease, ms.held = nil, nil
+func (s *session) idle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lease, s.held = nil, nil
 }
 
 // state returns whether the member is in the group, why it is out, and why its handlers
 // are held.
-func (ms *membership) state() (in bool, out, held error) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	return ms.in, ms.out, ms.held
+func (s *session) state() (in bool, out, held error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.in, s.out, s.held
 }
 
-func (ms *membership) notify() {
+func (s *session) notify() {
 	select {
-	case ms.changed <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }
@@ -107,10 +107,10 @@ func (ms *membership) notify() {
 // keep sends heartbeats while the member has partitions, and ends the contexts of
 // handlers when the coordinator does not acknowledge them. It goes on, and lets the
 // handlers go on, when it does again.
-func (ms *membership) keep(ctx context.Context) {
-	m := ms.m
+func (s *session) keep(ctx context.Context) {
+	m := s.m
 	for {
-		l, held := ms.current()
+		l, held := s.current()
 		var due <-chan time.Time
 		if l != nil {
 			wait := m.settings.interval
@@ -122,7 +122,7 @@ func (ms *membership) keep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ms.changed:
+		case <-s.changed:
 			continue
 		case <-due:
 		}
@@ -130,7 +130,7 @@ func (ms *membership) keep(ctx context.Context) {
 		switch now := time.Now(); {
 		case held:
 		case l.ended(now):
-			ms.hold(l, ErrLeaseExpired)
+			s.hold(l, ErrLeaseExpired)
 			continue
 		default:
 			limit = l.left(now)
@@ -140,9 +140,9 @@ func (ms *membership) keep(ctx context.Context) {
 		cancel()
 		switch {
 		case errors.Is(err, ErrLost):
-			ms.hold(l, err)
+			s.hold(l, err)
 		case held && err == nil:
-			ms.release(l, sent)
+			s.release(l, sent)
 		default: // which says nothing where err is another one
 			l.renew(sent, err)
 		}
@@ -151,20 +151,20 @@ func (ms *membership) keep(ctx context.Context) {
 
 // askSession asks the brokers for the session timeout, which in KIP-848 is theirs.
 // Until they tell, and where they do not, the client's is taken.
-func (ms *membership) askSession(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, ms.m.settings.session)
+func (s *session) askSession(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.m.settings.session)
 	defer cancel()
-	session, err := brokerSession(ctx, ms.m.client, ms.m.cfg.Group)
+	session, err := brokerSession(ctx, s.m.client, s.m.cfg.Group)
 	if err != nil {
 		if ctx.Err() == nil {
-			ms.m.cfg.Logger.Warn("the session timeout of the group is not known, and the client's is taken for it", "group", ms.m.cfg.Group, "session", ms.m.settings.session, "err", err)
+			s.m.cfg.Logger.Warn("the session timeout of the group is not known, and the client's is taken for it", "group", s.m.cfg.Group, "session", s.m.settings.session, "err", err)
 		}
 		return
 	}
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	ms.settings.session = session
-	if l := ms.lease; l != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings.session = session
+	if l := s.lease; l != nil {
 		l.mu.Lock()
 		l.session, l.margin = session, session/10
 		l.mu.Unlock()
@@ -172,15 +172,15 @@ func (ms *membership) askSession(ctx context.Context) {
 }
 
 // hold ends the contexts of all handlers.
-func (ms *membership) hold(l *lease, why error) {
-	ms.mu.Lock()
-	if ms.lease != l || ms.held != nil {
-		ms.mu.Unlock()
+func (s *session) hold(l *lease, why error) {
+	s.mu.Lock()
+	if s.lease != l || s.held != nil {
+		s.mu.Unlock()
 		return
 	}
-	ms.held = why
-	ms.mu.Unlock()
-	m := ms.m
+	s.held = why
+	s.mu.Unlock()
+	m := s.m
 	m.mu.Lock()
 	parts := m.list()
 	m.mu.Unlock()
@@ -192,20 +192,20 @@ func (ms *membership) hold(l *lease, why error) {
 
 // release lets handlers go on: the coordinator knows the member, which still has what it
 // had, as of the given time.
-func (ms *membership) release(l *lease, from time.Time) {
-	ms.mu.Lock()
-	if ms.lease != l || ms.held == nil {
-		ms.mu.Unlock()
+func (s *session) release(l *lease, from time.Time) {
+	s.mu.Lock()
+	if s.lease != l || s.held == nil {
+		s.mu.Unlock()
 		return
 	}
-	renewed := newLease(ms.settings, from)
+	renewed := newLease(s.settings, from)
 	if renewed.ended(time.Now()) {
-		ms.mu.Unlock()
+		s.mu.Unlock()
 		return // by KIP-848, where an earlier request was acknowledged
 	}
-	ms.lease, ms.held = renewed, nil
-	ms.mu.Unlock()
-	m := ms.m
+	s.lease, s.held = renewed, nil
+	s.mu.Unlock()
+	m := s.m
 	m.mu.Lock()
 	parts, r := m.list(), m.run
 	m.mu.Unlock()
@@ -241,7 +241,7 @@ func (h memberHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, too
 		h.m.speaksKIP848.Store(false)
 	case key == int16(kmsg.SyncGroup):
 		sent := time.Now().Add(-took)
-		h.m.membership.synced.Store(&sent)
+		h.m.session.synced.Store(&sent)
 	case key == int16(kmsg.ConsumerGroupHeartbeat):
 		h.m.speaksKIP848.Store(true)
 	}
@@ -253,13 +253,13 @@ func (h memberHook) OnBrokerE2E(broker kgo.BrokerMetadata, key int16, e2e kgo.Br
 		return
 	}
 	sent := time.Now().Add(-e2e.DurationE2E())
-	h.m.membership.synced.Store(&sent)
+	h.m.session.synced.Store(&sent)
 	h.m.answered.note(broker.NodeID, sent)
 }
 
 // OnGroupManageError implements kgo.HookGroupManageError.
 func (h memberHook) OnGroupManageError(err error) {
-	h.m.membership.lost(err)
+	h.m.session.lost(err)
 	if h.m.cfg.GroupProtocol == ConsumerProtocol {
 		// The event was told when the partitions were lost, without the reason.
 		h.m.cfg.Logger.Warn("the group does not take the member in", "group", h.m.cfg.Group, "err", err)
