@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+func newGroupListCommand(s *session) *cobra.Command {
+	var types, states []string
+	var lag bool
+	command := &cobra.Command{
+		Use:   "list",
+		Short: "List the groups of all types",
+		Long: `List all groups with their real type (classic, consumer, share, streams), state,
+assignor, number of members and coordinator. --type and --state leave out the
+others; --lag adds how many records each group is behind.
+
+Brokers leave out the groups that may not be seen: that takes DESCRIBE on them, or
+on the cluster. --lag also needs DESCRIBE on the topics that they consume.`,
+		Example: `  groupctl -b localhost:9092 group list
+  groupctl -b localhost:9092 group list --type consumer,share --state Empty
+  groupctl -b localhost:9092 -o json group list --lag | jq -r '.data[] | select(.lag.records > 1000) | .group'`,
+		Annotations: map[string]string{schemaAnnotation: "group-list"},
+		Args:        noArguments,
+	}
+	command.Flags().StringSliceVar(&types, "type", nil, "only groups of these types: classic, consumer, share, streams")
+	command.Flags().StringSliceVar(&states, "state", nil, "only groups in these states, such as Stable or Empty")
+	command.Flags().BoolVar(&lag, "lag", false, "tell how far each group is behind")
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		for _, t := range types {
+			if !slices.Contains([]string{"classic", "consumer", "share", "streams"}, strings.ToLower(t)) {
+				return &usageError{fmt.Sprintf("there is no type of group %q; give classic, consumer, share or streams", t)}
+			}
+		}
+		return answer(command, s, question[[]inspect.Group]{
+			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[[]inspect.Group], error) {
+				answer, err := in.DescribeGroups(ctx, inspect.GroupDetails{Lag: lag})
+				answer.Data = slices.DeleteFunc(answer.Data, func(g inspect.Group) bool {
+					return !oneOf(g.Type, types) || !oneOf(g.State, states)
+				})
+				return answer, err
+			},
+			hasData: func(rows []inspect.Group) bool { return len(rows) > 0 },
+			table:   func(t *table, groups []inspect.Group) { groupListTable(t, groups, lag) },
+		})
+	}
+	return command
+}
+
+// oneOf tells whether a value is among those wanted, whatever their case. Without any
+// wanted, all are.
+func oneOf(value *string, wanted []string) bool {
+	if len(wanted) == 0 {
+		return true
+	}
+	return value != nil && slices.ContainsFunc(wanted, func(w string) bool { return strings.EqualFold(w, *value) })
+}
+
+func groupListTable(t *table, groups []inspect.Group, lag bool) {
+	head := []string{"GROUP", "TYPE", "STATE", "PROTOCOL", "ASSIGNOR", "MEMBERS", "COORDINATOR"}
+	if lag {
+		head = append(head, "LAG")
+	}
+	t.row(head...)
+	for _, g := range groups {
+		cells := []string{name(g.Group), nameOr(g.Type), nameOr(g.State), nameOr(g.ProtocolType), nameOr(g.Assignor), memberCount(g), number(g.Coordinator)}
+		if lag {
+			cells = append(cells, groupLag(g))
+		}
+		t.row(cells...)
+	}
+}
+
+func memberCount(g inspect.Group) string {
+	if g.Members == nil {
+		return unknown
+	}
+	return strconv.Itoa(len(g.Members))
+}
+
+// groupLag shows a sum that is not of all partitions with a plus.
+func groupLag(g inspect.Group) string {
+	switch {
+	case g.Lag == nil:
+		return unknown
+	case g.Lag.Unknown > 0:
+		return strconv.FormatInt(g.Lag.Records, 10) + "+"
+	}
+	return strconv.FormatInt(g.Lag.Records, 10)
+}
