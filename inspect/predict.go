@@ -3,10 +3,12 @@ package inspect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/predict"
@@ -60,6 +62,9 @@ func (in *Inspector) Predict(ctx context.Context, steps ...predict.Step) (Answer
 // not be seen are silently left out by the brokers. Where the quorum is not told, its
 // majority is taken for granted.
 //
+// Partitions that are being reassigned get the warning [CodeReassigning]: what the end
+// of that changes is not predicted.
+//
 // Three things the metadata does not tell. Whether a broker that is down stopped
 // cleanly: it is taken to have crashed. Whether a voter that is not a broker is up: it
 // counts as down when it has not fetched for 10 s. And what is the configuration of the
@@ -87,6 +92,8 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		elr        bool
 		featureErr error
 		groups     listing
+		moving     []string
+		movingErr  error
 	)
 	reading, cancel := step(ctx, 0.9)
 	defer cancel()
@@ -99,6 +106,7 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	parts.Go(func() { fenced, fencedErr = in.fencedBrokers(reading) })
 	parts.Go(func() { elr, featureErr = in.hasFeature(reading, elrFeature) })
 	parts.Go(func() { groups = in.listGroups(reading, metadata.Brokers, nil) })
+	parts.Go(func() { moving, movingErr = in.reassigned(reading) })
 	parts.Wait()
 
 	if tableErr != nil {
@@ -119,6 +127,15 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		answer.warn(problemFrom(featureErr, clusterTarget, "find out whether eligible leader replicas (KIP-966) are on; predictions take them to be if a partition has any", "none"))
 	}
 	answer.missing(groups.problems...)
+	switch {
+	case movingErr != nil:
+		answer.warn(problemFrom(movingErr, clusterTarget, "find out whether partitions are being reassigned", "DESCRIBE on the cluster"))
+	case len(moving) > 0:
+		answer.warn(Problem{
+			Code: CodeReassigning, Target: clusterTarget,
+			Message: fmt.Sprintf("partitions are being reassigned: %s; predictions take their replicas as they are at present", fewOf(moving)),
+		})
+	}
 
 	c := &answer.Data
 	c.Brokers = brokersFrom(metadata.Brokers, fenced, table.rows)
@@ -237,6 +254,33 @@ func (in *Inspector) hasFeature(ctx context.Context, name string) (bool, error) 
 		}
 	}
 	return false, nil
+}
+
+// reassigned names the partitions of which replicas are being added or removed. None,
+// where the brokers do not know of that (before Kafka 2.4).
+func (in *Inspector) reassigned(ctx context.Context) ([]string, error) {
+	resp, err := anyBroker[*kmsg.ListPartitionReassignmentsResponse](ctx, in, func() kmsg.Request {
+		req := kmsg.NewPtrListPartitionReassignmentsRequest()
+		req.TimeoutMillis = int32(longestStep.Milliseconds())
+		return req
+	})
+	if in.lacksRequest(ctx, (&kmsg.ListPartitionReassignmentsRequest{}).Key(), err) {
+		return nil, nil
+	}
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var partitions []string
+	for _, topic := range resp.Topics {
+		for _, p := range topic.Partitions {
+			partitions = append(partitions, fmt.Sprintf("%s-%d", topic.Topic, p.Partition))
+		}
+	}
+	slices.Sort(partitions)
+	return partitions, nil
 }
 
 // topicsOf returns the topics of rows that are sorted by topic.

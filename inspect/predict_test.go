@@ -129,6 +129,22 @@ func TestPredictRunsTheStepsOnWhatIsRead(t *testing.T) {
 	}
 }
 
+func TestPredictWarnsOfReassignments(t *testing.T) {
+	fake := newElectionFake(t, 0)
+	fake.ControlKey(int16(kmsg.ListPartitionReassignments), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.ListPartitionReassignmentsResponse)
+		topic := kmsg.NewListPartitionReassignmentsResponseTopic()
+		partition := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+		topic.Topic, topic.Partitions = "orders", append(topic.Partitions, partition)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+	if err != nil || answer.Err() != nil || len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeReassigning || !strings.Contains(answer.Warnings[0].Message, `"orders-0"`) {
+		t.Errorf("%v, %+v %+v", err, answer.Errors, answer.Warnings)
+	}
+}
+
 func TestPredictTellsWhatItTakesForGranted(t *testing.T) {
 	fake := newElectionFake(t, kerr.ClusterAuthorizationFailed.Code)
 	fake.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {

@@ -43,6 +43,8 @@ const (
 	CodeTopicNotFound Code = "TOPIC_NOT_FOUND"
 	// CodeNodeNotFound: there is no such broker, voter or rack.
 	CodeNodeNotFound Code = "NODE_NOT_FOUND"
+	// CodeReassigning: replicas of partitions are being added or removed.
+	CodeReassigning Code = "REASSIGNING"
 	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
 	// group has a coordinator so far.
 	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"
