@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -61,6 +62,45 @@ func TestControllerIsTheQuorumsLeader(t *testing.T) {
 	}
 	if c.Voters[2].LogEndOffset != nil {
 		t.Error("an end that the leader has not heard of is shown")
+	}
+}
+
+func TestControllerOfAQuorumThatMayChange(t *testing.T) {
+	fake := newFake(t)
+	directory := [16]byte{0: 1, 15: 2}
+	kafkatest.ServeQuorum(t, fake, quorumAnswer(func(r *kmsg.DescribeQuorumResponse, p *kmsg.DescribeQuorumResponseTopicPartition) {
+		p.HighWatermark = 99
+		leader := &p.CurrentVoters[1]
+		leader.ReplicaDirectoryID, leader.LastFetchTimestamp, leader.LastCaughtUpTimestamp = directory, 1_700_000_000_500, 1_700_000_000_500
+		p.CurrentVoters[2].LastCaughtUpTimestamp = 1_700_000_000_000
+		// The same node with another disk follows, until it is made a voter.
+		p.Observers[1].ReplicaID, p.Observers[1].ReplicaDirectoryID = 3, [16]byte{0: 9}
+		for node, port := range map[int32]uint16{1: 9093, 2: 65535} {
+			n := kmsg.NewDescribeQuorumResponseNode()
+			n.NodeID = node
+			n.Listeners = append(n.Listeners, kmsg.DescribeQuorumResponseNodeListener{Name: "CONTROLLER", Host: "h", Port: port})
+			r.Nodes = append(r.Nodes, n)
+		}
+	}))
+	answer, err := inspect.New(newClient(t, fake)).Controller(testContext(t))
+	if err != nil || answer.Err() != nil {
+		t.Fatal(err, answer.Errors)
+	}
+	c := answer.Data
+	follower, leader, unheard := c.Voters[0], c.Voters[1], c.Voters[2]
+	if *c.HighWatermark != 99 || *leader.Directory != "AQAAAAAAAAAAAAAAAAAAAg" || leader.Endpoints[0] != (inspect.Endpoint{Listener: "CONTROLLER", Host: "h", Port: 65535}) ||
+		leader.LastFetch.UnixMilli() != 1_700_000_000_500 || leader.LastCaughtUp.Sub(*follower.LastCaughtUp) != 500*time.Millisecond {
+		t.Errorf("controller %+v, leader %+v", c, leader)
+	}
+	if follower.Directory != nil || follower.LastFetch != nil || unheard.Endpoints != nil || unheard.LastCaughtUp != nil {
+		t.Errorf("follower %+v, not heard from %+v", follower, unheard)
+	}
+	if o := c.Observers[0]; o.Node != 3 || *o.Directory == *leader.Directory || o.Endpoints != nil {
+		t.Errorf("observer %+v", o)
+	}
+	// The fake has kraft.version 1 among its features.
+	if c.Dynamic == nil || !*c.Dynamic || c.ZooKeeper != nil {
+		t.Errorf("dynamic %v, ZooKeeper %v", c.Dynamic, c.ZooKeeper)
 	}
 }
 

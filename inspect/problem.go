@@ -53,6 +53,8 @@ const (
 	CodeCoordinatorMismatch Code = "COORDINATOR_MISMATCH"
 	// CodeNoLeader: there is no leader at present.
 	CodeNoLeader Code = "LEADER_NOT_AVAILABLE"
+	// CodeMigrating: the cluster migrates, or migrated, from ZooKeeper to KRaft.
+	CodeMigrating Code = "MIGRATING_TO_KRAFT"
 	// CodeRebalancing: the group is between two generations.
 	CodeRebalancing Code = "GROUP_REBALANCING"
 	// CodeRecordNotFound: the group's record was not found in as much of

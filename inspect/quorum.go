@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,7 +18,12 @@ const (
 	quorumSpread = 250 * time.Millisecond
 )
 
-type quorumPartition = kmsg.DescribeQuorumResponseTopicPartition
+// quorumPartition is the one partition that was asked for, with what the answer tells of
+// nodes beside it.
+type quorumPartition struct {
+	kmsg.DescribeQuorumResponseTopicPartition
+	endpoints map[int32][]Endpoint // nil if not told
+}
 
 // describeQuorum asks several brokers at once, and returns the answer of the
 // newest epoch.
@@ -113,8 +119,36 @@ func quorumFrom(resp *kmsg.DescribeQuorumResponse) (*quorumPartition, error) {
 			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
 				return nil, err
 			}
-			return &topic.Partitions[i], nil
+			return &quorumPartition{topic.Partitions[i], endpointsOf(resp)}, nil
 		}
 	}
 	return nil, errors.New("the answer leaves out " + metadataLogName + "-0")
+}
+
+func endpointsOf(resp *kmsg.DescribeQuorumResponse) map[int32][]Endpoint {
+	if len(resp.Nodes) == 0 {
+		return nil
+	}
+	endpoints := make(map[int32][]Endpoint, len(resp.Nodes))
+	for _, node := range resp.Nodes {
+		of := []Endpoint{}
+		for _, l := range node.Listeners {
+			of = append(of, Endpoint{Listener: l.Name, Host: l.Host, Port: int32(l.Port)})
+		}
+		endpoints[node.NodeID] = of
+	}
+	return endpoints
+}
+
+// dynamicQuorum says whether voters can change while the cluster runs, nil if the
+// brokers do not tell their features. A feature at level 0 is not listed.
+func (in *Inspector) dynamicQuorum(ctx context.Context) *bool {
+	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
+	if err != nil || resp.ErrorCode != 0 || resp.FinalizedFeaturesEpoch < 0 {
+		return nil
+	}
+	dynamic := slices.ContainsFunc(resp.FinalizedFeatures, func(f kmsg.ApiVersionsResponseFinalizedFeature) bool {
+		return f.Name == "kraft.version" && f.MaxVersionLevel >= 1
+	})
+	return &dynamic
 }

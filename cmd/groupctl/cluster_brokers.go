@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 
@@ -61,5 +62,9 @@ func percent(share *float64) string {
 	if share == nil {
 		return unknown
 	}
-	return fmt.Sprintf("%+.0f%%", 100**share)
+	rounded := math.Round(100 * *share)
+	if rounded == 0 {
+		return "0%"
+	}
+	return fmt.Sprintf("%+.0f%%", rounded)
 }

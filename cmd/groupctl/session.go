@@ -51,6 +51,11 @@ func answer[T any](command *cobra.Command, s *session, q question[T]) error {
 	} else {
 		reply, err = q.ask(ctx, inspect.New(client, q.options...))
 	}
+	return conclude(command, s, q, reply, err)
+}
+
+// conclude prints what was answered and sets the exit code.
+func conclude[T any](command *cobra.Command, s *session, q question[T], reply inspect.Answer[T], err error) error {
 	if problem, ok := errors.AsType[inspect.Problem](err); ok && problem.Code == inspect.CodeInvalidName {
 		return &usageError{problem.Message}
 	}
@@ -90,13 +95,21 @@ func (s *session) note(kind string, problems []inspect.Problem) {
 	}
 }
 
-// connect checks the flags and makes a client. It does not dial yet.
-func (s *session) connect() (*kgo.Client, error) {
+// check checks the flags that every command has.
+func (s *session) check() error {
 	if s.output != outputTable && s.output != outputJSON {
-		return nil, &usageError{fmt.Sprintf("the output %q is not known; give -o table or -o json", s.output)}
+		return &usageError{fmt.Sprintf("the output %q is not known; give -o table or -o json", s.output)}
 	}
 	if s.timeout <= 0 {
-		return nil, &usageError{fmt.Sprintf("the timeout %v is not positive; give something like --timeout 8s", s.timeout)}
+		return &usageError{fmt.Sprintf("the timeout %v is not positive; give something like --timeout 8s", s.timeout)}
+	}
+	return nil
+}
+
+// connect checks the flags and makes a client. It does not dial yet.
+func (s *session) connect() (*kgo.Client, error) {
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	config, err := s.clientConfig()
 	if err != nil {

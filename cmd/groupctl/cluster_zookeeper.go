@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/zk"
+)
+
+func zooKeeperTables(t *table, c inspect.Controller) {
+	t.row("CONTROLLER", "EPOCH", "HELD-BY", "SINCE", "BROKERS", "SOURCE")
+	t.row(number(c.Node), number(c.Epoch), nameOr(c.Mode), moment(c.ZooKeeper.Since), numbers(c.ZooKeeper.Brokers), nameOr(c.Source))
+	m := c.ZooKeeper.Migration
+	if m == nil {
+		return
+	}
+	t.gap()
+	t.row("MIGRATION", "KRAFT-CONTROLLER", "KRAFT-EPOCH", "METADATA-OFFSET")
+	stage := "begun"
+	switch {
+	case c.ZooKeeper.KRaftEpoch != nil && m.MetadataOffset != nil:
+		stage = "writes-both"
+	case c.ZooKeeper.KRaftEpoch != nil:
+		stage = "copies"
+	}
+	t.row(stage, number(m.Controller), number(m.ControllerEpoch), number(m.MetadataOffset))
+}
+
+// watchZooKeeper prints events until it is interrupted, which is how it ends well.
+func (s *session) watchZooKeeper(ctx context.Context, connect string) error {
+	for event, err := range zk.Watch(ctx, connect) {
+		if err != nil {
+			if problem, ok := errors.AsType[inspect.Problem](err); ok && problem.Code == inspect.CodeInvalidName {
+				return &usageError{problem.Message}
+			}
+			s.exit = exitFailed
+			return err
+		}
+		line := eventLine(event)
+		if s.output == outputJSON {
+			encoded, err := json.Marshal(event)
+			if err != nil {
+				return err
+			}
+			line = string(escapeUnprintable(encoded))
+		}
+		if _, err := fmt.Fprintln(s.stdout, line); err != nil {
+			return fmt.Errorf("cannot write the event: %w", err)
+		}
+	}
+	return nil
+}
+
+func eventLine(e zk.Event) string {
+	at := e.At.Format("15:04:05.000")
+	controller := func(n *int32) string {
+		if n == nil {
+			return "nobody"
+		}
+		return number(n)
+	}
+	switch e.Kind {
+	case zk.Snapshot:
+		return fmt.Sprintf("%s  controller %s, epoch %s, held by %s; brokers %s", at, controller(e.Controller.Node), number(e.Controller.Epoch), nameOr(e.Controller.Mode), numbers(e.Controller.ZooKeeper.Brokers))
+	case zk.ControllerChanged:
+		line := fmt.Sprintf("%s  controller %s -> %s, epoch %s, held by %s", at, controller(e.From), controller(e.To), number(e.Controller.Epoch), nameOr(e.Controller.Mode))
+		if e.Missed > 0 {
+			line += fmt.Sprintf("; %d elections in between were not seen", e.Missed)
+		}
+		return line
+	case zk.BrokersChanged:
+		var parts []string
+		if len(e.Up) > 0 {
+			parts = append(parts, "up "+numbers(e.Up))
+		}
+		if len(e.Down) > 0 {
+			parts = append(parts, "down "+numbers(e.Down))
+		}
+		return fmt.Sprintf("%s  brokers %s; now %s", at, strings.Join(parts, ", "), numbers(e.Controller.ZooKeeper.Brokers))
+	case zk.MigrationChanged:
+		return fmt.Sprintf("%s  migration: %s", at, problemText(e.Problem))
+	case zk.Disconnected:
+		return fmt.Sprintf("%s  disconnected: %s", at, problemText(e.Problem))
+	}
+	return fmt.Sprintf("%s  %s", at, e.Kind)
+}
+
+func problemText(p *inspect.Problem) string {
+	if p == nil {
+		return "it is over, or was undone"
+	}
+	return printable(p.Message)
+}
