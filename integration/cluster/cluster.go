@@ -25,6 +25,8 @@ type Cluster struct {
 	engine *engine
 	kept   bool // left running by Close
 
+	zookeeper string // where clients reach it, empty for KRaft
+
 	closing sync.Once
 	closed  error
 
@@ -110,6 +112,11 @@ func (c *Cluster) start(ctx context.Context, config *config, ref string, labels 
 	spec := nodeSpec{
 		cluster: c.name, image: ref, clusterID: kafkaClusterID(),
 		subnet: subnet, labels: labels, config: config,
+	}
+	if config.zookeeper {
+		if c.zookeeper, err = c.engine.startZooKeeper(ctx, spec); err != nil {
+			return err
+		}
 	}
 	failures := make(chan error)
 	for _, id := range config.ids() {

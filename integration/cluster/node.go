@@ -22,11 +22,11 @@ const dataFolder = "/tmp/kafka-data"
 
 const propertiesFile = "/tmp/groupkit/server.properties"
 
-// startScript formats the data folder the first time. What comes after it uses
+// startScript formats the data folder the first time, where it is KRaft's. What comes after it uses
 // only what Kafka's own image and the one of package image have in common.
 const startScript = `set -e
-if ! [ -e ` + dataFolder + `/meta.properties ]; then
-  /opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$GROUPKIT_CLUSTER_ID" -c ` + propertiesFile + `
+if grep -q ^process.roles ` + propertiesFile + ` && ! [ -e ` + dataFolder + `/meta.properties ]; then
+  /opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$GROUPKIT_CLUSTER_ID" -c ` + propertiesFile + ` $GROUPKIT_FORMAT_ARGUMENTS
 fi
 exec /opt/kafka/bin/kafka-server-start.sh ` + propertiesFile
 
@@ -103,6 +103,7 @@ func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, port int)
 		testcontainers.WithEntrypoint("/bin/sh", "-c", startScript),
 		testcontainers.WithEnv(map[string]string{
 			"GROUPKIT_CLUSTER_ID":        spec.clusterID,
+			"GROUPKIT_FORMAT_ARGUMENTS":  spec.config.formatArguments(spec.clusterID),
 			"KAFKA_HEAP_OPTS":            "-Xmx256m",
 			"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 		}),
@@ -118,6 +119,9 @@ func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, port int)
 			}
 			// The names of nodes that are down must resolve as well: Java remembers
 			// for 10 s that a name did not.
+			if spec.config.zookeeper {
+				config.ExtraHosts = append(config.ExtraHosts, fmt.Sprintf("%s:%s", zooKeeperName, zooKeeperIP(spec.subnet)))
+			}
 			for _, other := range spec.config.ids() {
 				if other != id {
 					config.ExtraHosts = append(config.ExtraHosts,

@@ -14,6 +14,8 @@ type Option func(*config)
 type config struct {
 	nodes          int
 	version        string
+	zookeeper      bool
+	dynamicQuorum  bool
 	properties     map[string]string
 	nodeProperties map[int32]map[string]string
 }
@@ -28,6 +30,19 @@ func WithNodes(n int) Option {
 // [image.DefaultVersion].
 func WithVersion(version string) Option {
 	return func(c *config) { c.version = version }
+}
+
+// WithZooKeeper runs the cluster with one ZooKeeper server instead of KRaft, in a version
+// of Kafka that still has it: [ZooKeeperVersion], unless [WithVersion] follows. Nodes are
+// brokers only then, and lose their session after 6 s.
+func WithZooKeeper() Option {
+	return func(c *config) { c.zookeeper, c.version = true, ZooKeeperVersion }
+}
+
+// WithDynamicQuorum lets voters be added and removed while the cluster runs (KIP-853), as
+// Kafka can from 3.9 on: the data folders hold the voters, and not the configuration.
+func WithDynamicQuorum() Option {
+	return func(c *config) { c.dynamicQuorum = true }
 }
 
 // WithProperty sets a broker property on all nodes, over what the harness sets;

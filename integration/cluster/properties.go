@@ -74,6 +74,12 @@ func (c *config) nodeConfig(id int32, advertised string) map[string]string {
 		"num.io.threads":                 "4",
 		"num.network.threads":            "2",
 	}
+	switch {
+	case c.zookeeper:
+		zooKeeperConfig(id, properties)
+	case c.dynamicQuorum:
+		dynamicQuorumConfig(id, c.ids(), properties)
+	}
 	for _, overlay := range []map[string]string{c.properties, c.nodeProperties[id]} {
 		maps.Copy(properties, overlay)
 	}

@@ -1,0 +1,158 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/zk"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// TestZooKeeper runs Kafka 3.9.2 with ZooKeeper, and kills its controller.
+func TestZooKeeper(t *testing.T) {
+	c := cluster.Start(t, cluster.WithZooKeeper())
+	for _, view := range []struct {
+		name string
+		run  func(*testing.T, *cluster.Cluster)
+	}{
+		{"the brokers tell all but the controller and eligible leaders", viewsWithZooKeeper},
+		{"groupctl shows the controller", groupctlWithZooKeeper},
+		{"the controller's election is seen as it happens", zooKeeperControllerIsReplaced},
+	} {
+		if !t.Run(view.name, func(t *testing.T) { view.run(t, c) }) {
+			return // the cluster may be in any state
+		}
+	}
+}
+
+func viewsWithZooKeeper(t *testing.T, c *cluster.Cluster) {
+	topic := newPlacedTopic(t, c, [][]int32{{1, 2, 3}, {2, 3, 1}})
+	in := inspect.New(newClient(t, c))
+	controller, err := in.Controller(t.Context())
+	if err != nil || controller.Data.Node != nil || controller.Data.Mode != nil || len(controller.Errors) != 1 || controller.Errors[0].Code != inspect.CodeUnsupported {
+		t.Errorf("%v: %+v", err, controller)
+	}
+	partitions, err := in.Partitions(t.Context(), topic)
+	if err != nil || partitions.Err() != nil || len(partitions.Data) != 2 || len(partitions.Warnings) != 1 || partitions.Warnings[0].Code != inspect.CodeUnsupported {
+		t.Fatalf("%v: %+v", err, partitions)
+	}
+	for i, p := range partitions.Data {
+		if p.ELR != nil || p.Leader == nil || *p.Leader != int32(i+1) || len(p.ISR) != 3 || *p.MinISR != 2 || *p.UnderMinISR || *p.Racks[0] != fmt.Sprintf("rack-%d", i+1) {
+			t.Errorf("%+v", p)
+		}
+	}
+	brokersAre(t, in)
+	coordinators, err := in.Coordinators(t.Context(), "orders", "日本")
+	if err != nil || coordinators.Err() != nil || !*coordinators.Data[0].Agrees || !*coordinators.Data[1].Agrees {
+		t.Errorf("%v: %+v", err, coordinators)
+	}
+}
+
+var znode = regexp.MustCompile(`(?m)^\{.*"brokerid".*\}$`)
+
+// sameAsShell compares with what ZooKeeper's own shell reads.
+func sameAsShell(t *testing.T, c *cluster.Cluster, on int32, controller inspect.Controller) {
+	t.Helper()
+	out, err := c.Exec(t.Context(), on, "java", "-cp", "/opt/kafka/libs/*", "org.apache.zookeeper.ZooKeeperMain", "-server", "zookeeper:2181", "get", "/controller")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	var held struct{ BrokerID int32 }
+	if err := json.Unmarshal([]byte(znode.FindString(out)), &held); err != nil || held.BrokerID != *controller.Node {
+		t.Errorf("controller %d; ZooKeeper's shell says %q (%v)", *controller.Node, out, err)
+	}
+}
+
+func groupctlWithZooKeeper(t *testing.T, c *cluster.Cluster) {
+	g := buildGroupctl(t, c)
+	out, err := exec.CommandContext(t.Context(), g.path, "-o", "json", "cluster", "controller", "--zookeeper", c.ZooKeeper()).Output()
+	var a struct {
+		Schema    string
+		ClusterID *string
+		Data      inspect.Controller
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &a)
+	}
+	if err != nil || a.Schema != "groupctl/v1/cluster-controller" || a.ClusterID == nil || *a.Data.Mode != "zookeeper" || !slices.Equal(a.Data.ZooKeeper.Brokers, []int32{1, 2, 3}) || a.Data.Voters != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	sameAsShell(t, c, 1, a.Data)
+	table, err := exec.CommandContext(t.Context(), g.path, "cluster", "controller", "--zookeeper", c.ZooKeeper()).CombinedOutput()
+	if err != nil || !strings.Contains(string(table), "zookeeper") {
+		t.Errorf("%v: %s", err, table)
+	}
+	t.Logf("\n%s", table)
+	out, err = exec.CommandContext(t.Context(), g.path, "cluster", "controller", "--zookeeper", c.ZooKeeper()+"/elsewhere").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "check the chroot") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// zooKeeperControllerIsReplaced kills the controller under a watch.
+func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	answer, err := zk.Controller(ctx, c.ZooKeeper())
+	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
+		t.Fatal(err, answer.Errors, answer.Warnings)
+	}
+	before := answer.Data
+	killed := *before.Node
+	survivors := slices.DeleteFunc(slices.Clone(before.ZooKeeper.Brokers), func(id int32) bool { return id == killed })
+
+	var killing time.Time
+	var gone, replaced bool
+	downSeen := false
+	for event, err := range zk.Watch(ctx, c.ZooKeeper()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %s -> %s, epoch %s, up %v, down %v", event.Kind, show(event.From), show(event.To), show(event.Controller.Epoch), event.Up, event.Down)
+		switch event.Kind {
+		case zk.Snapshot:
+			if *event.To != killed {
+				t.Fatalf("controller %d, and %d a moment ago", *event.To, killed)
+			}
+			killing = time.Now()
+			kill(t, c, killed)
+		case zk.BrokersChanged:
+			downSeen = downSeen || slices.Equal(event.Down, []int32{killed})
+		case zk.ControllerChanged:
+			if event.To == nil {
+				gone = true
+				if *event.From != killed || event.Missed != 0 {
+					t.Errorf("%+v", event)
+				}
+				break
+			}
+			replaced = true
+			if !slices.Contains(survivors, *event.To) || *event.Controller.Epoch <= *before.Epoch || !gone && *event.From != killed {
+				t.Errorf("%+v", event)
+			}
+			if event.Missed != int(*event.Controller.Epoch-*before.Epoch)-1 {
+				t.Errorf("%d missed between epochs %d and %d", event.Missed, *before.Epoch, *event.Controller.Epoch)
+			}
+			t.Logf("controller %d was replaced by %d, as seen after %v", killed, *event.To, time.Since(killing).Round(time.Millisecond))
+		}
+		if replaced && downSeen {
+			break
+		}
+	}
+	if !replaced || !downSeen {
+		t.Fatalf("replaced: %v, the broker seen to be down: %v", replaced, downSeen)
+	}
+	after, err := zk.Controller(ctx, c.ZooKeeper())
+	if err != nil || after.Err() != nil || *after.Data.Node == killed || !slices.Equal(after.Data.ZooKeeper.Brokers, survivors) || !after.Data.ZooKeeper.Since.After(*before.ZooKeeper.Since) {
+		t.Fatal(err, after)
+	}
+	sameAsShell(t, c, survivors[0], after.Data)
+}
