@@ -109,8 +109,11 @@ func moveRefused(g assign.Group, a assign.Assignment) {
 		for _, tp := range slices.SortedFunc(maps.Keys(refused[m.ID]), compare) {
 			to := receiver(g, a, refused, tp)
 			if to != "" && take(a, m.ID, tp) {
-				a[to] = append(a[to], assign.TopicPartitions{Topic: tp.topic, Partitions: []int32{tp.partition}})
+				give(a, to, tp)
 				moved = true
+				if back, ok := exchange(m, a, refused[m.ID], to); ok && take(a, to, back) {
+					give(a, m.ID, back)
+				}
 			}
 		}
 	}
@@ -133,6 +136,39 @@ func receiver(g assign.Group, a assign.Assignment, refused map[string]map[topicP
 		}
 	}
 	return best
+}
+
+// exchange returns a partition that the member owns and that the other gets, for the
+// member to keep in place of the one that it refuses, where it has become uneven between
+// the two.
+func exchange(m assign.Member, a assign.Assignment, refused map[topicPartition]bool, other string) (topicPartition, bool) {
+	if a.Count(other) <= a.Count(m.ID)+1 {
+		return topicPartition{}, false
+	}
+	for _, gets := range a[other] {
+		for _, owned := range m.Owned {
+			if owned.Topic != gets.Topic || !slices.Contains(m.Topics, owned.Topic) {
+				continue
+			}
+			for _, n := range gets.Partitions {
+				if tp := (topicPartition{gets.Topic, n}); slices.Contains(owned.Partitions, n) && !refused[tp] {
+					return tp, true
+				}
+			}
+		}
+	}
+	return topicPartition{}, false
+}
+
+// give adds a partition to what a member gets.
+func give(a assign.Assignment, id string, tp topicPartition) {
+	for i := range a[id] {
+		if a[id][i].Topic == tp.topic {
+			a[id][i].Partitions = append(slices.Clone(a[id][i].Partitions), tp.partition)
+			return
+		}
+	}
+	a[id] = append(a[id], assign.TopicPartitions{Topic: tp.topic, Partitions: []int32{tp.partition}})
 }
 
 // take removes a partition from what a member gets, and tells whether it was there.

@@ -1,0 +1,101 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/member"
+)
+
+func onKIP848(cfg *member.Config) {
+	cfg.GroupProtocol, cfg.Protocols = member.ConsumerProtocol, nil
+}
+
+func fakeCluster848(t *testing.T, partitions int32) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "t"), kfake.BrokerConfigs(map[string]string{
+		"group.consumer.heartbeat.interval.ms": "100",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+// On KIP-848 partitions are drained and committed before they are given up, and states
+// and events are the same.
+func TestOnKIP848HandlersAreDrainedAndCommitted(t *testing.T) {
+	const partitions, perPartition = 4, 40
+	cluster := fakeCluster848(t, partitions)
+	produce(t, cluster, partitions, perPartition)
+	var mu sync.Mutex
+	handled := make(map[string]int)
+	slow := member.Each(func(ctx context.Context, record *kgo.Record) error {
+		select {
+		case <-time.After(5 * time.Millisecond): // work
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		handled[fmt.Sprintf("%d/%d", record.Partition, record.Offset)]++
+		return nil
+	})
+	first := startRun(t, cluster, onKIP848, slow)
+	eventually(t, "records are handled", func() bool { mu.Lock(); defer mu.Unlock(); return len(handled) > 5 })
+	if h := first.Health(); h.State != member.HealthWorking || h.Owned != partitions {
+		t.Errorf("health: %v", h)
+	}
+	if first.Leading() || first.SetTraits(member.Traits{Capacity: 2}) == nil {
+		t.Error("nobody leads in KIP-848, and there is nobody to tell traits to")
+	}
+	if s := first.State(); s != member.StateLeaderless {
+		t.Errorf("state %s", s)
+	}
+	second := startRun(t, cluster, onKIP848, slow)
+	if e := first.await(t, member.EventRevoked); len(e.Assigned) == 0 {
+		t.Errorf("got %+v", e)
+	}
+	eventually(t, "all is handled", func() bool { mu.Lock(); defer mu.Unlock(); return len(handled) == partitions*perPartition })
+	shut(t, first.Member)
+	shut(t, second.Member)
+	for record, n := range handled {
+		if n != 1 {
+			t.Errorf("record %s was handled %d times", record, n)
+		}
+	}
+}
+
+// On KIP-848 too, a member that is not acknowledged ends its handlers, and one that is
+// put out of the group cancels them.
+func TestOnKIP848HandlersEndWithTheSession(t *testing.T) {
+	cluster := fakeCluster848(t, 1)
+	produce(t, cluster, 1, 1)
+	causes := make(chan error, 8)
+	var stuck sync.Once
+	r := startRun(t, cluster, onKIP848, func(ctx context.Context, _ []*kgo.Record) (err error) {
+		stuck.Do(func() {
+			<-ctx.Done()
+			causes <- context.Cause(ctx)
+			err = ctx.Err()
+		})
+		return err
+	})
+	eventually(t, "the handler runs", func() bool { return r.Health().State == member.HealthWorking })
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ConsumerGroupHeartbeat}, Err: kerr.FencedMemberEpoch, Count: 1})
+	if err := <-causes; !errors.Is(err, member.ErrLost) {
+		t.Errorf("the context ended because: %v", err)
+	}
+	r.await(t, member.EventLost)
+	committedAt(t, r, 1)
+}

@@ -1,0 +1,123 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/member"
+)
+
+const stall = 300 * time.Millisecond
+
+// hangs returns a handler that hangs on partition 0 until release is closed.
+func hangs(release <-chan struct{}) member.Handler {
+	return func(ctx context.Context, records []*kgo.Record) error {
+		if records[0].Partition == 0 {
+			<-release
+		}
+		return nil
+	}
+}
+
+func TestAStalledHandlerIsReported(t *testing.T) {
+	cluster := fakeCluster(t, 2)
+	produce(t, cluster, 2, 3)
+	release := make(chan struct{})
+	r := startRun(t, cluster, func(cfg *member.Config) { cfg.StallTimeout = stall }, hangs(release))
+	e := r.await(t, member.EventStalled)
+	if e.Topic != "t" || e.Partition != 0 || e.Offset != 0 || !errors.Is(e.Err, member.ErrStalled) {
+		t.Errorf("got %+v", e)
+	}
+	if h := r.Health(); h.State != member.HealthStalled || h.Ready() || len(h.Stalled) != 1 || h.Stalled[0].Partition != 0 {
+		t.Errorf("health: %+v", h)
+	}
+	close(release)
+	r.await(t, member.EventRecovered)
+	eventually(t, "it is ready again", func() bool { return r.Health().Ready() })
+	if n := len(r.all(member.EventStalled)); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}
+
+// A handler that takes long but tells its progress does not stall.
+func TestProgressKeepsTheWatchdogQuiet(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	var calls atomic.Int32
+	r := startRun(t, cluster, func(cfg *member.Config) { cfg.StallTimeout = stall }, func(ctx context.Context, _ []*kgo.Record) error {
+		for began := time.Now(); time.Since(began) < 3*stall; time.Sleep(stall / 20) {
+			member.Progress(ctx, 0)
+		}
+		calls.Add(1)
+		return nil
+	})
+	eventually(t, "the record is handled", func() bool { return calls.Load() == 1 })
+	if e := r.all(member.EventStalled); len(e) > 0 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// A stalled partition is released to another member, and the others stay.
+func TestAStalledPartitionIsReleased(t *testing.T) {
+	const partitions = 4
+	cluster := fakeCluster(t, partitions)
+	release := make(chan struct{})
+	defer close(release)
+	configure := func(cfg *member.Config) {
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout = stall, member.StallRelease, stall
+	}
+	var book, other ledger
+	hang := func(book *ledger) member.Handler {
+		return func(ctx context.Context, records []*kgo.Record) error {
+			if string(records[0].Value) == "0/0" && book.total() >= 0 && book == &other {
+				<-release
+			}
+			book.add(records)
+			return nil
+		}
+	}
+	// The one that has partition 0 when it is filled hangs on it.
+	a := startRun(t, cluster, configure, hang(&other))
+	eventually(t, "the first has all", func() bool { return a.Health().Owned == partitions })
+	produce(t, cluster, partitions, 1)
+	a.await(t, member.EventStalled)
+	b := startRun(t, cluster, configure, hang(&book))
+	eventually(t, "the second handles what the first does not", func() bool {
+		book.mu.Lock()
+		defer book.mu.Unlock()
+		return book.seen[0][0] == 1
+	})
+	eventually(t, "each has half", func() bool { return a.Health().Owned == 2 && b.Health().Owned == 2 })
+	for _, p := range a.Partitions() {
+		if p.Partition == 0 {
+			t.Error("the first still has the partition")
+		}
+	}
+	a.await(t, member.EventAbandoned)
+}
+
+// The member leaves, Run returns although the handler does not, and others take over.
+func TestAMemberThatStallsLeaves(t *testing.T) {
+	cluster := fakeCluster(t, 2)
+	produce(t, cluster, 2, 3)
+	release := make(chan struct{})
+	defer close(release)
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout = stall, member.StallLeave, stall
+	}, hangs(release))
+	if err := r.wait(t); !errors.Is(err, member.ErrStalled) {
+		t.Errorf("Run returned %v", err)
+	}
+	if h := r.Health(); h.State != member.HealthStalled || h.Ready() {
+		t.Errorf("health: %v", h)
+	}
+	var book ledger
+	next := startRun(t, cluster, nil, func(_ context.Context, records []*kgo.Record) error { book.add(records); return nil })
+	eventually(t, "another has all", func() bool { return next.Health().Owned == 2 })
+	eventually(t, "it handles what the first did not", func() bool { book.mu.Lock(); defer book.mu.Unlock(); return len(book.seen[0]) == 3 })
+}
