@@ -17,13 +17,6 @@ type recordReader struct {
 	flexible bool
 }
 
-func (r *recordReader) err() error {
-	if !r.Ok() {
-		return errRecordEnds
-	}
-	return nil
-}
-
 func (r *recordReader) fail() { r.Span(len(r.Src) + 1) }
 
 func (r *recordReader) string() string {

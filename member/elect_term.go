@@ -74,7 +74,7 @@ func (t *term) returned(ctx context.Context) error {
 	case <-t.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("Lead of the term in group %q has not returned yet; let it return when its context ends: %w", t.Group, context.Cause(ctx))
+		return fmt.Errorf("the Lead of the term in group %q has not returned yet; let it return when its context ends: %w", t.Group, context.Cause(ctx))
 	}
 }
 

@@ -123,8 +123,9 @@ func TestOnPlanMayGiveAwayAPlaceThatIsHeld(t *testing.T) {
 // Another member claims what a place has: it keeps it.
 func TestAPlaceHoldsNothingThatAnotherOwns(t *testing.T) {
 	l := newLeader(t, HooksConfig{Hold: Hold{For: time.Minute, Label: "pod"}})
-	given := l.round(4, joined("me", l.says()), joined("b", l.saysOf([]string{"t"}, pod("p1"))))
-	if given = l.round(4, joined("me", l.says(0, 1, 2, 3))); count(given) != 4 {
+	l.round(4, joined("me", l.says()), joined("b", l.saysOf([]string{"t"}, pod("p1"))))
+	given := l.round(4, joined("me", l.says(0, 1, 2, 3)))
+	if count(given) != 4 {
 		t.Errorf("got %v", given)
 	}
 	// New partitions go to who is there.
