@@ -22,6 +22,9 @@ const (
 	// least; after 2 s without (controller.quorum.fetch.timeout.ms) it calls an
 	// election.
 	voterSilence = 10 * time.Second
+	// mostReplicas bounds what a partition costs. Kafka has no limit but the number of
+	// brokers.
+	mostReplicas = 1000
 )
 
 // Predict says what the steps would do to the cluster: who would lead each partition
@@ -139,9 +142,18 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 
 	c := &answer.Data
 	c.Brokers = brokersFrom(metadata.Brokers, fenced, table.rows)
+	up := make(map[int32]bool, len(metadata.Brokers))
+	for _, b := range metadata.Brokers {
+		up[b.NodeID] = true
+	}
 	c.Partitions = make([]predict.Partition, 0, len(table.rows))
 	for _, row := range table.rows {
-		c.Partitions = append(c.Partitions, electionRow(row, configs, c.Brokers))
+		if len(row.Replicas) > mostReplicas || len(row.ISR) > mostReplicas || len(row.ELR) > mostReplicas {
+			target := fmt.Sprintf("%s-%d", row.Topic, row.Partition)
+			answer.missing(Problem{Code: CodeRequestFailed, Target: target, Message: fmt.Sprintf("the broker tells of more than %d replicas of %s, so it is left out of predictions", mostReplicas, target)})
+			continue
+		}
+		c.Partitions = append(c.Partitions, electionRow(row, configs, up))
 		elr = elr || featureErr != nil && len(row.ELR)+len(row.LastKnownELR) > 0
 	}
 	c.ELR = elr
@@ -184,7 +196,7 @@ func brokersFrom(up []kmsg.MetadataResponseBroker, fenced []kmsg.DescribeCluster
 	return brokers
 }
 
-func electionRow(row Partition, configs topicConfigs, brokers []predict.Broker) predict.Partition {
+func electionRow(row Partition, configs topicConfigs, up map[int32]bool) predict.Partition {
 	p := predict.Partition{
 		Topic: row.Topic, Partition: row.Partition, Replicas: row.Replicas, Leader: predict.NoLeader,
 		ISR: row.ISR, ELR: row.ELR, LastKnownELR: row.LastKnownELR,
@@ -199,7 +211,7 @@ func electionRow(row Partition, configs topicConfigs, brokers []predict.Broker) 
 	p.Unclean = unclean == "true"
 	for _, id := range row.OfflineReplicas {
 		// Of a broker that is up, it is the disk that failed.
-		if slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == id && !b.Down }) {
+		if up[id] {
 			p.FailedReplicas = append(p.FailedReplicas, id)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
 	"github.com/groupkit/groupkit/internal/kafkatest"
 )
 
@@ -38,6 +39,10 @@ func TestNoBrokerAnswers(t *testing.T) {
 				},
 				"Brokers": func(ctx context.Context) ([]inspect.Problem, error) {
 					a, err := in.Brokers(ctx)
+					return a.Errors, err
+				},
+				"Predict": func(ctx context.Context) ([]inspect.Problem, error) {
+					a, err := in.Predict(ctx, predict.Crash(1))
 					return a.Errors, err
 				},
 				"Groups": func(ctx context.Context) ([]inspect.Problem, error) {

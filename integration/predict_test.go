@@ -47,6 +47,8 @@ func sequences() []sequence {
 	for broker := 1; broker <= labNodes; broker++ {
 		single.scripts = append(single.scripts, fmt.Sprintf("crash %[1]d; return %[1]d; preferred; stop %[1]d; return %[1]d; preferred", broker))
 	}
+	// A broker that stops hands over before its controller goes, and with it the majority.
+	single.scripts = append(single.scripts, "stop 1; stop 2; stop 3")
 	all = append(all, single)
 	for _, pairs := range [][2][2]int{
 		{{1, 2}, {3, 4}}, {{1, 3}, {2, 5}}, {{1, 4}, {3, 5}}, {{1, 5}, {2, 4}}, {{2, 3}, {4, 5}},
@@ -57,7 +59,8 @@ func sequences() []sequence {
 			both.scripts = append(both.scripts,
 				fmt.Sprintf("crash %d,%d; return %d; unclean; return %d; preferred", a, b, a, b),
 				fmt.Sprintf("stop %d,%d; return %d; return %d", b, a, b, a),
-				fmt.Sprintf("crash %d; stop %d; return %d; return %d; preferred", a, b, a, b))
+				fmt.Sprintf("crash %d; stop %d; return %d; return %d; preferred", a, b, a, b),
+				fmt.Sprintf("crash %d; crash %d; return %d,%d; preferred", a, b, a, b))
 		}
 		all = append(all, both)
 	}

@@ -167,7 +167,7 @@ func TestTheBrokersMayComeFromTheEnvironment(t *testing.T) {
 }
 
 func TestHelpHasAnExample(t *testing.T) {
-	for _, args := range []string{"", "group", "cluster", "topic", "group coordinator", "group describe", "cluster brokers", "cluster controller", "topic leaders"} {
+	for _, args := range []string{"", "group", "cluster", "topic", "group coordinator", "group describe", "cluster brokers", "cluster controller", "topic leaders", "impact", "elect", "elect preferred", "elect unclean"} {
 		result := runArgs(t, append(strings.Fields(args), "--help")...)
 		if result.code != exitFound || !strings.Contains(result.stdout, "Examples:") || !strings.Contains(result.stdout, "groupctl -b localhost:9092") || result.stderr != "" {
 			t.Errorf("%q: %+v", args, result)

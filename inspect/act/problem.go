@@ -26,6 +26,9 @@ func (e Election) problem(kind Kind) (inspect.Problem, bool) {
 		}
 	case predict.ElectionPreferredUnavailable:
 		p.Message = fmt.Sprintf("%s stays with %s: its first replica is down or not in sync", e, whom(e.From))
+		if e.From == nil {
+			p.Message = fmt.Sprintf("%s stays without a leader: no replica that is in sync or eligible is up", e)
+		}
 	case predict.ElectionNobodyEligible:
 		p.Message = fmt.Sprintf("%s stays without a leader: all of its replicas are down", e)
 	case predict.ElectionNoController:

@@ -24,21 +24,33 @@ var ErrUnknownRack = errors.New("no such rack")
 func Run(c Cluster, steps ...Step) (Outcome, error) {
 	s := newSimulation(c)
 	for i, step := range steps {
-		for _, rack := range step.racks {
-			brokers := c.InRack(rack)
-			if len(brokers) == 0 {
-				return Outcome{}, fmt.Errorf("step %d: %w as %q; there are %q", i+1, ErrUnknownRack, rack, c.racks())
-			}
-			step.nodes = append(slices.Clone(step.nodes), brokers...)
+		step, err := s.resolve(step)
+		if err != nil && len(steps) > 1 {
+			err = fmt.Errorf("step %d: %w", i+1, err)
 		}
-		for _, node := range step.nodes {
-			if !s.knows(node) {
-				return Outcome{}, fmt.Errorf("step %d: %w as %d; there are %v", i+1, ErrUnknownNode, node, s.ids())
-			}
+		if err != nil {
+			return Outcome{}, err
 		}
 		s.apply(step)
 	}
 	return s.outcome(), nil
+}
+
+// resolve puts the brokers of racks in their place, and refuses what is not there.
+func (s *simulation) resolve(step Step) (Step, error) {
+	for _, rack := range step.racks {
+		brokers := s.before.InRack(rack)
+		if len(brokers) == 0 {
+			return step, fmt.Errorf("%w as %q; there are %q", ErrUnknownRack, rack, s.before.racks())
+		}
+		step.nodes = append(slices.Clone(step.nodes), brokers...)
+	}
+	for _, node := range step.nodes {
+		if !s.knows(node) {
+			return step, fmt.Errorf("%w as %d; there are %v", ErrUnknownNode, node, s.ids())
+		}
+	}
+	return step, nil
 }
 
 // simulation is a cluster while steps are applied to it.
@@ -66,6 +78,8 @@ type simulated struct {
 const mostStates = 64
 
 func newSimulation(c Cluster) *simulation {
+	// Kafka's ids are not negative; -1 stands for none.
+	c.Brokers = slices.DeleteFunc(slices.Clone(c.Brokers), func(b Broker) bool { return b.ID < 0 })
 	s := &simulation{before: c, brokers: map[int32]*Broker{}, voters: map[int32]*Voter{}, elr: c.ELR}
 	for _, b := range c.Brokers {
 		s.brokers[b.ID] = &b
@@ -79,7 +93,7 @@ func newSimulation(c Cluster) *simulation {
 		s.partitions[i] = simulated{
 			fixed:  p,
 			minISR: max(1, min(p.MinISR, len(p.Replicas))),
-			states: []state{{leader: p.Leader, isr: p.ISR, elr: p.ELR, last: p.LastKnownELR}},
+			states: []state{{leader: max(p.Leader, NoLeader), isr: p.ISR, elr: p.ELR, last: p.LastKnownELR}},
 		}
 	}
 	return s
