@@ -129,7 +129,12 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	if featureErr != nil {
 		answer.warn(problemFrom(featureErr, clusterTarget, "find out whether eligible leader replicas (KIP-966) are on; predictions take them to be if a partition has any", "none"))
 	}
-	answer.missing(groups.problems...)
+	for _, p := range groups.problems {
+		if p.Code == CodeUnreachable || p.Code == CodeTimeout {
+			p.Message += "; predictions take it for up, as the controller does so far"
+		}
+		answer.missing(p)
+	}
 	switch {
 	case movingErr != nil:
 		answer.warn(problemFrom(movingErr, clusterTarget, "find out whether partitions are being reassigned", "DESCRIBE on the cluster"))
