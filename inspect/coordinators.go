@@ -1,29 +1,31 @@
 package inspect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Coordinator says which broker coordinates a group, found in two ways that
-// should agree: computed from the group's name, and asked of the brokers.
+// Coordinator says which broker coordinates a group, a transactional id, or a partition
+// of a share group, found in two ways that should agree: computed from its name, and
+// asked of the brokers.
 type Coordinator struct {
-	Group string `json:"group"`
+	// Kind is what is coordinated: "group", "transaction" or "share".
+	Kind string `json:"kind"`
+	// Name is the group, the transactional id, or the key of a share group's
+	// partition as [ShareKey] writes it.
+	Name string `json:"name"`
+	// Topic is the internal topic that the coordinators keep their state in.
+	Topic string `json:"topic"`
 	// Hash is [Hash] of the name.
 	Hash int32 `json:"hash"`
-	// Partition is [OffsetsPartition], nil if the number of partitions is not
-	// known.
+	// Partition is [OffsetsPartition] of the name, in Topic; nil if the number of
+	// partitions is not known.
 	Partition *int32 `json:"partition"`
-	// PartitionCount is how many partitions __consumer_offsets has, as read
-	// from the cluster.
+	// PartitionCount is how many partitions Topic has, as read from the cluster.
 	PartitionCount *int32 `json:"partitionCount"`
 	// Leader is the broker that leads Partition, nil if none does or it is not
 	// known.
@@ -41,8 +43,6 @@ type Coordinator struct {
 }
 
 const (
-	// coordinatorBatch is how many names go into one FindCoordinator request.
-	coordinatorBatch = 1000
 	// creationPoll is how often a topic that is being created is looked at.
 	creationPoll = 200 * time.Millisecond
 	// spreading is how long an election gets to spread before the second look.
@@ -51,12 +51,12 @@ const (
 
 // Coordinators returns the coordinator of each group named, in their order. Any
 // name has one, whether or not such a group exists. Names may be many thousand:
-// they are asked for in batches (FindCoordinator v4, KIP-699), and one by one
-// only of brokers before 3.0.
+// they are asked for in about as many requests as there are brokers
+// (FindCoordinator v4, KIP-699), and one by one only of brokers before 3.0.
 //
 // The partitions of __consumer_offsets are read first. Where that topic does not
 // exist, FindCoordinator would create it: it is then not sent, unless
-// [CreateOffsetsTopic] was given, and the rows hold the hash alone, with
+// [CreateInternalTopics] was given, and the rows hold the hash alone, with
 // [CodeOffsetsTopicAbsent]. The same goes for a topic that is hidden because
 // DESCRIBE on it is missing, with [CodeNotAuthorized]: it may not exist either.
 //
@@ -68,12 +68,40 @@ const (
 // It takes DESCRIBE on each group, and on the topic __consumer_offsets. The rule
 // is that of GroupCoordinatorService.partitionFor.
 func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer[[]Coordinator], error) {
+	return in.coordinators(ctx, ofGroups, groups)
+}
+
+// TransactionCoordinators does for transactional ids what [Inspector.Coordinators] does
+// for groups; their topic is __transaction_state. Where that does not exist, it is not
+// created without [CreateInternalTopics], and the answer says [CodeStateTopicAbsent].
+//
+// It takes DESCRIBE on each transactional id, and on the topic. The rule is that of
+// TransactionStateManager.partitionFor.
+func (in *Inspector) TransactionCoordinators(ctx context.Context, ids ...string) (Answer[[]Coordinator], error) {
+	return in.coordinators(ctx, ofTransactions, ids)
+}
+
+// ShareCoordinators does the same for the partitions of share groups (KIP-932), whose
+// topic is __share_group_state. Each key is GROUP:TOPIC:PARTITION, where the topic is
+// given by its id, as Kafka writes it, or by its name, which is then looked up; rows have
+// the id.
+//
+// A key of another form is an error of the code [CodeInvalidName]; one whose topic does
+// not exist is left out, with [CodeTopicNotFound]. It takes CLUSTER_ACTION on the
+// cluster, as the request is one of brokers among each other, DESCRIBE on the topic
+// __share_group_state, and on each topic that is named. The rule is that of
+// ShareCoordinatorService.partitionFor.
+func (in *Inspector) ShareCoordinators(ctx context.Context, keys ...string) (Answer[[]Coordinator], error) {
+	return in.shareCoordinators(ctx, keys)
+}
+
+func (in *Inspector) coordinators(ctx context.Context, kind coordinatorKind, names []string) (Answer[[]Coordinator], error) {
 	answer := newAnswer[[]Coordinator]()
-	groups, invalid := uniqueNames("group", groups)
+	names, invalid := uniqueNames(kind.what, names)
 	if invalid != nil {
 		return answer.fail(*invalid)
 	}
-	topic, clusterID, err := in.offsetsTopic(ctx)
+	topic, clusterID, err := in.stateTopic(ctx, kind)
 	if err != nil {
 		return answer.fail(in.unreachable(err))
 	}
@@ -82,16 +110,16 @@ func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer
 	var named map[string]coordinatorOrProblem
 	switch {
 	case !topic.mayBeAbsent():
-		named = in.findCoordinators(ctx, groups)
-	case in.createOffsetsTopic:
-		topic, named = in.awaitCoordinators(ctx, topic, groups)
+		named = in.findCoordinatorsOf(ctx, kind, names)
+	case in.createInternalTopics:
+		topic, named = in.awaitCoordinators(ctx, topic, names)
 	}
-	rows := coordinatorRows(groups, topic, named)
+	rows := coordinatorRows(names, topic, named)
 	if anyDisagrees(rows) && pause(ctx, spreading) {
-		if again, _, err := in.offsetsTopic(ctx); err == nil && !again.mayBeAbsent() {
-			named = in.findCoordinators(ctx, groups)
+		if again, _, err := in.stateTopic(ctx, kind); err == nil && !again.mayBeAbsent() {
+			named = in.findCoordinatorsOf(ctx, kind, names)
 			topic = again
-			rows = coordinatorRows(groups, topic, named)
+			rows = coordinatorRows(names, topic, named)
 		}
 	}
 	answer.Data = rows
@@ -99,10 +127,10 @@ func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer
 		p := *topic.problem
 		switch {
 		case named == nil && topic.hidden:
-			p.Message += "; without it the brokers are not asked for a coordinator, because that could create the topic; get that ACL, or allow the topic to be created (CreateOffsetsTopic, --create-offsets-topic)"
+			p.Message += "; without it the brokers are not asked for a coordinator, because that could create the topic; get that ACL, or allow the topic to be created (CreateInternalTopics, --create-internal-topic)"
 			answer.missing(p)
 		case named == nil:
-			p.Message += "; to see who would coordinate, allow it to be created (CreateOffsetsTopic, --create-offsets-topic)"
+			p.Message += "; to see who would coordinate, allow it to be created (CreateInternalTopics, --create-internal-topic)"
 			answer.missing(p)
 		case !topic.absent:
 			answer.missing(p)
@@ -112,37 +140,54 @@ func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer
 			answer.warn(p)
 		}
 	}
+	answer.missing(findProblems(kind, names, named)...)
 	for _, row := range rows {
-		if p := named[row.Group].problem; p != nil {
-			answer.missing(*p)
-		}
 		if row.Partition != nil && row.Leader == nil {
-			target := fmt.Sprintf("%s-%d", offsetsTopicName, *row.Partition)
 			answer.missing(Problem{
-				Code: CodeNoLeader, Target: row.Group,
-				Message: fmt.Sprintf("the group %q cannot work at present: %s has no leader, so nobody coordinates it", row.Group, target),
+				Code: CodeNoLeader, Target: row.Name,
+				Message: fmt.Sprintf("%s %q cannot work at present: %s-%d has no leader, so nobody coordinates it", kind.the, row.Name, kind.topic, *row.Partition),
 			})
 		}
 		if row.Agrees != nil && !*row.Agrees {
 			answer.warn(Problem{
-				Code: CodeCoordinatorMismatch, Target: row.Group,
-				Message: fmt.Sprintf("the brokers name broker %d as coordinator of %q, and %s-%d is led by broker %d: an election is spreading, or these servers do not place groups as Kafka does",
-					*row.Coordinator, row.Group, offsetsTopicName, *row.Partition, *row.Leader),
+				Code: CodeCoordinatorMismatch, Target: row.Name,
+				Message: fmt.Sprintf("the brokers name broker %d as coordinator of %q, and %s-%d is led by broker %d: an election is spreading, or these servers do not place %ss as Kafka does",
+					*row.Coordinator, row.Name, kind.topic, *row.Partition, *row.Leader, kind.what),
 			})
 		}
 	}
 	return answer, nil
 }
 
-func coordinatorRows(groups []string, topic *offsetsTopic, named map[string]coordinatorOrProblem) []Coordinator {
-	rows := make([]Coordinator, 0, len(groups))
-	for _, group := range groups {
+// findProblems are those of FindCoordinator, in the order of the names; one for all where
+// it is for want of an ACL on the cluster.
+func findProblems(kind coordinatorKind, names []string, named map[string]coordinatorOrProblem) []Problem {
+	var problems []Problem
+	for _, name := range names {
+		p := named[name].problem
+		if p == nil {
+			continue
+		}
+		if errors.Is(p.Cause, kerr.ClusterAuthorizationFailed) {
+			one := problemFrom(kerr.ClusterAuthorizationFailed, clusterTarget, fmt.Sprintf("find the coordinators of %ss", kind.what), kind.acl(""))
+			return []Problem{one}
+		}
+		problems = append(problems, *p)
+	}
+	return problems
+}
+
+func coordinatorRows(names []string, topic *stateTopic, named map[string]coordinatorOrProblem) []Coordinator {
+	rows := make([]Coordinator, 0, len(names))
+	for _, name := range names {
 		row := Coordinator{
-			Group:          group,
-			Hash:           Hash(group),
-			Partition:      topic.partitionOf(group),
+			Kind:           topic.kind.name,
+			Name:           name,
+			Topic:          topic.kind.topic,
+			Hash:           Hash(name),
+			Partition:      topic.partitionOf(name),
 			PartitionCount: topic.count,
-			Coordinator:    named[group].node,
+			Coordinator:    named[name].node,
 		}
 		if row.Partition != nil {
 			if p, ok := topic.partitions[*row.Partition]; ok {
@@ -167,93 +212,4 @@ func anyDisagrees(rows []Coordinator) bool {
 		}
 	}
 	return false
-}
-
-// coordinatorOrProblem is one name's answer of FindCoordinator.
-type coordinatorOrProblem struct {
-	node    *int32
-	problem *Problem
-}
-
-// findCoordinators asks the brokers, past the client's cache. The answer has
-// every group.
-func (in *Inspector) findCoordinators(ctx context.Context, groups []string) map[string]coordinatorOrProblem {
-	found := make(map[string]coordinatorOrProblem, len(groups))
-	failed := func(group string, err error) {
-		if err == nil {
-			err = errAnotherKind
-		}
-		p := problemFrom(err, group, fmt.Sprintf("find the coordinator of %q", group), fmt.Sprintf("DESCRIBE on the group %q", group))
-		found[group] = coordinatorOrProblem{problem: &p}
-	}
-	batches(groups, coordinatorBatch, func(batch []string) {
-		shards, err := attempts(ctx, func(ctx context.Context) ([]kgo.ResponseShard, error) {
-			req := kmsg.NewPtrFindCoordinatorRequest()
-			req.CoordinatorType = 0
-			req.CoordinatorKeys = slices.Clone(batch)
-			shards := in.client.RequestSharded(ctx, req)
-			if len(shards) == 1 {
-				return shards, shards[0].Err
-			}
-			return shards, nil
-		})
-		for _, shard := range shards {
-			resp, ok := shard.Resp.(*kmsg.FindCoordinatorResponse)
-			if shard.Err != nil || !ok {
-				// The client may have split the batch into requests of one key.
-				sent, _ := shard.Req.(*kmsg.FindCoordinatorRequest)
-				for _, group := range keysOf(sent) {
-					failed(group, shard.Err)
-				}
-				continue
-			}
-			for _, c := range resp.Coordinators {
-				if err := kerr.ErrorForCode(c.ErrorCode); err != nil {
-					failed(c.Key, err)
-				} else if c.NodeID < 0 {
-					failed(c.Key, kerr.CoordinatorNotAvailable)
-				} else {
-					found[c.Key] = coordinatorOrProblem{node: known(c.NodeID)}
-				}
-			}
-		}
-		for _, group := range batch {
-			if _, ok := found[group]; !ok {
-				failed(group, cmp.Or(err, errLeftOut))
-			}
-		}
-	})
-	return found
-}
-
-func keysOf(req *kmsg.FindCoordinatorRequest) []string {
-	switch {
-	case req == nil:
-		return nil
-	case len(req.CoordinatorKeys) > 0:
-		return req.CoordinatorKeys
-	}
-	return []string{req.CoordinatorKey}
-}
-
-// awaitCoordinators makes the brokers create the offsets topic, and waits until
-// each group has a coordinator or the time is over.
-func (in *Inspector) awaitCoordinators(ctx context.Context, topic *offsetsTopic, groups []string) (*offsetsTopic, map[string]coordinatorOrProblem) {
-	ctx, cancel := step(ctx, 1)
-	defer cancel()
-	for {
-		named := in.findCoordinators(ctx, groups)
-		if now, _, err := in.offsetsTopic(ctx); err == nil {
-			topic = now
-		}
-		pending := false
-		for _, c := range named {
-			if c.problem != nil && (errors.Is(c.problem.Cause, kerr.CoordinatorNotAvailable) || errors.Is(c.problem.Cause, kerr.CoordinatorLoadInProgress)) {
-				pending = true
-			}
-		}
-		if !pending || !pause(ctx, creationPoll) {
-			return topic, named
-		}
-	}
 }

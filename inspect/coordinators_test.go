@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func TestCoordinatorsAgreeWithTheLeaderOfThePartition(t *testing.T) {
 	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
 		t.Fatal(err, answer.Errors, answer.Warnings)
 	}
-	if len(answer.Data) != 2 || answer.Data[0].Group != "orders" || answer.Data[1].Group != "hello" {
+	if len(answer.Data) != 2 || answer.Data[0].Name != "orders" || answer.Data[1].Name != "hello" {
 		t.Fatalf("rows %+v, want orders and hello once each", answer.Data)
 	}
 	row := answer.Data[0]
@@ -75,7 +76,7 @@ func TestCoordinatorsLeaveTheOffsetsTopicUncreated(t *testing.T) {
 	if hits := asked.Hits(); hits > 0 {
 		t.Errorf("FindCoordinator, which creates the topic, was sent %d times", hits)
 	}
-	answer, err = inspect.New(newClient(t, fake), inspect.CreateOffsetsTopic()).Coordinators(testContext(t), "orders")
+	answer, err = inspect.New(newClient(t, fake), inspect.CreateInternalTopics()).Coordinators(testContext(t), "orders")
 	if err != nil || answer.Data[0].Coordinator == nil {
 		t.Fatalf("asked for creation: %v, %+v", err, answer)
 	}
@@ -113,7 +114,7 @@ func TestCoordinatorsOfThousandsOfNamesTakeFewRequests(t *testing.T) {
 				t.Fatal(err, answer.Errors)
 			}
 			for i, row := range answer.Data {
-				if row.Group != some[i] || row.Coordinator == nil || *row.Coordinator != fake.CoordinatorFor(row.Group) {
+				if row.Name != some[i] || row.Coordinator == nil || *row.Coordinator != fake.CoordinatorFor(row.Name) {
 					t.Fatalf("row %d: %+v", i, row)
 				}
 			}
@@ -153,7 +154,7 @@ func TestCoordinatorsWithoutTheTopicsDescription(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		var options []inspect.Option
 		if allowed {
-			options = append(options, inspect.CreateOffsetsTopic())
+			options = append(options, inspect.CreateInternalTopics())
 		}
 		answer, err := inspect.New(newClient(t, fake), options...).Coordinators(testContext(t), "orders")
 		if err != nil {
@@ -183,5 +184,132 @@ func TestNamesThatKafkaCannotCarryAreRefused(t *testing.T) {
 		if problem.Code != inspect.CodeInvalidName {
 			t.Errorf("%.10q: %v", name, err)
 		}
+	}
+}
+
+func TestCoordinatorsOfThousandsTakeARequestForEachBroker(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	var names []string
+	for i := range 9000 {
+		name := fmt.Sprintf("group-%d", i)
+		names = append(names, name)
+		// Where the fake's coordinator is, so that nothing is asked twice.
+		if err := fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition(name, 50), fake.CoordinatorFor(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The fake places groups otherwise than Kafka, so only the names count here.
+	answer, err := inspect.New(newClient(t, fake)).Coordinators(testContext(t), names...)
+	if err != nil || answer.Err() != nil || len(answer.Data) != len(names) {
+		t.Fatal(err, answer.Err())
+	}
+	for i, row := range answer.Data {
+		if row.Name != names[i] || row.Kind != "group" || row.Coordinator == nil || *row.Coordinator != fake.CoordinatorFor(row.Name) {
+			t.Fatalf("row %d: %+v", i, row)
+		}
+	}
+	looks := 1
+	if len(answer.Warnings) > 0 {
+		looks = 2 // the disagreements were looked at again
+	}
+	if hits := asked.Hits(); hits > 3*looks {
+		t.Errorf("%d requests to 3 brokers", hits)
+	}
+}
+
+func TestCoordinatorsOfTransactions(t *testing.T) {
+	fake := newFake(t)
+	in := inspect.New(newClient(t, fake))
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	answer, err := in.TransactionCoordinators(testContext(t), "writer-1")
+	if err != nil || len(answer.Data) != 1 || !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeStateTopicAbsent}) || asked.Hits() > 0 {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	if !strings.Contains(answer.Errors[0].Message, "__transaction_state") || !strings.Contains(answer.Errors[0].Message, "transactional producer") {
+		t.Errorf("%v", answer.Errors)
+	}
+	if err := fake.CreateTopic("__transaction_state", 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	partition := inspect.OffsetsPartition("writer-1", 5)
+	fake.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		find := req.(*kmsg.FindCoordinatorRequest)
+		if find.CoordinatorType != 1 {
+			t.Errorf("type %d", find.CoordinatorType)
+		}
+		resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		for _, key := range find.CoordinatorKeys {
+			c := kmsg.NewFindCoordinatorResponseCoordinator()
+			c.Key, c.NodeID = key, fake.LeaderFor("__transaction_state", partition)
+			if key == "secret" {
+				c.NodeID, c.ErrorCode = -1, kerr.TransactionalIDAuthorizationFailed.Code
+			}
+			resp.Coordinators = append(resp.Coordinators, c)
+		}
+		return resp, nil, true
+	})
+	answer, err = in.TransactionCoordinators(testContext(t), "writer-1", "secret")
+	if err != nil || len(answer.Data) != 2 {
+		t.Fatal(err, answer)
+	}
+	if row := answer.Data[0]; row.Kind != "transaction" || row.Topic != "__transaction_state" || *row.Partition != partition || *row.PartitionCount != 5 || !*row.Agrees {
+		t.Errorf("%+v", row)
+	}
+	if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, `DESCRIBE on the transactional id "secret"`) {
+		t.Errorf("%v", answer.Errors)
+	}
+}
+
+func TestCoordinatorsOfShareGroups(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(4, "__share_group_state"))
+	in := inspect.New(newClient(t, fake))
+	id := fake.TopicInfo("orders").TopicID
+	written := inspect.ShareKey("my group", id, 1)
+	fake.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		for _, key := range req.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
+			c := kmsg.NewFindCoordinatorResponseCoordinator()
+			c.Key, c.NodeID = key, fake.LeaderFor("__share_group_state", inspect.OffsetsPartition(key, 4))
+			resp.Coordinators = append(resp.Coordinators, c)
+		}
+		return resp, nil, true
+	})
+	answer, err := in.ShareCoordinators(testContext(t), "my group:orders:1", written, "g:missing:0")
+	if err != nil || len(answer.Data) != 1 {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	if row := answer.Data[0]; row.Name != written || row.Kind != "share" || row.Topic != "__share_group_state" || row.Hash != inspect.Hash(written) || !*row.Agrees {
+		t.Errorf("%+v", row)
+	}
+	if !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeTopicNotFound}) || answer.Errors[0].Target != "g:missing:0" {
+		t.Errorf("%v", answer.Errors)
+	}
+	for _, bad := range []string{"", "orders", "orders:0", "g:orders:x", "g:orders:-1", ":orders:0", "g::0", "g:orders:99999999999", "g:h:orders:1", " \t:orders:0"} {
+		_, err := in.ShareCoordinators(testContext(t), bad)
+		if p, ok := errors.AsType[inspect.Problem](err); !ok || p.Code != inspect.CodeInvalidName {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestShareCoordinatorsNeedTheRightsOfABroker(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(1, "__share_group_state"))
+	fake.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		for _, key := range req.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
+			c := kmsg.NewFindCoordinatorResponseCoordinator()
+			c.Key, c.NodeID, c.ErrorCode = key, -1, kerr.ClusterAuthorizationFailed.Code
+			resp.Coordinators = append(resp.Coordinators, c)
+		}
+		return resp, nil, true
+	})
+	id := [16]byte{1}
+	answer, err := inspect.New(newClient(t, fake)).ShareCoordinators(testContext(t), inspect.ShareKey("g", id, 0), inspect.ShareKey("g", id, 1))
+	if err != nil || len(answer.Data) != 2 || answer.Data[1].Leader == nil || len(answer.Errors) != 1 || !strings.Contains(answer.Errors[0].Message, "CLUSTER_ACTION on the cluster") {
+		t.Errorf("%v: %+v", err, answer)
 	}
 }

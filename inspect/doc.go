@@ -3,7 +3,7 @@
 // partitions, and which member leads a group.
 //
 // It only reads. Nothing here creates a topic, moves a leader or touches a
-// group, with one exception that has to be asked for: [CreateOffsetsTopic].
+// group, with one exception that has to be asked for: [CreateInternalTopics].
 //
 //	in := inspect.New(client)
 //	answer, err := in.Coordinators(ctx, "orders", "billing")

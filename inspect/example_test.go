@@ -70,7 +70,7 @@ func ExampleInspector_Coordinators() {
 		log.Fatal(err)
 	}
 	for _, c := range answer.Data {
-		fmt.Println(c.Group, "hashes to", c.Hash, "and belongs to partition", *c.Partition, "of", *c.PartitionCount)
+		fmt.Println(c.Name, "hashes to", c.Hash, "and belongs to partition", *c.Partition, "of", *c.PartitionCount)
 		fmt.Println("both ways agree:", *c.Agrees)
 	}
 	// Output:

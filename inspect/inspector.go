@@ -9,11 +9,11 @@ import (
 // Inspector reads a cluster through a client that belongs to the caller. Make
 // one with [New].
 type Inspector struct {
-	client             *kgo.Client
-	createOffsetsTopic bool
-	skipMinISR         bool
-	internalTopics     bool
-	log                logBudget
+	client               *kgo.Client
+	createInternalTopics bool
+	skipMinISR           bool
+	internalTopics       bool
+	log                  logBudget
 }
 
 // Option changes what an [Inspector] may do or how far it looks.
@@ -29,14 +29,15 @@ func New(client *kgo.Client, options ...Option) *Inspector {
 	return in
 }
 
-// CreateOffsetsTopic lets [Inspector.Coordinators] create __consumer_offsets
-// where it does not exist yet. Without it such a cluster is left as it is, and
-// the answer says [CodeOffsetsTopicAbsent].
+// CreateInternalTopics lets [Inspector.Coordinators] create __consumer_offsets
+// where it does not exist yet, and its siblings __transaction_state and
+// __share_group_state. Without it such a cluster is left as it is, and the answer
+// says [CodeOffsetsTopicAbsent] or [CodeStateTopicAbsent].
 //
-// The brokers create that topic themselves when somebody first asks them for a
+// The brokers create these topics themselves when somebody first asks them for a
 // coordinator, which is what every consumer does when it starts.
-func CreateOffsetsTopic() Option {
-	return func(in *Inspector) { in.createOffsetsTopic = true }
+func CreateInternalTopics() Option {
+	return func(in *Inspector) { in.createInternalTopics = true }
 }
 
 // InternalTopics has [Inspector.Partitions] show internal topics too where no topic

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -32,8 +33,10 @@ func metadataRequest(topics []string) kmsg.Request {
 	return req
 }
 
-// offsetsTopic is __consumer_offsets as the brokers show it.
-type offsetsTopic struct {
+// stateTopic is an internal topic in which coordinators keep their state, as the brokers
+// show it.
+type stateTopic struct {
+	kind       coordinatorKind
 	id         [16]byte
 	partitions map[int32]kmsg.MetadataResponseTopicPartition
 	count      *int32 // nil if not known
@@ -42,18 +45,21 @@ type offsetsTopic struct {
 	problem    *Problem // why count is nil
 }
 
-// mayBeAbsent says whether asking for a coordinator could create the topic.
-func (t *offsetsTopic) mayBeAbsent() bool { return t.absent || t.hidden }
+// offsetsTopic is __consumer_offsets, the one of groups.
+type offsetsTopic = stateTopic
 
-func (t *offsetsTopic) partitionOf(group string) *int32 {
+// mayBeAbsent says whether asking for a coordinator could create the topic.
+func (t *stateTopic) mayBeAbsent() bool { return t.absent || t.hidden }
+
+func (t *stateTopic) partitionOf(name string) *int32 {
 	if t.count == nil {
 		return nil
 	}
-	partition := OffsetsPartition(group, *t.count)
+	partition := OffsetsPartition(name, *t.count)
 	return &partition
 }
 
-func (t *offsetsTopic) leaderOf(partition int32) *int32 {
+func (t *stateTopic) leaderOf(partition int32) *int32 {
 	p, ok := t.partitions[partition]
 	if !ok {
 		return nil
@@ -61,20 +67,28 @@ func (t *offsetsTopic) leaderOf(partition int32) *int32 {
 	return known(p.Leader)
 }
 
-// offsetsTopic reads the topic without creating it, and the cluster's ID.
+// offsetsTopic reads __consumer_offsets without creating it, and the cluster's ID.
 func (in *Inspector) offsetsTopic(ctx context.Context) (*offsetsTopic, *string, error) {
-	resp, err := in.metadata(ctx, []string{offsetsTopicName})
+	return in.stateTopic(ctx, ofGroups)
+}
+
+func (in *Inspector) stateTopic(ctx context.Context, kind coordinatorKind) (*stateTopic, *string, error) {
+	resp, err := in.metadata(ctx, []string{kind.topic})
 	if err != nil {
 		return nil, nil, err
 	}
-	return offsetsTopicFrom(resp), resp.ClusterID, nil
+	return stateTopicFrom(resp, kind), resp.ClusterID, nil
 }
 
 func offsetsTopicFrom(resp *kmsg.MetadataResponse) *offsetsTopic {
-	topic := &offsetsTopic{partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
+	return stateTopicFrom(resp, ofGroups)
+}
+
+func stateTopicFrom(resp *kmsg.MetadataResponse, kind coordinatorKind) *stateTopic {
+	topic := &stateTopic{kind: kind, partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
 	code := kerr.UnknownTopicOrPartition.Code
 	for _, rt := range resp.Topics {
-		if rt.Topic == nil || *rt.Topic != offsetsTopicName {
+		if rt.Topic == nil || *rt.Topic != kind.topic {
 			continue
 		}
 		code = rt.ErrorCode
@@ -87,17 +101,17 @@ func offsetsTopicFrom(resp *kmsg.MetadataResponse) *offsetsTopic {
 	case err == kerr.UnknownTopicOrPartition:
 		topic.absent = true
 		topic.problem = &Problem{
-			Code: CodeOffsetsTopicAbsent, Target: offsetsTopicName, Cause: err,
-			Message: "the topic __consumer_offsets does not exist yet; the brokers create it when the first consumer asks for its coordinator",
+			Code: kind.absent, Target: kind.topic, Cause: err,
+			Message: fmt.Sprintf("the topic %s does not exist yet; the brokers create it when %s asks for its coordinator", kind.topic, kind.first),
 		}
 	case err != nil:
-		p := problemFrom(err, offsetsTopicName, "read how many partitions __consumer_offsets has", "DESCRIBE on the topic __consumer_offsets")
+		p := problemFrom(err, kind.topic, "read how many partitions "+kind.topic+" has", "DESCRIBE on the topic "+kind.topic)
 		topic.hidden = p.Code == CodeNotAuthorized
 		topic.problem = &p
 	case len(topic.partitions) == 0:
 		topic.problem = &Problem{
-			Code: CodeRequestFailed, Target: offsetsTopicName,
-			Message: "the broker shows __consumer_offsets without partitions",
+			Code: CodeRequestFailed, Target: kind.topic,
+			Message: "the broker shows " + kind.topic + " without partitions",
 		}
 	default:
 		count := int32(len(topic.partitions))

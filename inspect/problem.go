@@ -48,6 +48,10 @@ const (
 	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
 	// group has a coordinator so far.
 	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"
+	// CodeStateTopicAbsent: __transaction_state or __share_group_state does not
+	// exist yet, so no transactional id, or no share group, has a coordinator so
+	// far.
+	CodeStateTopicAbsent Code = "STATE_TOPIC_ABSENT"
 	// CodeCoordinatorMismatch: the brokers name another coordinator than the
 	// leader of the group's offsets partition.
 	CodeCoordinatorMismatch Code = "COORDINATOR_MISMATCH"
@@ -140,7 +144,7 @@ func problemFrom(err error, target, doing, acl string) Problem {
 
 func isAuthorization(err *kerr.Error) bool {
 	switch err {
-	case kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed:
+	case kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed:
 		return true
 	}
 	return false

@@ -61,19 +61,19 @@ func TestTheComputedCoordinatorIsTheOneThatTheBrokersName(t *testing.T) {
 	rows := map[string]inspect.Coordinator{}
 	negative, smallest := 0, 0
 	for _, row := range answer.Data {
-		rows[row.Group] = row
+		rows[row.Name] = row
 		if row.Hash < 0 {
 			negative++
 		}
 		if row.Hash == math.MinInt32 {
 			smallest++
 		}
-		brokers := named[row.Group]
+		brokers := named[row.Name]
 		if brokers.Err != nil {
-			t.Fatalf("%q: %v", row.Group, brokers.Err)
+			t.Fatalf("%q: %v", row.Name, brokers.Err)
 		}
 		if row.Leader == nil || *row.Leader != brokers.NodeID || row.Coordinator == nil || *row.Coordinator != brokers.NodeID || row.Agrees == nil || !*row.Agrees {
-			t.Errorf("%q of hash %d in partition %d: led by %v, named %d", row.Group, row.Hash, *row.Partition, show(row.Leader), brokers.NodeID)
+			t.Errorf("%q of hash %d in partition %d: led by %v, named %d", row.Name, row.Hash, *row.Partition, show(row.Leader), brokers.NodeID)
 		}
 	}
 	if len(rows) < 1000 || negative < 300 || smallest < 3 {
@@ -115,7 +115,7 @@ func TestTheComputedPartitionIsWhereTheBrokersKeepTheGroup(t *testing.T) {
 	}
 	want := map[string]int32{}
 	for _, row := range answer.Data {
-		want[row.Group] = *row.Partition
+		want[row.Name] = *row.Partition
 	}
 	reader := newClient(t, c, kgo.ConsumeTopics("__consumer_offsets"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	for len(want) > 0 {
@@ -182,7 +182,7 @@ func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 		t.Fatal("the topic was created without being asked for")
 	}
 
-	answer, err = inspect.New(client, inspect.CreateOffsetsTopic()).Coordinators(t.Context(), "orders")
+	answer, err = inspect.New(client, inspect.CreateInternalTopics()).Coordinators(t.Context(), "orders")
 	if err != nil || answer.Err() != nil {
 		t.Fatal(err, answer.Err())
 	}

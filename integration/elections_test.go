@@ -23,6 +23,7 @@ func TestElections(t *testing.T) {
 		{"a controller that dies is replaced", controllerIsReplaced},
 		{"a coordinator that dies is replaced and members go on", coordinatorIsReplaced},
 		{"a partition leader that dies is replaced in replica order", partitionLeaderIsReplaced},
+		{"the transactions topic is created on request only", transactionsTopicIsCreatedOnRequest},
 		{"the offsets topic is created on request only", offsetsTopicIsCreatedOnRequest},
 	} {
 		if !t.Run(election.name, func(t *testing.T) { election.run(t, c) }) {

@@ -472,8 +472,8 @@ func (l *electionLab) coordinatorsAre(ctx context.Context, predicted map[string]
 		if row.Coordinator != nil {
 			coordinator = *row.Coordinator
 		}
-		if !slices.Contains(predicted[row.Group], coordinator) {
-			return false, fmt.Sprintf("group %s is coordinated by %s, predicted %v", row.Group, show(row.Coordinator), predicted[row.Group])
+		if !slices.Contains(predicted[row.Name], coordinator) {
+			return false, fmt.Sprintf("group %s is coordinated by %s, predicted %v", row.Name, show(row.Coordinator), predicted[row.Name])
 		}
 	}
 	return true, ""

@@ -20,6 +20,12 @@ func TestUsage(t *testing.T) {
 		{"group frobnicate", `no command "frobnicate"`},
 		{"group describe", "needs at least one group"},
 		{"group coordinator", "needs at least one group"},
+		{"-b x group coordinator --share --transactional-id y", "not both"},
+		{"-b x group coordinator --share y", "GROUP:TOPIC:PARTITION"},
+		{"cluster controller --watch -b x", "with --zookeeper only"},
+		{"cluster controller -b x --zookeeper y", "not both"},
+		{"cluster controller --zookeeper :1", "is not the address of a ZooKeeper server"},
+		{"cluster controller --watch --zookeeper ,", "names no ZooKeeper server"},
 		{"cluster controller now", `"now"`},
 		{"topic leaders --frob", "--frob"},
 		{"--frob", "--frob"},
@@ -143,7 +149,7 @@ func TestNamesThatLookLikeFlags(t *testing.T) {
 	}
 	var got []string
 	for _, row := range parse(t, result.stdout).Data.([]any) {
-		got = append(got, row.(map[string]any)["group"].(string))
+		got = append(got, row.(map[string]any)["name"].(string))
 	}
 	if want := []string{"-a", "--help", "", "two words", "☕"}; !slices.Equal(got, want) {
 		t.Errorf("groups %q, want %q", got, want)

@@ -66,7 +66,7 @@ func (p *play) coordinator(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.voice.say("computed: hash(%q) = %d", c.Group, c.Hash)
+	p.voice.say("computed: hash(%q) = %d", c.Name, c.Hash)
 	p.voice.say("          |%d| mod %d = %d", c.Hash, *c.PartitionCount, *c.Partition)
 	p.voice.say("          __consumer_offsets-%d is led by broker %d", *c.Partition, *c.Leader)
 	p.voice.say("asked:    FindCoordinator names broker %d", *c.Coordinator)

@@ -144,7 +144,7 @@ func (s *stage) connect(seeds []string) error {
 	if err != nil {
 		return fmt.Errorf("the brokers %s cannot be used: %w", strings.Join(seeds, ","), err)
 	}
-	s.seeds, s.client, s.admin, s.inspect = seeds, client, kadm.NewClient(client), inspect.New(client, inspect.CreateOffsetsTopic(), inspect.SkipMinISR())
+	s.seeds, s.client, s.admin, s.inspect = seeds, client, kadm.NewClient(client), inspect.New(client, inspect.CreateInternalTopics(), inspect.SkipMinISR())
 	return nil
 }
 
