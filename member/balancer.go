@@ -77,16 +77,18 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 // ParseSyncAssignment implements kgo.GroupBalancer.
 func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
 	assigned := map[string][]int32{}
+	var from announcement
 	if len(assignment) > 0 { // else the leader left this member out, which means nothing
-		var err error
-		if err = memberbytes.CheckAssignment(assignment); err == nil {
-			assigned, err = kgo.ParseConsumerSyncAssignment(assignment)
-		}
+		read, err := memberbytes.Assignment(assignment)
 		if err != nil {
 			return nil, err
 		}
+		for _, t := range read.Topics {
+			assigned[t.Topic] = append(assigned[t.Topic], t.Partitions...)
+		}
+		from = parseAnnouncement(read.UserData)
 	}
-	b.hooks.synced(b.protocol.name(), assigned)
+	b.hooks.synced(b.protocol.name(), assigned, from)
 	return assigned, nil
 }
 
@@ -167,7 +169,7 @@ func (h *Hooks) lastOwned() []assign.TopicPartitions {
 }
 
 // synced: SyncGroup was answered, and with it the plan was adopted.
-func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
+func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announcement) {
 	owned := toTopicPartitions(assigned)
 	h.mu.Lock()
 	h.owned = owned
@@ -220,7 +222,10 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32) {
 	if r == nil {
 		h.endTerm(ErrSucceeded)
 	}
-	h.emit(Event{Kind: EventAssigned, Protocol: protocol, Assigned: owned, Leader: r != nil})
+	if r != nil {
+		from = announcement{Leader: r.info.LeaderID, Reason: causesInWords(r.causes)}
+	}
+	h.emit(Event{Kind: EventAssigned, Protocol: protocol, Assigned: owned, Leader: r != nil, LeaderID: from.Leader, Reason: from.Reason})
 	if r == nil {
 		h.findOutHosted()
 	}

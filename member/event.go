@@ -112,6 +112,7 @@ type Event struct {
 	Stats    *assign.Stats            // EventPlanned
 	Assigned []assign.TopicPartitions // EventAssigned
 	Leader   bool                     // EventAssigned: this member leads
+	LeaderID string                   // EventAssigned: who leads, where it is this member or announces itself
 	Err      error
 
 	// Of the events of a Member.

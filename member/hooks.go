@@ -74,6 +74,13 @@ type HooksConfig struct {
 	// is caught and logged.
 	OnEvent func(Event)
 
+	// Announce has this member, when it leads, tell all others who leads and why the
+	// round happened, in the user data of their assignments; EventAssigned tells it
+	// in the other members of this package. While assignments carry it the broker
+	// refuses members that speak KIP-848 ("unsupported custom assignor"), so it is
+	// in the way of a later move; SetAnnounce takes it out.
+	Announce bool
+
 	// Hold keeps the places of members that vanished for a while; the default is
 	// not to.
 	Hold Hold
@@ -151,7 +158,8 @@ type Hooks struct {
 	settings settings
 	round    *round // the round this member is the leader of, until SyncGroup is answered
 	adopted  *round // the last one whose plan the group adopted, for as long as this member leads
-	trusted  bool   // a plan that this member gets is the one that it made, see doubtLocked
+	announce bool
+	trusted  bool // a plan that this member gets is the one that it made, see doubtLocked
 	owned    []assign.TopicPartitions
 	term     *term // the current one
 	last     *term // the one whose Lead may still be running
@@ -193,7 +201,7 @@ func NewHooks(cfg HooksConfig) (*Hooks, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Hooks{cfg: cfg, traits: traits, machine: newMachine(), settings: settings{session: defaultSessionTimeout}}
+	h := &Hooks{cfg: cfg, traits: traits, announce: cfg.Announce, machine: newMachine(), settings: settings{session: defaultSessionTimeout}}
 	h.loadGuard.what = "Weights"
 	h.weightsGuard.what, h.assignGuard.what, h.onPlanGuard.what = "Weights", "the assignor", "OnPlan"
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())

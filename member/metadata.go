@@ -92,10 +92,10 @@ func decodeSticky(data []byte) (owned []assign.TopicPartitions, generation int32
 
 // encodeAssignment returns the SyncGroup form of what each member gets
 // (ConsumerProtocolAssignment version 0, which every client reads), by member id.
-func encodeAssignment(members []string, a assign.Assignment) []kmsg.SyncGroupRequestGroupAssignment {
+func encodeAssignment(members []string, a assign.Assignment, userData []byte) []kmsg.SyncGroupRequestGroupAssignment {
 	out := make([]kmsg.SyncGroupRequestGroupAssignment, 0, len(members))
 	for _, id := range members {
-		var wire kmsg.ConsumerMemberAssignment
+		wire := kmsg.ConsumerMemberAssignment{UserData: userData}
 		for _, tp := range a[id] {
 			t := kmsg.NewConsumerMemberAssignmentTopic()
 			t.Topic, t.Partitions = tp.Topic, tp.Partitions

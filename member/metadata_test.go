@@ -228,7 +228,7 @@ func FuzzDecodeMember(f *testing.F) {
 
 func FuzzAssignment(f *testing.F) {
 	f.Add([]byte(nil))
-	for _, a := range encodeAssignment([]string{"m"}, assign.Assignment{"m": {{Topic: "t", Partitions: []int32{1, 2}}}}) {
+	for _, a := range encodeAssignment([]string{"m"}, assign.Assignment{"m": {{Topic: "t", Partitions: []int32{1, 2}}}}, nil) {
 		f.Add(a.MemberAssignment)
 	}
 	f.Fuzz(func(_ *testing.T, data []byte) {

@@ -131,7 +131,11 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 		members = append(members, m.id)
 	}
 	r.sentAt = time.Now()
-	return intoSync(encodeAssignment(members, r.sent.Assignment)), nil
+	var userData []byte
+	if r.hooks.announces() {
+		userData = announcement{Leader: r.info.LeaderID, Reason: causesInWords(r.causes)}.encode()
+	}
+	return intoSync(encodeAssignment(members, r.sent.Assignment, userData)), nil
 }
 
 // adopted tells whether the group follows the plan of this round, given what this

@@ -241,6 +241,34 @@ func TestRoundsOfOddMembers(t *testing.T) {
 	}
 }
 
+// Claims that cannot hold are normal after changes. Each is dropped on its own, and the
+// members that made them are served.
+func TestClaimsThatCannotHoldAreDroppedOneByOne(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	l.generation = 7
+	mine := []assign.TopicPartitions{{Topic: "t", Partitions: []int32{0, 1}}}
+	yours := []assign.TopicPartitions{
+		{Topic: "deleted", Partitions: []int32{0, 1}},
+		{Topic: "t", Partitions: []int32{-1, 1, 2, 99}}, // 1 was given to me since
+	}
+	says := func(owned []assign.TopicPartitions, generation int32) []byte {
+		return encodeSubscription(l.balancer.protocol, []string{"t"}, owned, generation, nil)
+	}
+	given := l.round(4, joined("me", says(mine, 7)), joined("you", says(yours, 6)))
+	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) {
+		t.Errorf("got %v, want %v", given, want)
+	}
+	// Two that claim the same in the same generation: one of them keeps it, and the
+	// other loses only that.
+	given = l.round(4, joined("me", says([]assign.TopicPartitions{{Topic: "t", Partitions: []int32{0, 1}}}, 8)), joined("you", says([]assign.TopicPartitions{{Topic: "t", Partitions: []int32{1, 2}}}, 8)))
+	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) {
+		t.Errorf("got %v, want %v", given, want)
+	}
+	if n := len(l.of(EventIsolated)) + len(l.of(EventFallback)); n > 0 || l.replans() {
+		t.Errorf("such claims are no failure: %v", l.events)
+	}
+}
+
 func TestEachFailureOfTheUsersCodeHasItsEvent(t *testing.T) {
 	good := assign.Balanced{}
 	for name, c := range map[string]struct {

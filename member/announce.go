@@ -1,0 +1,68 @@
+package member
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// An announcement is what a leader tells all members in the user data of their
+// assignments, where HooksConfig.Announce asks for it.
+type announcement struct {
+	Leader string `json:"leader"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// announcementPrefix opens the user data: "gk" and the version.
+var announcementPrefix = []byte{'g', 'k', 1}
+
+// The reason goes to each member of the group, and other leaders may write anything.
+const (
+	maxAnnouncedReason = 512
+	maxAnnouncement    = 4 << 10
+)
+
+func (a announcement) encode() []byte {
+	if len(a.Reason) > maxAnnouncedReason {
+		a.Reason = strings.ToValidUTF8(a.Reason[:maxAnnouncedReason], "") + " …"
+	}
+	body, err := json.Marshal(a)
+	if err != nil {
+		return nil // two strings can always be encoded
+	}
+	return append(bytes.Clone(announcementPrefix), body...)
+}
+
+// parseAnnouncement reads the user data of an assignment; what another client put there
+// announces nobody.
+func parseAnnouncement(data []byte) (a announcement) {
+	body, ours := bytes.CutPrefix(data, announcementPrefix)
+	if !ours || len(data) > maxAnnouncement || json.Unmarshal(body, &a) != nil {
+		return announcement{}
+	}
+	return a
+}
+
+// SetAnnounce changes whether this member announces itself when it leads, see
+// HooksConfig.Announce. A leader brings about a round, after which assignments are with
+// an announcement or without: to let members that speak KIP-848 in, call it with false
+// in every member.
+func (h *Hooks) SetAnnounce(on bool) {
+	h.mu.Lock()
+	changed := h.announce != on
+	h.announce = on
+	if changed {
+		h.reasonLocked("announcements were switched")
+	}
+	client := h.client
+	h.mu.Unlock()
+	if changed && client != nil {
+		client.ForceRebalance()
+	}
+}
+
+func (h *Hooks) announces() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.announce
+}
