@@ -211,6 +211,11 @@ func NewHooks(cfg HooksConfig) (*Hooks, error) {
 // Opts returns the options to give to kgo.NewClient, beside your own. They set
 // kgo.Balancers, which must not be set again, and add a kgo.Hook. Give them to one
 // client only.
+//
+// kgo.GroupProtocol may be given beside them, the same in all members: a group whose
+// protocol type is not "consumer" is never taken over by the broker, for members that
+// speak KIP-848 are refused, as are standard consumers; commits, lag and DescribeGroups
+// work as ever, and kafka-consumer-groups.sh does not list the group.
 func (h *Hooks) Opts() []kgo.Opt {
 	balancers := make([]kgo.GroupBalancer, len(h.cfg.Protocols))
 	for i, p := range h.cfg.Protocols {
