@@ -139,3 +139,12 @@ func share(t *testing.T, topic string, partitions int, members ...*hooked) {
 		return some && len(all) == partitions && len(slices.Compact(slices.Clone(all))) == partitions, fmt.Sprint(all)
 	})
 }
+
+// waitingLead is work that hands out its term and waits for its end.
+func waitingLead(ch chan<- member.Term) func(context.Context, member.Term) error {
+	return func(ctx context.Context, term member.Term) error {
+		ch <- term
+		<-ctx.Done()
+		return nil
+	}
+}
