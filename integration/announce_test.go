@@ -19,7 +19,7 @@ import (
 
 // joinAs848 asks to join a group as a member that speaks KIP-848 does, and leaves it
 // again where it was let in.
-func joinAs848(t *testing.T, client *kgo.Client, group, topic string) (err error, message string) {
+func joinAs848(t *testing.T, client *kgo.Client, group, topic string) (message string, err error) {
 	t.Helper()
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)
@@ -34,13 +34,13 @@ func joinAs848(t *testing.T, client *kgo.Client, group, topic string) (err error
 		message = *resp.ErrorMessage
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return err, message
+		return message, err
 	}
 	req.MemberEpoch = -1
 	if _, err := req.RequestWith(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
-	return nil, message
+	return message, nil
 }
 
 // TestAnnouncementsAreInTheWayOfKIP848UntilOneRoundTakesThemOut holds the documentation
@@ -58,7 +58,7 @@ func TestAnnouncementsAreInTheWayOfKIP848UntilOneRoundTakesThemOut(t *testing.T)
 	}
 
 	client := newClient(t, c)
-	err, message := joinAs848(t, client, group, topic)
+	message, err := joinAs848(t, client, group, topic)
 	if !errors.Is(err, kerr.GroupIDNotFound) || !strings.Contains(message, "assignor") {
 		t.Errorf("the broker answers a member that speaks KIP-848 with %v, %q", err, message)
 	}
@@ -67,7 +67,7 @@ func TestAnnouncementsAreInTheWayOfKIP848UntilOneRoundTakesThemOut(t *testing.T)
 	follower.hooks.SetAnnounce(false)
 	leader.hooks.SetAnnounce(false)
 	eventually(t, "assignments are without an announcement, and the member is let in", func() (bool, string) {
-		err, message := joinAs848(t, client, group, topic)
+		message, err := joinAs848(t, client, group, topic)
 		return err == nil, fmt.Sprint(err, message)
 	})
 	eventually(t, "the group is led again when it has left", func() (bool, string) {
@@ -89,7 +89,7 @@ func TestAGroupMayHaveAProtocolTypeOfItsOwn(t *testing.T) {
 	share(t, topic, partitions, leader, follower)
 
 	client := newClient(t, c)
-	if err, message := joinAs848(t, client, group, topic); !errors.Is(err, kerr.GroupIDNotFound) {
+	if message, err := joinAs848(t, client, group, topic); !errors.Is(err, kerr.GroupIDNotFound) {
 		t.Errorf("the broker answers a member that speaks KIP-848 with %v, %q", err, message)
 	} else {
 		t.Log(message)
