@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/inspect"
@@ -27,7 +24,6 @@ const (
 
 // groupReader reads a group as a problem of package assign.
 type groupReader struct {
-	client   *kgo.Client
 	in       *inspect.Inspector
 	warnings []inspect.Problem
 	errors   []inspect.Problem
@@ -38,31 +34,10 @@ type groupReader struct {
 type liveGroup struct {
 	seen    inspect.Group
 	problem assign.Group
-	leaders map[partitionKey]int32
 }
 
 func (r *groupReader) warn(code inspect.Code, target, format string, args ...any) {
 	r.warnings = append(r.warnings, inspect.Problem{Code: code, Target: target, Message: fmt.Sprintf(format, args...)})
-}
-
-// warnOf tells of a request that failed, and of what is not known for it.
-func (r *groupReader) warnOf(err error, target, doing string) {
-	r.warnings = append(r.warnings, requestProblem(err, target, doing))
-}
-
-func requestProblem(err error, target, doing string) inspect.Problem {
-	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: target, Message: fmt.Sprintf("cannot %s: %s", doing, inWords(err)), Cause: err}
-	switch kafka, isKafka := errors.AsType[*kerr.Error](err); {
-	case isKafka && (kafka == kerr.GroupAuthorizationFailed || kafka == kerr.TopicAuthorizationFailed):
-		p.Code = inspect.CodeNotAuthorized
-		p.Message = fmt.Sprintf("cannot %s: not authorized; it takes the ACL DESCRIBE on the %s", doing, target)
-	case isKafka:
-		p.Code = inspect.Code(kafka.Message)
-	case errors.Is(err, context.DeadlineExceeded):
-		p.Code = inspect.CodeTimeout
-		p.Message = fmt.Sprintf("cannot %s: no answer within the time given", doing)
-	}
-	return p
 }
 
 // read reads the group. What is wrong is among r.errors; without a group, nothing can be
@@ -130,6 +105,16 @@ func (r *groupReader) settledGroup(ctx context.Context, id string) (inspect.Answ
 	}
 }
 
+// share gives one step of several a share of the time that is left, so that the steps
+// after it have some too.
+func share(ctx context.Context, part float64) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Duration(float64(time.Until(deadline))*part))
+}
+
 // rebalancing tells whether the coordinator does not tell what members of a classic group
 // subscribe to and own.
 func rebalancing(g inspect.Group) bool {
@@ -163,6 +148,12 @@ func (r *groupReader) member(g inspect.Group, m inspect.Member) assign.Member {
 	if m.Instance != nil {
 		member.Instance = *m.Instance
 	}
+	if m.Rack != nil {
+		member.Rack = *m.Rack
+	}
+	if m.Traits != nil {
+		member.Capacity, member.Labels, member.Draining = m.Traits.Capacity, m.Traits.Labels, m.Traits.Draining
+	}
 	if g.Generation != nil {
 		member.Generation = *g.Generation
 	}
@@ -178,38 +169,23 @@ func (r *groupReader) member(g inspect.Group, m inspect.Member) assign.Member {
 	return member
 }
 
-// details reads what a plan takes beside the members: the topics, the racks of their
-// replicas, and what members tell about themselves. It returns false where a topic is not
+// details reads what a plan takes beside the members: the topics and the racks of their
+// replicas. It returns false where a topic is not
 // known, since a plan without it would take partitions from those who own them.
 func (r *groupReader) details(ctx context.Context, g *liveGroup) bool {
 	names := subscribed(g.problem)
-	ctx, cancel := share(ctx, 2.0/3)
-	defer cancel()
-	var reading sync.WaitGroup
-	var traitsErr, racksErr error
-	var racks map[int32]string
-	reading.Go(func() { traitsErr = r.traits(ctx, g) })
-	if len(names) > 0 {
-		reading.Go(func() { racks, racksErr = r.brokerRacks(ctx) })
-	}
 	var answer inspect.Answer[[]inspect.Partition]
-	var err error
 	if len(names) > 0 {
-		answer, err = r.in.Partitions(ctx, names...)
+		var err error
+		once, cancel := share(ctx, 2.0/3)
+		answer, err = r.in.Partitions(once, names...)
+		cancel()
+		if err != nil {
+			r.errors = append(r.errors, noTopics(g.seen.Group, names, err))
+			return false
+		}
 	}
-	reading.Wait()
-	if traitsErr != nil {
-		r.warnOf(traitsErr, "group", "read the racks and capacities of the members")
-	}
-	if racksErr != nil {
-		r.warnOf(racksErr, "cluster", "read the racks of the brokers")
-	}
-	if err != nil {
-		r.errors = append(r.errors, noTopics(g.seen.Group, names, err))
-		return false
-	}
-	g.leaders = leadersOf(answer.Data)
-	return r.topics(g, names, answer, racks)
+	return r.topics(g, names, answer)
 }
 
 // noTopics tells that the topics of a group could not be read at all. A broker has told of
@@ -253,7 +229,7 @@ func inWords(err error) string {
 
 // topics takes over the topics as they were read. It returns false where one is not known
 // for any reason but that it does not exist: a subscription may be ahead of its topic.
-func (r *groupReader) topics(g *liveGroup, names []string, answer inspect.Answer[[]inspect.Partition], racks map[int32]string) bool {
+func (r *groupReader) topics(g *liveGroup, names []string, answer inspect.Answer[[]inspect.Partition]) bool {
 	byName := make(map[string]*assign.Topic, len(names))
 	for _, row := range answer.Data {
 		t := byName[row.Topic]
@@ -262,13 +238,14 @@ func (r *groupReader) topics(g *liveGroup, names []string, answer inspect.Answer
 			byName[row.Topic] = t
 		}
 		t.Partitions = max(t.Partitions, row.Partition+1)
+		racks := replicaRacks(row)
 		if racks == nil {
 			continue
 		}
 		for int32(len(t.Racks)) < t.Partitions {
 			t.Racks = append(t.Racks, []string{})
 		}
-		t.Racks[row.Partition] = replicaRacks(row, racks)
+		t.Racks[row.Partition] = racks
 	}
 	absent := make(map[string]bool)
 	known := true
@@ -319,40 +296,26 @@ func ownedOf(g assign.Group, topic string) int {
 	return n
 }
 
-// replicaRacks lists the racks of a partition's replicas, the leader's first.
-func replicaRacks(p inspect.Partition, racks map[int32]string) []string {
+// replicaRacks lists the racks of a partition's replicas, the leader's first; nil where
+// none of them has one.
+func replicaRacks(p inspect.Partition) []string {
 	list := make([]string, 0, len(p.Replicas))
-	if p.Leader != nil {
-		list = append(list, racks[*p.Leader])
-	}
-	for _, broker := range p.Replicas {
-		if p.Leader == nil || broker != *p.Leader {
-			list = append(list, racks[broker])
+	some := false
+	for i, broker := range p.Replicas {
+		rack := ""
+		if i < len(p.Racks) && p.Racks[i] != nil {
+			rack, some = *p.Racks[i], true
 		}
+		if p.Leader != nil && broker == *p.Leader {
+			list = slices.Insert(list, 0, rack)
+		} else {
+			list = append(list, rack)
+		}
+	}
+	if !some {
+		return nil
 	}
 	return list
-}
-
-// brokerRacks returns the rack of every broker that has one, nil where none has.
-func (r *groupReader) brokerRacks(ctx context.Context) (map[int32]string, error) {
-	resp, err := request[*kmsg.MetadataResponse](ctx, r.client, func() kmsg.Request {
-		req := kmsg.NewPtrMetadataRequest()
-		req.Topics = []kmsg.MetadataRequestTopic{}
-		return req
-	})
-	if err != nil {
-		return nil, err
-	}
-	var racks map[int32]string
-	for _, b := range resp.Brokers {
-		if b.Rack != nil && *b.Rack != "" {
-			if racks == nil {
-				racks = make(map[int32]string)
-			}
-			racks[b.NodeID] = *b.Rack
-		}
-	}
-	return racks, nil
 }
 
 func subscribed(g assign.Group) []string {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/inspect"
 )
@@ -14,24 +12,30 @@ import (
 // committed, or where it committed nothing from the start of the log, to the end. A
 // partition of which the lag is not known weighs the median of its topic.
 func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
-	admin := kadm.NewClient(r.client)
-	var names []string
-	for i := range g.problem.Topics {
-		if g.problem.Topics[i].Partitions > 0 {
-			names = append(names, g.problem.Topics[i].Name)
-		}
-	}
-	if len(names) == 0 {
-		return true
-	}
-	committed, err := r.committed(ctx, admin, g.seen.Group)
-	if err != nil {
-		r.errors = append(r.errors, requestProblem(err, "group", "read the offsets that the group committed"))
+	answer, err := r.in.DescribeGroups(ctx, inspect.GroupDetails{Lag: true}, g.seen.Group)
+	if err != nil || len(answer.Data) == 0 || answer.Data[0].Lag == nil {
+		r.errors = append(r.errors, answer.Errors...)
 		return false
 	}
-	ends, err := r.logEnds(ctx, names, g.leaders)
-	if err != nil && len(ends[logStart])+len(ends[logEnd]) == 0 {
-		r.errors = append(r.errors, requestProblem(err, "topic", "read where the logs of the topics start and end"))
+	rows := answer.Data[0].Lag.Partitions
+	for _, p := range answer.Errors {
+		// Without what the group committed, nothing is known of how it lags.
+		if p.Target == g.seen.Group {
+			r.errors = append(r.errors, p)
+			return false
+		}
+	}
+	weights := make(map[string]map[int32]float64)
+	for i := range rows {
+		if weight, ok := toConsume(&rows[i]); ok {
+			if weights[rows[i].Topic] == nil {
+				weights[rows[i].Topic] = make(map[int32]float64)
+			}
+			weights[rows[i].Topic][rows[i].Partition] = weight
+		}
+	}
+	if len(weights) == 0 && len(answer.Errors) > 0 {
+		r.errors = append(r.errors, answer.Errors...)
 		return false
 	}
 	for i := range g.problem.Topics {
@@ -39,18 +43,13 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 		lags, unknown := make([]float64, t.Partitions), []int32{}
 		var known []float64
 		for p := range t.Partitions {
-			key := partitionKey{t.Name, p}
-			at, hasCommitted := committed.Lookup(t.Name, p)
-			if !ends.knows(key) || hasCommitted && at.Err != nil {
+			weight, ok := weights[t.Name][p]
+			if !ok {
 				unknown = append(unknown, p)
 				continue
 			}
-			from := ends[logStart][key]
-			if hasCommitted && at.At >= 0 {
-				from = max(from, at.At)
-			}
-			lags[p] = float64(max(ends[logEnd][key]-from, 0))
-			known = append(known, lags[p])
+			lags[p] = weight
+			known = append(known, weight)
 		}
 		if len(unknown) > 0 {
 			median := 1.0
@@ -73,11 +72,15 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 	return true
 }
 
-// committed reads what the group committed, with some time left for what comes after.
-func (r *groupReader) committed(ctx context.Context, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
-	ctx, cancel := share(ctx, 0.5)
-	defer cancel()
-	return await(ctx, func() (kadm.OffsetResponses, error) { return admin.FetchOffsets(ctx, group) })
+// toConsume is how many records of a partition the group has before it.
+func toConsume(p *inspect.PartitionLag) (float64, bool) {
+	switch {
+	case p.Lag != nil:
+		return float64(*p.Lag), true
+	case p.Committed == nil && p.Start != nil && p.End != nil:
+		return float64(*p.End - *p.Start), true
+	}
+	return 0, false
 }
 
 func allZero(g assign.Group) bool {

@@ -40,7 +40,7 @@ func (s *session) planLive(command *cobra.Command, id string, flags planFlags, o
 	ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
 	defer cancel()
 
-	r := &groupReader{client: client, in: inspect.New(client, inspect.SkipMinISR())}
+	r := &groupReader{in: inspect.New(client, inspect.SkipMinISR())}
 	answer, plan := r.plan(ctx, id, flags, options)
 	if r.usage != nil {
 		return r.usage
