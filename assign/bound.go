@@ -33,7 +33,17 @@ func (ix *index) lowerBound(weights [][]float64, scale int) float64 {
 		sum += c
 	}
 	bound = max(bound, quotient(total, sum, scale-capacityScale))
-	return max(bound, quotient(crowded(weights, all, capacities), 1, scale-capacityScale))
+	slices.Sort(capacities)
+	slices.Reverse(capacities)
+	sorted := make([]float64, 0, all)
+	for _, list := range weights {
+		sorted = append(sorted, list...)
+	}
+	slices.Sort(sorted)
+	slices.Reverse(sorted)
+	low := max(total/sum, crowded(sorted, capacities))
+	low = packed(sorted, capacities, low)
+	return max(bound, quotient(low, 1, scale-capacityScale))
 }
 
 // takingCapacities returns the capacities of the members that subscribe to a topic that
@@ -62,19 +72,8 @@ func (ix *index) takingCapacities() []float64 {
 // crowded returns a load that some member has at least. At any load that suffices, the k
 // heaviest partitions fit on the members that can carry the last and lightest of them:
 // by number, as if all weighed only what that does, and by weight. Which k are tried
-// grows sparse, for neighbours differ little.
-func crowded(weights [][]float64, all int, capacities []float64) float64 {
-	sorted := make([]float64, 0, all)
-	for _, list := range weights {
-		sorted = append(sorted, list...)
-	}
-	if len(sorted) == 0 {
-		return 0
-	}
-	slices.Sort(capacities)
-	slices.Reverse(capacities)
-	slices.Sort(sorted)
-	slices.Reverse(sorted)
+// grows sparse, for neighbours differ little. Weights and capacities fall.
+func crowded(sorted, capacities []float64) float64 {
 	most, sum, next, full := 0.0, 0.0, 1, 1
 	for i, w := range sorted {
 		k := i + 1

@@ -1,9 +1,6 @@
 package assign
 
-import (
-	"iter"
-	"math"
-)
+import "math"
 
 // band is where loads are good enough: half the tolerance around the fair share.
 type band struct{ low, high float64 }
@@ -31,9 +28,20 @@ func (s *spreading) exchange(b band, give, to, back int32) bool {
 		b.keeps(s, to, w) && b.keeps(s, from, -w)
 }
 
-// backs yields units of the member that weigh about as much as the given one, so that
-// loads allow an exchange, those first that weigh most nearly the same.
-func (s *spreading) backs(b band, give, to int32) iter.Seq[int32] {
+// nearest goes through some units of one member, those first that weigh most nearly as
+// much as a given one of another.
+type nearest struct {
+	s           *spreading
+	held        []int32
+	weight      float64
+	above       int // place of the next one that weighs as much or more
+	below       int // and of the next that weighs less
+	first, last int // the places that loads allow
+	left        int
+}
+
+// backs returns the units of a member for which loads allow an exchange.
+func (s *spreading) backs(b band, give, to int32) nearest {
 	from, w := s.at[give], s.weight[give]
 	highFrom := max(b.high, s.loads[from])*s.capacity[from] - s.carried[from] + w
 	lowFrom := min(b.low, s.loads[from])*s.capacity[from] - s.carried[from] + w
@@ -43,26 +51,22 @@ func (s *spreading) backs(b band, give, to int32) iter.Seq[int32] {
 	held := s.held[to]
 	first := s.lighterThan(held, math.Nextafter(min(highFrom, highTo)+slack, math.Inf(1)))
 	last := s.lighterThan(held, max(lowFrom, lowTo)-slack)
-	return func(yield func(int32) bool) {
-		below := min(max(s.lighterThan(held, w), first), max(first, last))
-		above := below - 1
-		for range unitsLooked {
-			rank := int32(none)
-			switch {
-			case above < first && below >= last:
-				return
-			case below >= last || above >= first && s.weight[held[above]]-w <= w-s.weight[held[below]]:
-				rank = held[above]
-				above--
-			default:
-				rank = held[below]
-				below++
-			}
-			if !yield(rank) {
-				return
-			}
-		}
+	last = max(first, last)
+	below := min(max(s.lighterThan(held, w), first), last)
+	return nearest{s, held, w, below - 1, below, first, last, unitsLooked}
+}
+
+// next returns the next unit, or none.
+func (n *nearest) next() (rank int32) {
+	if n.left--; n.left < 0 || n.above < n.first && n.below >= n.last {
+		return none
 	}
+	if n.below >= n.last || n.above >= n.first && n.s.weight[n.held[n.above]]-n.weight <= n.weight-n.s.weight[n.held[n.below]] {
+		n.above--
+		return n.held[n.above+1]
+	}
+	n.below++
+	return n.held[n.below-1]
 }
 
 // How many members, and how many units of each, are looked at for one unit.
@@ -113,7 +117,8 @@ func (s *spreading) passOn(b band, give, group int32) bool {
 			continue
 		}
 		seen++
-		for back := range s.backs(b, give, to) {
+		backs := s.backs(b, give, to)
+		for back := backs.next(); back != none; back = backs.next() {
 			if s.topics.more(s, give, to, back) < 0 && s.exchange(b, give, to, back) {
 				s.swap(give, back)
 				return true
@@ -160,7 +165,8 @@ func (s *spreading) bringHome(b band, give int32, members []int32) bool {
 	from := s.at[give]
 	for i := range min(len(members), membersLooked) {
 		to := members[(int(give)+i)%len(members)]
-		for back := range s.backs(b, give, to) {
+		backs := s.backs(b, give, to)
+		for back := backs.next(); back != none; back = backs.next() {
 			set := s.racks.set[s.lane[back]][s.unit[back]]
 			loses := s.racks.isLocal(set, to) && !s.racks.isLocal(set, from)
 			if s.home[back] != to && !loses && s.topics.more(s, give, to, back) <= 0 && s.exchange(b, give, to, back) {

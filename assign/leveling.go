@@ -1,8 +1,6 @@
 package assign
 
-import (
-	"slices"
-)
+import "slices"
 
 // leveling lowers the loads of a spreading by single moves and swaps of two units, each
 // of which leaves the heavier of two members with less than before.
@@ -102,7 +100,7 @@ func (l *leveling) do(st step) {
 	} else {
 		l.swap(st.give, st.back)
 	}
-	for _, m := range []int32{heavy, st.member} {
+	for _, m := range [...]int32{heavy, st.member} {
 		l.changed = append(l.changed, m)
 		if l.since[m] != never {
 			l.since[m] = never
@@ -122,7 +120,7 @@ func (l *leveling) relieveStuck() step {
 			lights = l.low.members
 		}
 		l.since[heavy] = len(l.changed)
-		if l.search(heavy, lights, l.findMove, &st) || l.search(heavy, lights, l.findSwap, &st) {
+		if l.search(heavy, lights, false, &st) || l.search(heavy, lights, true, &st) {
 			return st
 		}
 	}
@@ -136,15 +134,20 @@ func (l *leveling) relieve(heavy int32) step {
 	// The best receiver is most often among the few that have the least.
 	all := l.low.members
 	few := all[:min(len(all), 31)]
-	_ = l.search(heavy, few, l.findMove, &st) || l.search(heavy, all, l.findMove, &st) ||
-		l.search(heavy, few, l.findSwap, &st) || l.search(heavy, all, l.findSwap, &st)
+	_ = l.search(heavy, few, false, &st) || l.search(heavy, all, false, &st) ||
+		l.search(heavy, few, true, &st) || l.search(heavy, all, true, &st)
 	return st
 }
 
-func (l *leveling) search(heavy int32, lights []int32, look func(heavy, light int32, best *step), best *step) bool {
+// search looks for the best move to one of the members, or the best swap with one.
+func (l *leveling) search(heavy int32, lights []int32, swaps bool, best *step) bool {
 	for _, light := range lights {
-		if light != heavy && l.loads[light] < l.loads[heavy] && l.outside(heavy, light) {
-			look(heavy, light, best)
+		switch {
+		case light == heavy || l.loads[light] >= l.loads[heavy] || !l.outside(heavy, light):
+		case swaps:
+			l.findSwap(heavy, light, best)
+		default:
+			l.findMove(heavy, light, best)
 		}
 	}
 	return best.member != none

@@ -47,7 +47,7 @@ func (p *problem) planByWeight(b *Balanced) {
 	if !b.IgnoreRacks {
 		s.racks = newRacks(p, b.FollowerFetching)
 	}
-	if s.placeUnowned() {
+	if s.placeUnowned(tolerance) {
 		s.even(tolerance, true) // what nobody owns is free to move
 	}
 	// Each step of each of these lowers the first of these that it changes: what is
@@ -356,34 +356,4 @@ func (s *spreading) fitsFor(in, out, m int32) bool {
 	count, weight := s.count[m]+s.size(in)-s.size(out), s.carried[m]+s.weight[in]-s.weight[out]
 	return (count <= s.p.ceilings.partitions[m] || count <= s.count[m]) &&
 		(weight <= s.most[m]*(1+rounding) || s.weight[in] <= s.weight[out])
-}
-
-// placeUnowned gives each unit without an owner, heaviest first, to the member that
-// then has the least load. It tells whether there was any.
-func (s *spreading) placeUnowned() bool {
-	free := 0
-	for rank, m := range s.at {
-		if m == unassigned {
-			free++
-			continue
-		}
-		s.carried[m] += s.weight[rank]
-		s.count[m] += s.size(int32(rank))
-		s.topics.add(s, int32(rank), m)
-	}
-	if free > 0 {
-		r := newReceivers(s)
-		for rank, m := range s.at {
-			if m != unassigned {
-				continue
-			}
-			to := r.take(int32(rank))
-			s.at[rank] = to
-			s.carried[to] += s.weight[rank]
-			s.count[to] += s.size(int32(rank))
-			s.topics.add(s, int32(rank), to)
-		}
-	}
-	s.hold()
-	return free > 0
 }

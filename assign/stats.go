@@ -28,8 +28,9 @@ type Stats struct {
 	// LowerBound is a MaxLoad that no plan can go below, the largest of these:
 	// the total weight over the capacity of all members that subscribe to
 	// something; each partition's weight over the largest capacity of a
-	// subscriber; and the load at which the members have room for the k
-	// heaviest partitions, if all weighed what the last of these does.
+	// subscriber; the load at which the members have room for the k heaviest
+	// partitions, if all weighed what the last of these does; and one at which
+	// a search found that the heaviest ones do not fit together.
 	LowerBound float64 `json:"lowerBound"`
 
 	// MovedPartitions counts the partitions that have an owner and are

@@ -123,6 +123,12 @@ func (t *topicCounts) sharesNot(s *spreading, group, other int32) bool {
 	return other == none || s.lane[other] != group && t.classOf[s.lane[other]] != group
 }
 
+func (t *topicCounts) clear() {
+	if t != nil {
+		clear(t.counts)
+	}
+}
+
 func (t *topicCounts) add(s *spreading, rank, m int32) { t.change(s, rank, m, 1) }
 
 func (t *topicCounts) move(s *spreading, rank, from, to int32) {

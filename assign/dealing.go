@@ -1,0 +1,122 @@
+package assign
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// placeUnowned gives each unit without an owner, heaviest first, to the member that
+// then has the least load. It tells whether there was any.
+func (s *spreading) placeUnowned(tolerance float64) bool {
+	free := slices.Contains(s.at, unassigned)
+	s.deal()
+	high := s.highest()
+	if free && !s.p.claimed && s.same && s.most == nil && high > s.least()*(1+tolerance/2) {
+		// Where a few heavy units decide, packing them may be better.
+		dealt := slices.Clone(s.at)
+		for rank := range s.at {
+			s.at[rank] = unassigned
+		}
+		s.packHeavy(high)
+		if s.deal(); s.highest() >= high {
+			copy(s.at, dealt)
+			s.deal()
+		}
+	}
+	s.hold()
+	return free
+}
+
+// deal counts what members have, and deals out the rest.
+func (s *spreading) deal() {
+	clear(s.carried)
+	clear(s.count)
+	s.topics.clear()
+	give := func(rank int, to int32) {
+		s.at[rank] = to
+		s.carried[to] += s.weight[rank]
+		s.count[to] += s.size(int32(rank))
+		s.topics.add(s, int32(rank), to)
+	}
+	free := false
+	for rank, m := range s.at {
+		if free = free || m == unassigned; m != unassigned {
+			give(rank, m)
+		}
+	}
+	if !free {
+		return
+	}
+	r := newReceivers(s)
+	for rank, m := range s.at {
+		if m == unassigned {
+			give(rank, r.take(int32(rank)))
+		}
+	}
+}
+
+// least returns a load that the highest cannot be below, as far as that is simple to tell.
+func (s *spreading) least() float64 {
+	return max(s.share, s.weight[0]/s.largestCapacity())
+}
+
+// highest returns the highest load of any member.
+func (s *spreading) highest() (load float64) {
+	for m := range s.carried {
+		load = max(load, s.load(int32(m), 0))
+	}
+	return load
+}
+
+// mostPacked is how many units packHeavy packs.
+const mostPacked = 512
+
+// packHeavy places the heaviest units, those of more than a quarter of the smallest
+// member's fair share, as the MULTIFIT rule has it (Coffman, Garey and Johnson 1978): each
+// goes to the smallest member that it fits on, or to the one with the least room, at the
+// lowest load found at which all fit. Nothing is placed where that is not below high.
+func (s *spreading) packHeavy(high float64) {
+	var members []int32
+	for m, taking := range s.taking {
+		if taking {
+			members = append(members, int32(m))
+		}
+	}
+	slices.SortStableFunc(members, func(l, r int32) int { return cmp.Compare(s.capacity[l], s.capacity[r]) })
+	heavy := min(sort.Search(len(s.weight), func(rank int) bool { return s.weight[rank] <= s.share*s.capacity[members[0]]/4 }), mostPacked)
+	best, at, room := make([]int32, heavy), make([]int32, heavy), make([]float64, len(members))
+	fits := func(load float64, tightest bool) bool {
+		for i, m := range members {
+			room[i] = load * s.capacity[m]
+		}
+		for rank := range at {
+			to := -1
+			for i, left := range room {
+				if left >= s.weight[rank] && (to < 0 || left < room[to]) {
+					if to = i; !tightest {
+						break
+					}
+				}
+			}
+			if to < 0 {
+				return false
+			}
+			room[to] -= s.weight[rank]
+			at[rank] = members[to]
+		}
+		return true
+	}
+	found := false
+	for low := s.share; high > low*(1+1e-4); {
+		if middle := low + (high-low)/2; fits(middle, false) || fits(middle, true) {
+			high, found = middle, true
+			copy(best, at)
+		} else {
+			low = middle
+		}
+	}
+	if found {
+		copy(s.at, best)
+	}
+}
