@@ -103,10 +103,11 @@ func (b Balanced) Assign(g Group) (Plan, error) {
 	if err := b.check(); err != nil {
 		return Plan{}, err
 	}
-	if err := g.Check(); err != nil {
+	ix := newIndex(g)
+	if err := g.check(ix); err != nil {
 		return Plan{}, err
 	}
-	p := newProblem(g, &b)
+	p := newProblemOf(ix, &b)
 	p.ceilings = newCeilings(p)
 	uniform := p.uniform()
 	if uniform {

@@ -169,6 +169,22 @@ func (g Group) Check() error {
 	return errors.Join(errs...)
 }
 
+// check is Check for a group with this index, which knows whether anything repeats: only
+// what is wrong is looked for twice.
+func (g Group) check(ix *index) error {
+	wrong := ix.repeats ||
+		slices.ContainsFunc(g.Members, func(m Member) bool {
+			return m.ID == "" || !finite(m.Capacity) || !finite(m.MaxWeight) || m.MaxPartitions < 0
+		}) ||
+		slices.ContainsFunc(g.Topics, func(t Topic) bool {
+			return t.Name == "" || t.Partitions < 0 || slices.ContainsFunc(t.Weights, func(w float64) bool { return !finite(w) })
+		})
+	if wrong {
+		return g.Check()
+	}
+	return nil
+}
+
 func finite(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
 
 // Clone returns a copy of g that shares no memory with it.

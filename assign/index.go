@@ -15,6 +15,8 @@ type index struct {
 	topicNumber  map[string]int
 
 	subscribers [][]int32 // topic → numbers of its subscribers, ascending
+
+	repeats bool // members or topics are in the group twice
 }
 
 func newIndex(g Group) *index {
@@ -33,6 +35,7 @@ func newIndex(g Group) *index {
 			ix.members = append(ix.members, m)
 		}
 	}
+	ix.repeats = len(ix.members) < len(g.Members)
 	slices.SortFunc(ix.members, compareMembers)
 	for n, m := range ix.members {
 		ix.memberNumber[m.ID] = n
@@ -43,6 +46,7 @@ func newIndex(g Group) *index {
 	for i := range g.Topics {
 		t := &g.Topics[i]
 		if known[t.Name] {
+			ix.repeats = true
 			continue
 		}
 		known[t.Name] = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/groupkit/groupkit/assign"
@@ -85,4 +86,39 @@ func ownedAtRandom(g assign.Group) assign.Group {
 	}
 	plan.Assignment.Sort()
 	return owning(g, plan)
+}
+
+// TestAllocationStaysNearTheSizeOfThePlan: what one plan allocates is within four times
+// what the plan itself takes, which is four bytes a partition, and 40 for each member and
+// each of its topics.
+func TestAllocationStaysNearTheSizeOfThePlan(t *testing.T) {
+	for partitions := int32(125); partitions <= 2000; partitions *= 4 {
+		g := thousandMembers("none")
+		g.Topics = g.Topics[:100]
+		for i := range g.Topics {
+			topic := &g.Topics[i]
+			topic.Partitions = partitions
+			for len(topic.Racks) < int(partitions) {
+				topic.Racks = append(topic.Racks, topic.Racks[len(topic.Racks)%500])
+			}
+		}
+		for _, b := range []assign.Balanced{{IgnoreTopics: true, IgnoreRacks: true}, {}} {
+			size := uint64(0)
+			for _, list := range mustAssign(t, b, g).Assignment {
+				size += 40
+				for _, tp := range list {
+					size += 40 + 4*uint64(len(tp.Partitions))
+				}
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := b.Assign(g); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4*size {
+				t.Errorf("%d partitions a topic, %+v: %d bytes for a plan of %d", partitions, b, allocated, size)
+			}
+		}
+	}
 }

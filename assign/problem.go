@@ -38,8 +38,10 @@ type problem struct {
 // them; topics without a common subscriber that stays are not kept together; a pin that
 // no member satisfies, or none that satisfies the pins before it, does not hold. What
 // then fits nowhere goes beyond a ceiling, which is found out later.
-func newProblem(g Group, b *Balanced) *problem {
-	p := &problem{ix: newIndex(g)}
+func newProblem(g Group, b *Balanced) *problem { return newProblemOf(newIndex(g), b) }
+
+func newProblemOf(ix *index, b *Balanced) *problem {
+	p := &problem{ix: ix}
 	staying := p.staying()
 	p.makeLanes(b.CoPartition, staying)
 	p.makeKinds(b.Pins, staying)
@@ -76,8 +78,10 @@ func (p *problem) makeLanes(groups [][]string, staying [][]int32) {
 	for _, topics := range p.merged(groups) {
 		common := staying[topics[0]]
 		l := lane{topics: topics}
-		for _, t := range topics {
-			common = intersect(common, staying[t])
+		for i, t := range topics {
+			if i > 0 {
+				common = intersect(common, staying[t])
+			}
 			l.size = max(l.size, ix.topics[t].Partitions)
 		}
 		if len(topics) > 1 && len(common) == 0 {
@@ -131,6 +135,9 @@ func (p *problem) merged(groups [][]string) [][]int {
 
 // intersect returns what is in both ascending lists.
 func intersect(a, b []int32) []int32 {
+	if sameMembers(a, b) {
+		return a
+	}
 	var both []int32
 	for _, m := range a {
 		if _, found := slices.BinarySearch(b, m); found {
