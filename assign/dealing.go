@@ -75,7 +75,8 @@ const mostPacked = 512
 // packHeavy places the heaviest units, those of more than a quarter of the smallest
 // member's fair share, as the MULTIFIT rule has it (Coffman, Garey and Johnson 1978): each
 // goes to the smallest member that it fits on, or to the one with the least room, at the
-// lowest load found at which all fit. Nothing is placed where that is not below high.
+// lowest load found at which all fit; where they are few, other ways are searched too.
+// Nothing is placed where that is not below high.
 func (s *spreading) packHeavy(high float64) {
 	var members []int32
 	for m, taking := range s.taking {
@@ -107,9 +108,10 @@ func (s *spreading) packHeavy(high float64) {
 		}
 		return true
 	}
+	search := s.packer(members, at)
 	found := false
 	for low := s.share; high > low*(1+1e-4); {
-		if middle := low + (high-low)/2; fits(middle, false) || fits(middle, true) {
+		if middle := low + (high-low)/2; fits(middle, false) || fits(middle, true) || search(middle) {
 			high, found = middle, true
 			copy(best, at)
 		} else {
@@ -118,5 +120,39 @@ func (s *spreading) packHeavy(high float64) {
 	}
 	if found {
 		copy(s.at, best)
+	}
+}
+
+// packer returns a search for a way to place the heaviest units on members, given by
+// rising capacity, at a load. It fills at.
+func (s *spreading) packer(members, at []int32) func(load float64) bool {
+	if len(at) > packedPartitions {
+		return func(float64) bool { return false }
+	}
+	falling := slices.Clone(members)
+	slices.Reverse(falling)
+	capacities := make([]float64, len(falling))
+	for i, m := range falling {
+		capacities[i] = s.capacity[m]
+	}
+	p, counts := newPacking(capacities)
+	p.begin(s.weight[:len(at)])
+	return func(load float64) bool {
+		if !p.try(load, counts, packedTries) || !p.done {
+			return false
+		}
+		next := make([]int, len(counts)) // size → its member to be used next
+		for size := 1; size < len(counts); size++ {
+			next[size] = next[size-1] + counts[size-1]
+		}
+		memberOf := make([]int32, len(p.size)) // room → member
+		for room, size := range p.size {
+			memberOf[room] = falling[next[size]]
+			next[size]++
+		}
+		for rank, room := range p.places {
+			at[rank] = memberOf[room]
+		}
+		return true
 	}
 }

@@ -12,6 +12,37 @@ type packing struct {
 	unused  []int     // of each size, how many members have nothing
 	rooms   []float64 // what is left on those that have something
 	steps   int       // that may still be made; each is a look at one member
+
+	places []int // of the partitions, in rooms; all of them where done
+	size   []int // of the members of rooms, in sizes
+	done   bool  // all fit, and steps did not run out
+}
+
+// newPacking takes capacities in falling order.
+func newPacking(capacities []float64) (p packing, counts []int) {
+	for i, c := range capacities {
+		if i == 0 || c != capacities[i-1] {
+			p.sizes, counts = append(p.sizes, c), append(counts, 0)
+		}
+		counts[len(counts)-1]++
+	}
+	return p, counts
+}
+
+// begin sets what is to fit, the heaviest first.
+func (p *packing) begin(weights []float64) {
+	p.weights, p.places = weights, make([]int, len(weights))
+	p.rest = make([]float64, len(weights)+1)
+	for i := len(weights) - 1; i >= 0; i-- {
+		p.rest[i] = p.rest[i+1] + weights[i]
+	}
+}
+
+// try looks whether all fits at a load, on members of which there are so many of each size.
+func (p *packing) try(load float64, counts []int, steps int) bool {
+	p.steps, p.done = steps, false
+	p.unused, p.rooms, p.size = append(p.unused[:0], counts...), p.rooms[:0], p.size[:0]
+	return p.fits(0, load)
 }
 
 // Limits of the search: what they leave open counts as fitting, so that the bound stays a
@@ -26,27 +57,14 @@ const (
 // partitions, for some number of them, do not fit at it. Weights and capacities are given
 // in falling order.
 func packed(weights, capacities []float64, low float64) float64 {
-	var p packing
-	var counts []int
-	for i, c := range capacities {
-		if i == 0 || c != capacities[i-1] {
-			p.sizes, counts = append(p.sizes, c), append(counts, 0)
-		}
-		counts[len(counts)-1]++
-	}
+	p, counts := newPacking(capacities)
 	steps := packedSteps
 	for k := 1; k <= min(len(weights), packedPartitions) && weights[k-1] > 0; k++ {
-		p.weights = weights[:k]
-		p.rest = append(p.rest[:0], make([]float64, k+1)...)
-		for i := k - 1; i >= 0; i-- {
-			p.rest[i] = p.rest[i+1] + weights[i]
-		}
+		p.begin(weights[:k])
 		fits := func(load float64) bool {
-			p.steps = min(steps, packedTries)
-			steps -= p.steps
-			p.unused, p.rooms = append(p.unused[:0], counts...), p.rooms[:0]
-			fit := p.fits(0, load*(1+rounding))
-			steps += max(p.steps, 0)
+			allowed := min(steps, packedTries)
+			fit := p.try(load*(1+rounding), counts, allowed)
+			steps -= allowed - max(p.steps, 0)
 			return fit
 		}
 		if fits(low) {
@@ -67,7 +85,11 @@ func packed(weights, capacities []float64, low float64) float64 {
 
 // fits tells whether the partitions from i on fit, or that steps ran out.
 func (p *packing) fits(i int, load float64) bool {
-	if i == len(p.weights) || p.steps <= 0 {
+	if i == len(p.weights) {
+		p.done = true
+		return true
+	}
+	if p.steps <= 0 {
 		return true
 	}
 	// What is too small for the lightest of them is lost.
@@ -93,7 +115,7 @@ func (p *packing) fits(i int, load float64) bool {
 		if room < weight || tried(p.rooms[:m], room) {
 			continue
 		}
-		p.rooms[m] = room - weight
+		p.rooms[m], p.places[i] = room-weight, m
 		if p.fits(i+1, load) {
 			return true
 		}
@@ -102,11 +124,12 @@ func (p *packing) fits(i int, load float64) bool {
 	for s, n := range p.unused {
 		if room := p.sizes[s] * load; n > 0 && room >= weight {
 			p.unused[s]--
-			p.rooms = append(p.rooms, room-weight)
+			p.places[i] = len(p.rooms)
+			p.rooms, p.size = append(p.rooms, room-weight), append(p.size, s)
 			if p.fits(i+1, load) {
 				return true
 			}
-			p.rooms = p.rooms[:len(p.rooms)-1]
+			p.rooms, p.size = p.rooms[:len(p.rooms)-1], p.size[:len(p.size)-1]
 			p.unused[s]++
 		}
 	}
