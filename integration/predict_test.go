@@ -31,6 +31,8 @@ type sequence struct {
 	name    string
 	scripts []string
 	rules   []predict.Rule
+	options []cluster.Option
+	noELR   bool
 }
 
 func sequences() []sequence {
@@ -49,7 +51,13 @@ func sequences() []sequence {
 	}
 	// A broker that stops hands over before its controller goes, and with it the majority.
 	single.scripts = append(single.scripts, "stop 1; stop 2; stop 3")
-	all = append(all, single)
+	all = append(all, single, sequence{
+		name:    "without ELR",
+		scripts: []string{"stop 2; return 2; crash 3; crash 4; return 3; unclean; return 4; preferred; stop 1; crash 5; return 5; return 1"},
+		rules:   []predict.Rule{predict.RuleInSync, predict.RulePreferred, predict.RuleUnclean, predict.RuleNoLeader},
+		options: []cluster.Option{cluster.WithVersion("3.9.2")},
+		noELR:   true,
+	})
 	for _, pairs := range [][2][2]int{
 		{{1, 2}, {3, 4}}, {{1, 3}, {2, 5}}, {{1, 4}, {3, 5}}, {{1, 5}, {2, 4}}, {{2, 3}, {4, 5}},
 	} {
@@ -72,7 +80,8 @@ func sequences() []sequence {
 func TestPredictionsComeTrue(t *testing.T) {
 	for _, sequence := range sequences() {
 		t.Run(sequence.name, func(t *testing.T) {
-			lab := newElectionLab(t)
+			lab := newElectionLab(t, sequence.options...)
+			lab.elr = !sequence.noELR
 			for _, script := range sequence.scripts {
 				lab.play(script)
 			}
@@ -91,6 +100,7 @@ type electionLab struct {
 	topics []string
 	groups []string
 	ctl    groupctl
+	elr    bool           // whether the cluster has eligible leader replicas
 	down   map[int32]bool // the value is whether it stopped cleanly
 
 	candidates []int32 // who may be the controller by the last prediction
@@ -106,10 +116,10 @@ const (
 	labGroups = 500
 )
 
-func newElectionLab(t *testing.T) *electionLab {
+func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	t.Helper()
 	// The controller would move leaders back by itself, every 5 minutes.
-	c := cluster.Start(t, cluster.WithNodes(labNodes), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
+	c := cluster.Start(t, append(options, cluster.WithNodes(labNodes), cluster.WithProperty("auto.leader.rebalance.enable", "false"))...)
 	l := &electionLab{t: t, c: c, down: map[int32]bool{}, decided: map[predict.Rule]int{}}
 	l.client = newClient(t, c, kgo.DialTimeout(2*time.Second))
 	l.in = inspect.New(l.client, inspect.SkipMinISR())
@@ -361,7 +371,7 @@ func (l *electionLab) state() predict.Cluster {
 				return false, fmt.Sprintf("voter %d is down: %v", v.ID, v.Down)
 			}
 		}
-		if c.Controller == nil || len(c.Voters) != labNodes || len(c.Groups) != labGroups || len(c.Partitions) != 250 || !c.ELR {
+		if c.Controller == nil || len(c.Voters) != labNodes || len(c.Groups) != labGroups || len(c.Partitions) != 250 || c.ELR != l.elr {
 			return false, fmt.Sprintf("controller %s, %d voters, %d groups, %d partitions, ELR %v", show(c.Controller), len(c.Voters), len(c.Groups), len(c.Partitions), c.ELR)
 		}
 		if l.candidates != nil && !slices.Contains(l.candidates, *c.Controller) {
