@@ -166,7 +166,14 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		c.Controller = known(quorum.LeaderID)
 		c.Voters = votersFrom(quorum, c.Brokers)
 	}
-	if count := partitionCount(table.rows, offsetsTopicName); count > 0 {
+	count := partitionCount(table.rows, offsetsTopicName)
+	switch {
+	case count == 0 && len(groups.groups) > 0:
+		answer.missing(Problem{
+			Code: CodeNotAuthorized, Target: offsetsTopicName,
+			Message: fmt.Sprintf("cannot predict the coordinators of %d groups: the brokers do not show %s; it takes the ACL DESCRIBE on that topic", len(groups.groups), offsetsTopicName),
+		})
+	case count > 0:
 		for _, name := range sortedKeys(groups.groups) {
 			c.Groups = append(c.Groups, predict.Group{Name: name, Partition: OffsetsPartition(name, count)})
 		}

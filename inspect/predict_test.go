@@ -1,6 +1,8 @@
 package inspect_test
 
 import (
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +147,21 @@ func TestPredictWarnsOfReassignments(t *testing.T) {
 	}
 }
 
+func TestPredictTellsOfCoordinatorsThatItCannotPredict(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(1, "orders", offsetsTopic))
+	joinGroup(t, fake, "workers", 1)
+	describePartitions(fake, func(*kmsg.DescribeTopicPartitionsResponse) {}) // hides them all
+	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+	if err != nil || len(answer.Data.Groups) > 0 {
+		t.Fatal(err, answer.Data)
+	}
+	if !slices.ContainsFunc(answer.Errors, func(p inspect.Problem) bool {
+		return p.Code == inspect.CodeNotAuthorized && p.Target == offsetsTopic && strings.Contains(p.Message, "coordinators of 1 groups")
+	}) {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+}
+
 func TestPredictTellsWhatItTakesForGranted(t *testing.T) {
 	fake := newElectionFake(t, kerr.ClusterAuthorizationFailed.Code)
 	fake.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -167,4 +184,50 @@ func TestPredictTellsWhatItTakesForGranted(t *testing.T) {
 	if got := codes(answer.Warnings); !slices.Equal(got, []inspect.Code{inspect.CodeNotAuthorized}) || !strings.Contains(answer.Warnings[0].Message, "unclean election for not allowed") {
 		t.Errorf("warnings %+v", answer.Warnings)
 	}
+}
+
+// BenchmarkPredict asks what happens if a broker of three crashes, on 100,000
+// partitions and 10,000 groups. live-MiB is what is on the heap with the answer.
+func BenchmarkPredict(b *testing.B) {
+	fake := newFake(b)
+	fake.ControlKey(int16(kmsg.DescribeTopicPartitions), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if req.(*kmsg.DescribeTopicPartitionsRequest).Cursor != nil {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		topic.Topic, topic.IsInternal = kmsg.StringPtr(offsetsTopic), true
+		for number := range int32(50) {
+			p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+			p.Partition, p.LeaderID, p.Replicas = number, number%3, []int32{number % 3, (number + 1) % 3, (number + 2) % 3}
+			p.ISR, p.EligibleLeaderReplicas, p.LastKnownELR = p.Replicas, []int32{}, []int32{}
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, topic)
+		resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: "topic-00000"}
+		return resp, nil, true
+	})
+	serveManyPartitions(fake, func() {})
+	fake.ControlKey(int16(kmsg.ListGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
+		for i := range 10_000 {
+			group := kmsg.NewListGroupsResponseGroup()
+			group.Group = fmt.Sprintf("group-%d", i)
+			resp.Groups = append(resp.Groups, group)
+		}
+		return resp, nil, true
+	})
+	in := inspect.New(newClient(b, fake))
+	before := liveHeap()
+	var answer inspect.Answer[predict.Outcome]
+	for b.Loop() {
+		var err error
+		if answer, err = in.Predict(b.Context(), predict.Crash(1)); err != nil || len(answer.Data.After.Partitions) != manyTopics*manyOfEach+50 || len(answer.Data.After.Groups) != 10_000 {
+			b.Fatal(err, len(answer.Data.After.Partitions), len(answer.Data.After.Groups))
+		}
+	}
+	b.ReportMetric(mib(liveHeap()-before), "live-MiB")
+	runtime.KeepAlive(answer)
 }
