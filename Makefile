@@ -7,7 +7,7 @@ BIN := $(CURDIR)/.cache/bin
 # Modules whose code is checked; tools holds only versions of linters.
 MODULES := . integration bench
 
-.PHONY: help demo test unit integration predict lint bench
+.PHONY: help demo test unit integration predict soak lint bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -27,6 +27,13 @@ integration: ## tests on a real Kafka in containers
 
 predict: ## predictions for every broker and every pair of five, against what Kafka does (20 minutes)
 	GROUPKIT_PREDICT_EVERY=1 integration/engine.sh run -- integration/test.sh -v -timeout 45m -run TestPredictionsComeTrue .
+
+# How often each cause makes the leader change in the soak, and which parts of it run.
+SOAK ?= 22
+SOAK_RUN ?= TestSoak
+
+soak: ## over 300 changes of leaders by every kind of failure, on a real Kafka
+	GROUPKIT_SOAK=$(SOAK) integration/engine.sh run -- integration/test.sh -timeout 60m -parallel 4 -v -run '$(SOAK_RUN)' .
 
 lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 	@files=$$(gofmt -l $(wildcard *.go) */) || exit 1; \

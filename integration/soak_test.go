@@ -1,0 +1,443 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/integration/cluster"
+	"github.com/groupkit/groupkit/member"
+)
+
+// soakCount returns how many times each cause makes the leader change: few, or what
+// GROUPKIT_SOAK says.
+func soakCount(t *testing.T) int {
+	t.Helper()
+	value := os.Getenv("GROUPKIT_SOAK")
+	if value == "" {
+		return 2
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		t.Fatalf("GROUPKIT_SOAK is %q; give the number of changes of each cause", value)
+	}
+	return n
+}
+
+// soak is one group of processes, of which the leader is hurt again and again.
+type soak struct {
+	t      *testing.T
+	c      *cluster.Cluster
+	group  string
+	topic  string // "" of an election
+	ledger *ledger
+
+	processes map[int]*soakProcess
+	next      int
+	takeovers []time.Duration // from the hurt to the first act of the next leader
+}
+
+type soakProcess struct {
+	number  int
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	network *network
+	exited  chan struct{}
+	stderr  strings.Builder
+}
+
+const soakSize = 3
+
+func newSoak(t *testing.T, topic bool) *soak {
+	t.Helper()
+	s := &soak{t: t, c: cluster.Shared(t), group: unique(t, "soak"), processes: make(map[int]*soakProcess)}
+	if topic {
+		s.topic = newTopic(t, s.c, 6)
+	}
+	s.ledger = newLedger(t)
+	t.Cleanup(func() {
+		for _, p := range s.processes {
+			s.end(p)
+		}
+		if t.Failed() {
+			for _, e := range s.ledger.copied() {
+				if e.What != acted && e.What != handled {
+					t.Logf("%.3f %+v", float64(e.At)/1e9, e)
+				}
+			}
+			for _, in := range intervals(s.ledger.copied()) {
+				t.Logf("%.3f to %.3f, returned %.3f: %+v", float64(in.first)/1e9, float64(in.last)/1e9, float64(in.returned)/1e9, in)
+			}
+		}
+	})
+	for range soakSize {
+		s.start()
+	}
+	return s
+}
+
+func (s *soak) start() *soakProcess {
+	s.t.Helper()
+	s.next++
+	p := &soakProcess{number: s.next, network: newNetwork(s.t), exited: make(chan struct{})}
+	cfg, err := json.Marshal(soakConfig{
+		Process: p.number, Seeds: s.c.Seeds(), Group: s.group, Topic: s.topic,
+		Network: p.network.listener.Addr().String(), Ledger: s.ledger.listener.Addr().String(),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p.command = exec.Command(self)
+	p.command.Env = append(os.Environ(), soakVariable+"="+string(cfg))
+	p.command.Stderr = &p.stderr
+	if p.stdin, err = p.command.StdinPipe(); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := p.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		defer close(p.exited)
+		_ = p.command.Wait()
+	}()
+	s.processes[p.number] = p
+	return p
+}
+
+// end ends a process, whatever was done to it.
+func (s *soak) end(p *soakProcess) {
+	p.network.setCut(false)
+	_ = p.command.Process.Signal(syscall.SIGCONT)
+	p.stdin.Close()
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		s.t.Errorf("process %d does not end; it is killed", p.number)
+		_ = p.command.Process.Kill()
+		<-p.exited
+	}
+	p.network.close()
+	if p.stderr.Len() > 0 {
+		s.t.Errorf("process %d said: %s", p.number, p.stderr.String())
+	}
+}
+
+func (s *soak) signal(p *soakProcess, signal syscall.Signal) {
+	s.t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *soak) tell(p *soakProcess, c command) {
+	s.t.Helper()
+	if err := json.NewEncoder(p.stdin).Encode(c); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// bury takes note of a process that was killed, and starts another in its place.
+func (s *soak) bury(p *soakProcess) {
+	<-p.exited
+	p.network.close()
+	delete(s.processes, p.number)
+	s.start()
+}
+
+// asleep waits until the process is stopped, and says so in the ledger.
+func (s *soak) asleep(p *soakProcess) {
+	s.t.Helper()
+	eventually(s.t, "the process is stopped", func() (bool, string) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+		if err != nil {
+			return false, err.Error()
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		return strings.HasPrefix(rest, "T"), rest
+	})
+	s.ledger.add(&entry{What: stopped, Process: p.number, At: clock()})
+}
+
+// leader waits until all processes are members, and one of them acts as leader.
+func (s *soak) leader() *soakProcess {
+	s.t.Helper()
+	var leader *soakProcess
+	eventually(s.t, "all processes take part and one leads", func() (bool, string) {
+		for _, p := range s.processes {
+			e, ok := s.ledger.last(func(e *entry) bool {
+				return e.Process == p.number && (e.What == woke || e.What == stopped || e.What == draining ||
+					e.Event == string(member.EventAssigned) || e.Event == string(member.EventLost))
+			})
+			if !ok || e.Event != string(member.EventAssigned) {
+				return false, fmt.Sprintf("process %d is no member", p.number)
+			}
+		}
+		e, ok := s.ledger.last(func(e *entry) bool { return e.What == acted })
+		if !ok || time.Duration(clock()-e.At) > soakSession/3 {
+			return false, fmt.Sprintf("the last act was %+v", e)
+		}
+		leader = s.processes[e.Process]
+		return leader != nil, fmt.Sprintf("process %d, which is gone, acted last", e.Process)
+	})
+	return leader
+}
+
+func (s *soak) another(than *soakProcess) *soakProcess {
+	for _, p := range s.processes {
+		if p != than {
+			return p
+		}
+	}
+	panic("there is no other process")
+}
+
+// succeeded waits until another process than the leader acts, under a later term than
+// any until now.
+func (s *soak) succeeded(leader *soakProcess, since int64) {
+	s.t.Helper()
+	var first entry
+	eventually(s.t, "another process leads", func() (bool, string) {
+		e, ok := s.ledger.last(func(e *entry) bool { return e.What == acted })
+		if !ok || e.Process == leader.number || e.At < since {
+			return false, fmt.Sprintf("%+v", e)
+		}
+		for _, in := range s.ledger.copied() {
+			if in.What == acted && in.Process == e.Process && in.Fence == e.Fence {
+				first = in
+				break
+			}
+		}
+		return true, ""
+	})
+	s.takeovers = append(s.takeovers, time.Duration(first.At-since))
+}
+
+// woken waits until a process that was stopped as leader told what it found.
+func (s *soak) woken(p *soakProcess, since int64) {
+	s.t.Helper()
+	var found entry
+	eventually(s.t, "the process that was stopped tells what it found", func() (bool, string) {
+		var ok bool
+		found, ok = s.ledger.last(func(e *entry) bool { return e.What == woke && e.Process == p.number && e.At > since })
+		return ok, ""
+	})
+	if !found.Over || !found.Refused || found.Check == "" {
+		s.t.Errorf("a leader that was stopped found its term over %t, its write refused %t, Check said %q", found.Over, found.Refused, found.Check)
+	}
+	if s.topic != "" && found.Commit == "accepted" {
+		s.t.Errorf("the commit of a leader that was stopped was accepted: %+v", found)
+	}
+}
+
+// hurt makes the leader change once.
+type hurt func(s *soak, leader *soakProcess)
+
+func killed(s *soak, leader *soakProcess) {
+	since := clock()
+	s.signal(leader, syscall.SIGKILL)
+	s.succeeded(leader, since)
+	s.bury(leader)
+}
+
+func cutOff(s *soak, leader *soakProcess) {
+	since := clock()
+	leader.network.setCut(true)
+	s.succeeded(leader, since)
+	leader.network.setCut(false)
+}
+
+func paused(s *soak, leader *soakProcess) {
+	since := clock()
+	s.signal(leader, syscall.SIGSTOP)
+	s.asleep(leader)
+	s.succeeded(leader, since)
+	s.signal(leader, syscall.SIGCONT)
+	s.woken(leader, since)
+}
+
+// drained: the leader handles records for longer than the rebalance timeout while a
+// round goes on.
+func drained(s *soak, leader *soakProcess) {
+	since := clock()
+	s.tell(leader, command{Do: doDrain, For: 2 * soakRebalance})
+	eventually(s.t, "the leader is busy with records", func() (bool, string) {
+		_, ok := s.ledger.last(func(e *entry) bool { return e.What == draining && e.At > since })
+		return ok, ""
+	})
+	since = clock()
+	s.tell(s.another(leader), command{Do: doRound})
+	s.succeeded(leader, since)
+}
+
+// slow: Lead takes longer than the rebalance timeout to return after a resignation;
+// nobody else leads before.
+func slow(s *soak, leader *soakProcess) {
+	s.tell(leader, command{Do: doSlow, For: soakRebalance + time.Second})
+	since := clock()
+	s.tell(leader, command{Do: doResign})
+	s.succeeded(leader, since)
+	returned, _ := s.ledger.last(func(e *entry) bool { return e.What == ended && e.Process == leader.number })
+	for _, in := range intervals(s.ledger.copied()) {
+		if in.process != leader.number && in.last > since && in.first < returned.At {
+			s.t.Errorf("%+v began before the work of the former leader returned at %d", in, returned.At)
+		}
+	}
+}
+
+func resigned(s *soak, leader *soakProcess) {
+	since := clock()
+	s.tell(leader, command{Do: doResign})
+	s.succeeded(leader, since)
+}
+
+func left(s *soak, leader *soakProcess) {
+	since := clock()
+	s.tell(leader, command{Do: doLeave})
+	s.succeeded(leader, since)
+	s.bury(leader)
+}
+
+// killedJoining: the leader dies between JoinGroup and SyncGroup.
+func killedJoining(s *soak, leader *soakProcess) {
+	s.tell(leader, command{Do: doKillJoining})
+	s.tell(s.another(leader), command{Do: doRound})
+	<-leader.exited
+	s.succeeded(leader, clock())
+	s.bury(leader)
+}
+
+// pausedJoining: it is stopped there.
+func pausedJoining(s *soak, leader *soakProcess) {
+	s.tell(leader, command{Do: doStopJoining})
+	s.tell(s.another(leader), command{Do: doRound})
+	s.asleep(leader)
+	since := clock()
+	s.succeeded(leader, since)
+	s.signal(leader, syscall.SIGCONT)
+	s.woken(leader, since)
+}
+
+// producing writes records until stop is called, which returns how many there are.
+func (s *soak) producing() (stop func() int) {
+	producer := newClient(s.t, s.c, kgo.DefaultProduceTopic(s.topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	quit, done := make(chan struct{}), make(chan struct{})
+	total := 0
+	go func() {
+		defer close(done)
+		pace := time.NewTicker(20 * time.Millisecond)
+		defer pace.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-pace.C:
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			err := producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(total))).FirstErr()
+			cancel()
+			if err != nil {
+				s.t.Errorf("record %d could not be written: %v", total, err)
+				return
+			}
+			total++
+		}
+	}()
+	return sync.OnceValue(func() int {
+		close(quit)
+		<-done
+		return total
+	})
+}
+
+// missing counts the records that nobody handled.
+func (s *soak) missing(total int) int {
+	seen := make(map[string]bool)
+	for _, e := range s.ledger.copied() {
+		if e.What == handled {
+			for _, v := range e.Values {
+				seen[v] = true
+			}
+		}
+	}
+	missing := 0
+	for i := range total {
+		if !seen[fmt.Sprint(i)] {
+			missing++
+		}
+	}
+	return missing
+}
+
+func (s *soak) run(count int, hurt hurt) {
+	s.t.Helper()
+	stop := func() int { return 0 }
+	if s.topic != "" {
+		stop = s.producing()
+		defer stop()
+	}
+	for range count {
+		hurt(s, s.leader())
+		if s.t.Failed() {
+			return
+		}
+	}
+	s.leader()
+	if total := stop(); total > 0 {
+		eventually(s.t, fmt.Sprintf("all %d records are handled", total), func() (bool, string) {
+			n := s.missing(total)
+			return n == 0, fmt.Sprintf("%d are missing", n)
+		})
+		s.t.Logf("%d records, none lost", total)
+	}
+	changes := s.ledger.check(s.t)
+	if changes < count {
+		s.t.Errorf("the leader changed %d times, which is less than it was hurt, %d times", changes, count)
+	}
+	slices.Sort(s.takeovers)
+	s.t.Logf("%d times; the leader changed %d times; the next one acted after %s to %s, median %s", count, changes,
+		s.takeovers[0].Round(time.Millisecond), s.takeovers[len(s.takeovers)-1].Round(time.Millisecond), s.takeovers[len(s.takeovers)/2].Round(time.Millisecond))
+}
+
+// Whatever happens to a leader, no two lead at the same time, no partition is handled by
+// two members in one generation, and no record is lost.
+func TestSoakLeadersOfAGroupNeverOverlap(t *testing.T) {
+	for name, hurt := range map[string]hurt{
+		"killed": killed, "cut off": cutOff, "stopped": paused, "a drain that outlasts the round": drained,
+		"killed between JoinGroup and SyncGroup": killedJoining, "stopped between JoinGroup and SyncGroup": pausedJoining,
+		"left": left,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newSoak(t, true).run(soakCount(t), hurt)
+		})
+	}
+}
+
+func TestSoakLeadersOfAnElectionNeverOverlap(t *testing.T) {
+	for name, hurt := range map[string]hurt{
+		"killed": killed, "cut off": cutOff, "stopped": paused, "work that outlasts its term": slow,
+		"killed between JoinGroup and SyncGroup": killedJoining, "stopped between JoinGroup and SyncGroup": pausedJoining,
+		"resigned": resigned, "left": left,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newSoak(t, false).run(soakCount(t), hurt)
+		})
+	}
+}
