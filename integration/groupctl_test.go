@@ -212,7 +212,7 @@ func TestGroupctlShowsGroupsByTheirRealType(t *testing.T) {
 		group := unique(t, "group")
 		admin := kadm.NewClient(newClient(t, c))
 		offsets := kadm.Offsets{}
-		offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1})
+		offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 0, LeaderEpoch: -1})
 		if err := admin.CommitAllOffsets(t.Context(), group, offsets); err != nil {
 			t.Fatal(err)
 		}
