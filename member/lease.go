@@ -147,11 +147,33 @@ func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func
 		}
 		left := l.left(sent)
 		call, cancel := context.WithTimeout(ctx, left)
-		err := heartbeat(call)
+		_, err := prompt(call, func(ctx context.Context) (struct{}, error) { return struct{}{}, heartbeat(ctx) })
 		cancel()
 		if errors.Is(err, ErrLost) {
 			return err
 		}
 		l.renew(sent, err)
+	}
+}
+
+// prompt calls request and returns when it does or ctx ends. kgo passes ctx on to
+// connections, and on those of a dialer of the user's it may hang all the same: then the
+// request lingers until the client gives up or is closed, and its answer is dropped.
+func prompt[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		value, err := request(ctx)
+		answered <- answer{value, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
 	}
 }

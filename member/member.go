@@ -244,28 +244,21 @@ func (m *Member) leaveGroup() {
 	m.mu.Lock()
 	giveUp := m.giveUp
 	m.mu.Unlock()
-	if err := m.client.LeaveGroupContext(ctx); err != nil {
-		m.cfg.Logger.Warn("the group was not left properly, and keeps the member until its session ends", "group", m.cfg.Group, "member", id, "err", err)
+	static := m.settings.instance != "" && id != ""
+	err := m.client.LeaveGroupContext(ctx)
+	switch {
+	case static && m.speaksKIP848.Load():
+		err = m.leaveInstance848(ctx, id, giveUp) // what kgo sends lacks the instance id, and is refused
+	case static && giveUp:
+		err = m.leaveInstance(ctx, id)
 	}
-	if !giveUp || m.settings.instance == "" || id == "" {
-		return
-	}
-	if err := m.giveUpInstance(ctx, id); err != nil {
-		m.cfg.Logger.Warn("the place of the instance was not given up, and stays until the session ends", "group", m.cfg.Group, "instance", m.settings.instance, "err", err)
+	if err != nil {
+		m.cfg.Logger.Warn("the group was not left properly, and keeps the member until its session ends", "group", m.cfg.Group, "member", id, "instance", m.settings.instance, "err", err)
 	}
 }
 
-// giveUpInstance tells the coordinator that the static member will not come back.
-func (m *Member) giveUpInstance(ctx context.Context, id string) error {
-	if m.speaksKIP848.Load() {
-		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-		req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = m.cfg.Group, id, -1, &m.settings.instance
-		resp, err := req.RequestWith(ctx, m.client)
-		if err != nil {
-			return err
-		}
-		return kerr.ErrorForCode(resp.ErrorCode)
-	}
+// leaveInstance gives up the place of a static member.
+func (m *Member) leaveInstance(ctx context.Context, id string) error {
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group = m.cfg.Group
 	member := kmsg.NewLeaveGroupRequestMember()
@@ -279,6 +272,21 @@ func (m *Member) giveUpInstance(ctx context.Context, id string) error {
 		if err := kerr.ErrorForCode(left.ErrorCode); err != nil {
 			return err
 		}
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
+}
+
+// leaveInstance848 tells the coordinator that the static member goes, to come back or
+// for good.
+func (m *Member) leaveInstance848(ctx context.Context, id string, forGood bool) error {
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = m.cfg.Group, id, -2, &m.settings.instance
+	if forGood {
+		req.MemberEpoch = -1
+	}
+	resp, err := req.RequestWith(ctx, m.client)
+	if err != nil {
+		return err
 	}
 	return kerr.ErrorForCode(resp.ErrorCode)
 }

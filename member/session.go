@@ -34,6 +34,8 @@ type session struct {
 	out   error  // why the member is out of the group; nil when it is in, or never was
 	in    bool   // it was assigned something, if only nothing, and is not out since
 
+	refused time.Time // since when the coordinator has refused the instance id; zero when it does not
+
 	synced atomic.Pointer[time.Time] // when the request was sent that the group last took this member in with
 }
 
@@ -62,7 +64,7 @@ func (s *session) joined() (was bool) {
 		from = *sent
 	}
 	s.mu.Lock()
-	was, s.in, s.out = s.in, true, nil
+	was, s.in, s.out, s.refused = s.in, true, nil, time.Time{}
 	if s.lease == nil {
 		s.lease, s.held = newLease(s.settings, from), nil
 	} else {
@@ -80,6 +82,22 @@ func (s *session) lost(why error) (was bool) {
 	was = s.in
 	s.in, s.lease, s.held, s.out = false, nil, nil, why
 	return was
+}
+
+// refusedFor tells whether another process must be holding the instance id: in KIP-848
+// the coordinator refuses a second one (UNRELEASED_INSTANCE_ID) for as long as it hears
+// of the first, and after a crash until the session ends.
+func (s *session) refusedFor(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !errors.Is(err, kerr.UnreleasedInstanceID) {
+		s.refused = time.Time{}
+		return false
+	}
+	if s.refused.IsZero() {
+		s.refused = time.Now()
+	}
+	return time.Since(s.refused) > s.settings.session+s.settings.session/4
 }
 
 // idle: the member has no partition.
@@ -136,7 +154,7 @@ func (s *session) keep(ctx context.Context) {
 			limit = l.left(now)
 		}
 		call, cancel := context.WithTimeout(ctx, limit)
-		sent, err := m.heartbeat(call)
+		sent, err := prompt(call, m.heartbeat)
 		cancel()
 		switch {
 		case errors.Is(err, ErrLost):
@@ -264,7 +282,7 @@ func (h memberHook) OnGroupManageError(err error) {
 		// The event was told when the partitions were lost, without the reason.
 		h.m.cfg.Logger.Warn("the group does not take the member in", "group", h.m.cfg.Group, "err", err)
 	}
-	if errors.Is(err, kerr.FencedInstanceID) || errors.Is(err, kerr.UnreleasedInstanceID) {
+	if errors.Is(err, kerr.FencedInstanceID) || h.m.session.refusedFor(err) {
 		h.m.fenced(err)
 	}
 }
