@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/.cache/bin
 
 # Modules whose code is checked; tools holds only versions of linters.
-MODULES := . integration bench
+MODULES := . integration bench plugin/prom
 
 .PHONY: help demo test unit integration predict soak lint bench
 
@@ -21,6 +21,7 @@ unit: ## tests that need no Kafka, with the race detector
 	scripts/c-compiler.sh
 	go vet ./...
 	go test -race -timeout 10m ./...
+	cd plugin/prom && go test -race ./...
 
 integration: ## tests on a real Kafka in containers
 	integration/engine.sh run -- integration/test.sh

@@ -110,6 +110,8 @@ type Event struct {
 	Subject  string                   // EventIsolated: the other member's id
 	Plan     *assign.Plan             // EventPlanned
 	Stats    *assign.Stats            // EventPlanned
+	Causes   []Cause                  // EventPlanned: why the round happened
+	Took     time.Duration            // EventPlanned: how long planning took
 	Assigned []assign.TopicPartitions // EventAssigned
 	Leader   bool                     // EventAssigned: this member leads
 	LeaderID string                   // EventAssigned: who leads, where it is this member or announces itself

@@ -32,6 +32,10 @@ type Health struct {
 	Owned int  // partitions that the member has
 	Runs  bool // a call of Run is under way
 
+	// Lease is for how long the coordinator's last acknowledgement lets handlers go
+	// on; 0 where they may not, or the member has no partition.
+	Lease time.Duration
+
 	// Stalled are partitions whose handler makes no progress or that
 	// StopPartition stopped.
 	Stalled []PartitionStatus
@@ -61,6 +65,9 @@ func (m *Member) Health() Health {
 	h := Health{Owned: len(status), Runs: m.run != nil}
 	isClosed, fatal := m.closed, m.fatal
 	m.mu.Unlock()
+	if l, fenced := m.session.current(); l != nil && !fenced {
+		h.Lease = max(0, l.left(time.Now()))
+	}
 	working := false
 	for _, p := range status {
 		if p.Stopped != nil || p.Stalled {

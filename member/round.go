@@ -100,6 +100,7 @@ func (r *round) Balance(partitions map[string]int32) kgo.IntoSyncAssignment {
 // BalanceOrError implements kgo.GroupMemberBalancerOrError. It returns no error: an
 // error would cost this member all its partitions and leave the group without a plan.
 func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignment, error) {
+	began := time.Now()
 	r.describeTopics(partitions)
 	r.causes = r.findCauses(r.before)
 	if r.completes(r.before) {
@@ -119,7 +120,7 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	stats.Withheld = len(r.sent.Withheld)
 	r.planned = true
 	plan := r.sent.Clone() // what the user does with the event is the user's
-	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats, Reason: causesInWords(r.causes)})
+	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes), Took: time.Since(began)})
 
 	members := make([]string, 0, len(r.group.Members)+len(r.isolated))
 	for i := range r.group.Members {
