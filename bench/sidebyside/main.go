@@ -14,9 +14,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/groupkit/groupkit/bench/oracle"
@@ -30,8 +33,32 @@ type results struct {
 	Machine  machine
 	CutOff   time.Duration
 	Quick    bool
+	Loads    []string `json:",omitempty"` // of the machine, when each piece of the run began
 	Measured []measurement
 	Scaling  []measurement
+}
+
+// part is the part of a run that is made now; the rest stays as the last run saw it.
+type part struct {
+	peers, scenarios string // regular expressions; empty for all
+}
+
+// growth is the name of the scenario in which partitions double.
+const growth = "growth"
+
+func (p part) whole() bool { return p.peers == "" && p.scenarios == "" }
+
+// has returns what tells whether a contestant in a scenario is in the part.
+func (p part) has() (func(peer, scenario string) bool, error) {
+	peers, err := regexp.Compile(p.peers)
+	if err != nil {
+		return nil, fmt.Errorf("-peers: %w", err)
+	}
+	scenarios, err := regexp.Compile(p.scenarios)
+	if err != nil {
+		return nil, fmt.Errorf("-scenarios: %w", err)
+	}
+	return func(peer, scenario string) bool { return peers.MatchString(peer) && scenarios.MatchString(scenario) }, nil
 }
 
 func main() {
@@ -40,6 +67,9 @@ func main() {
 	limit := flag.Duration("limit", 24*time.Minute, "end of the whole run")
 	cutOff := flag.Duration("cut", 2*time.Minute, "how long a peer may take for one question")
 	render := flag.Bool("render", false, "write the docs anew from the results of the last run")
+	var only part
+	flag.StringVar(&only.peers, "peers", "", "a regular expression: measure these peers only, and keep what was seen of the others")
+	flag.StringVar(&only.scenarios, "scenarios", "", "a regular expression: measure these scenarios only, of small, large, zipf, lag, uniform, mixed-members, mixed-partitions and growth")
 	images := flag.String("png", "", "a folder to write the plots to as PNG too")
 	flag.Parse()
 	var err error
@@ -51,7 +81,7 @@ func main() {
 	case *render:
 		err = renderAgain(*images)
 	default:
-		err = run(*quick, *limit, *cutOff, *images)
+		err = run(*quick, only, *limit, *cutOff, *images)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sidebyside:", err)
@@ -80,7 +110,11 @@ func work(in io.Reader, out io.Writer) error {
 	}
 }
 
-func run(quick bool, limit, cutOff time.Duration, images string) error {
+func run(quick bool, only part, limit, cutOff time.Duration, images string) error {
+	has, err := only.has()
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := oracle.Build(); err != nil {
@@ -100,7 +134,19 @@ func run(quick bool, limit, cutOff time.Duration, images string) error {
 		l.deadline, l.cutOff, l.repeat, l.budget = begin.Add(150*time.Second), 10*time.Second, 3, 2*time.Second
 		seen.Command, seen.CutOff = "make -C bench quick", l.cutOff
 	}
-	seen.Scaling = scaling(ctx, quick, l)
+	if !only.whole() && !quick {
+		before, err := load()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// What is measured again replaces what was seen.
+		again := func(m measurement) bool { return has(m.Peer, m.Scenario) }
+		seen.Measured = slices.DeleteFunc(before.Measured, again)
+		seen.Scaling = slices.DeleteFunc(before.Scaling, func(m measurement) bool { return has(m.Peer, growth) })
+		seen.Loads = before.Loads
+	}
+	seen.Loads = append(seen.Loads, here.Load)
+	seen.Scaling = append(seen.Scaling, scaling(ctx, quick, has, l)...)
 	slow := make(map[string]string) // contestants that heed no weights and are too slow to see all of them → why
 	// Whoever may take long comes last, over all scenarios.
 	for _, c := range contestants {
@@ -108,20 +154,19 @@ func run(quick bool, limit, cutOff time.Duration, images string) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			if !has(c.Name, s.Name) {
+				if m := find(seen.Measured, s.Name, c.Name, fromScratch); m != nil {
+					noteSlow(slow, s, c, *m, l)
+				}
+				continue
+			}
 			if why := slow[c.Name]; why != "" && s.Weights != nil {
 				seen.Measured = append(seen.Measured, measurement{Scenario: s.Name, Peer: c.Name, Step: fromScratch, NotMeasured: why})
 				continue
 			}
 			done := compete(ctx, s, c, l)
 			seen.Measured = append(seen.Measured, done...)
-			if first := done[0]; !c.byWeight && !s.Mixed && s.Weights == nil {
-				switch {
-				case first.NotMeasured != "":
-					slow[c.Name] = "not run: heeds no weights, and gave no plan where they are equal"
-				case first.Median > l.cutOff/4:
-					slow[c.Name] = "not run: heeds no weights, and took " + duration(first.Median) + " where they are equal"
-				}
-			}
+			noteSlow(slow, s, c, done[0], l)
 			if !quick { // so that what was seen is there also when the run is stopped
 				if err := save(seen); err != nil {
 					return err
@@ -137,6 +182,17 @@ func run(quick bool, limit, cutOff time.Duration, images string) error {
 	return writeDocs(seen, images)
 }
 
+// noteSlow writes down who is too slow to see all scenarios, from what it did from scratch.
+func noteSlow(slow map[string]string, s scenario, c contestant, first measurement, l limits) {
+	switch {
+	case c.byWeight || s.Mixed || s.Weights != nil:
+	case first.NotMeasured != "":
+		slow[c.Name] = "not run: heeds no weights, and gave no plan where they are equal"
+	case first.Median > l.cutOff/4:
+		slow[c.Name] = "not run: heeds no weights, and took " + duration(first.Median) + " where they are equal"
+	}
+}
+
 func savedPath() string { return filepath.Join(oracle.Root(), ".cache", "bench.json") }
 
 func save(seen results) error {
@@ -147,14 +203,21 @@ func save(seen results) error {
 	return os.WriteFile(savedPath(), text, 0o644)
 }
 
-func renderAgain(images string) error {
+func load() (seen results, err error) {
 	text, err := os.ReadFile(savedPath())
 	if err != nil {
-		return fmt.Errorf("no results of a run: %w", err)
+		return results{}, fmt.Errorf("no results of a run: %w", err)
 	}
-	var seen results
 	if err := json.Unmarshal(text, &seen); err != nil {
-		return fmt.Errorf("%s: %w", savedPath(), err)
+		return results{}, fmt.Errorf("%s: %w", savedPath(), err)
+	}
+	return seen, nil
+}
+
+func renderAgain(images string) error {
+	seen, err := load()
+	if err != nil {
+		return err
 	}
 	return writeDocs(seen, images)
 }

@@ -50,7 +50,10 @@ func writeReport(w io.Writer, seen results) {
 	if ratio := noise(seen); ratio > 0 {
 		fmt.Fprintf(w, "Of the warm runs behind one figure the slowest took %.2f times as long as the fastest, in the median of all figures.\n", ratio)
 	}
-	if m.Load != "" {
+	switch {
+	case len(seen.Loads) > 1:
+		fmt.Fprintf(w, "It was run in %d pieces, at load averages of %s; the date is that of the last.\n", len(seen.Loads), strings.Join(seen.Loads, ", "))
+	case m.Load != "":
 		fmt.Fprintf(w, "The machine's load average was %s when the run began.\n", m.Load)
 	}
 	fmt.Fprintf(w, "A peer that took longer than %.0f s for one plan was cut off.\n\n", seen.CutOff.Seconds())

@@ -9,7 +9,7 @@ import (
 
 // scaling measures plans from scratch of one group that grows from 12,500 to 200,000
 // partitions.
-func scaling(ctx context.Context, quick bool, l limits) []measurement {
+func scaling(ctx context.Context, quick bool, has func(peer, scenario string) bool, l limits) []measurement {
 	var done []measurement
 	members := 1000
 	if quick {
@@ -22,6 +22,9 @@ func scaling(ctx context.Context, quick bool, l limits) []measurement {
 		}
 		for _, c := range contestants {
 			if c.assignor != peers.BalancedCounts && c.assignor != peers.Balanced && c.assignor != peers.KgoSticky {
+				continue
+			}
+			if !has(c.Name, growth) {
 				continue
 			}
 			planner, err := c.start()
