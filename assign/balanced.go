@@ -116,7 +116,7 @@ func (b Balanced) Assign(g Group) (Plan, error) {
 		p.planByWeight(&b)
 	}
 	if b.MaxMoves > 0 {
-		p.limitMoves(b.MaxMoves, uniform)
+		p.limitMoves(b.MaxMoves, uniform, false)
 	}
 	return p.plan(), nil
 }

@@ -22,17 +22,18 @@ func FuzzAssign(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		g := readGroup(data)
+		g, rest := readGroup(data)
 		if err := assign.Validate(g, assign.Keep(g)); err != nil {
 			t.Errorf("keep: %v", err)
 		}
 		if err := checkForm(g, g.Ownership()); err != nil && g.Check() == nil {
 			t.Errorf("ownership: %v", err)
 		}
-		for _, a := range everyAssignor() {
+		assignors := append(everyAssignor(), promises{Assignor: readBalanced(rest)})
+		for _, a := range assignors {
 			plan, err := a.Assign(g)
 			if err != nil {
-				if g.Check() == nil {
+				if _, otherwise := a.Assign(assign.Group{}); g.Check() == nil && otherwise == nil {
 					t.Errorf("%s: %v", a.Name(), err)
 				}
 				continue
@@ -85,7 +86,35 @@ func (r *reader) topic() string {
 	return ""
 }
 
-func readGroup(data []byte) assign.Group {
+// readBalanced reads options, sound or not.
+func readBalanced(r *reader) assign.Balanced {
+	b := assign.Balanced{
+		IgnoreTopics: r.below(2) == 1, IgnoreRacks: r.below(2) == 1, FollowerFetching: r.below(2) == 1,
+		MaxMoves: r.below(6) - 1, Tolerance: []float64{0, assign.Exact, 0.3, r.number()}[r.below(4)],
+	}
+	for range r.below(4) {
+		var topics []string
+		for range r.below(4) {
+			topics = append(topics, r.topic())
+		}
+		b.CoPartition = append(b.CoPartition, topics)
+	}
+	for range r.below(5) {
+		pin := assign.Pin{Topic: r.topic()}
+		for range r.below(4) {
+			pin.Partitions = append(pin.Partitions, r.partition())
+		}
+		if r.below(2) == 0 {
+			pin.Instance = fmt.Sprintf("i%d", r.below(9))
+		} else {
+			pin.Label = []string{"a=1", "a=", "a", "=", ""}[r.below(5)]
+		}
+		b.Pins = append(b.Pins, pin)
+	}
+	return b
+}
+
+func readGroup(data []byte) (assign.Group, *reader) {
 	r := (*reader)(&data)
 	var g assign.Group
 	for range r.below(8) {
@@ -109,6 +138,12 @@ func readGroup(data []byte) assign.Group {
 		if r.below(2) == 1 {
 			m.Capacity = r.number()
 		}
+		if r.below(3) == 1 {
+			m.MaxPartitions, m.MaxWeight = r.partition(), r.number()
+		}
+		if r.below(3) == 1 {
+			m.Labels = map[string]string{"a": []string{"", "1"}[r.below(2)]}
+		}
 		for range r.below(9) {
 			m.Topics = append(m.Topics, r.topic())
 		}
@@ -121,5 +156,5 @@ func readGroup(data []byte) assign.Group {
 		}
 		g.Members = append(g.Members, m)
 	}
-	return g
+	return g, r
 }

@@ -33,13 +33,20 @@ func everyAssignor() []promises {
 		{assign.Failover{}, true, true, 2},
 		{assign.Failover{StayPut: true}, true, true, 2},
 		{keep, true, true, 2},
+		{assign.LimitMoves(assign.Range(), 2), true, false, 2},
+		{assign.Balanced{IgnoreTopics: true, IgnoreRacks: true}, true, true, 6},
+		{assign.Balanced{FollowerFetching: true, CoPartition: [][]string{{"t00", "t01"}, {"t02", "t03"}}}, true, true, 6},
+		{assign.Balanced{Pins: []assign.Pin{
+			{Topic: "t00", Partitions: []int32{0, 3, 7, 70}, Label: "tier=gold"}, {Topic: "t01", Instance: "i14"}, {Topic: "t00", Label: "tier=silver"},
+		}}, true, true, 6},
+		{assign.Balanced{MaxMoves: 2, CoPartition: [][]string{{"t00", "t04"}}}, true, false, 10},
 	}
 }
 
 func TestAssignorsKeepTheirPromises(t *testing.T) {
 	r := newRand(t)
 	assignors := everyAssignor()
-	for range cases(4000) {
+	for range cases(6000) {
 		g := randomGroup(r)
 		if err := g.Check(); err != nil {
 			t.Fatalf("the random group is none: %v", err)
@@ -53,6 +60,9 @@ func TestAssignorsKeepTheirPromises(t *testing.T) {
 			}
 			if err := checkSettling(a, g, false, 2); err != nil {
 				t.Fatalf("%s %+v, one target: %v\n%s", a.Name(), a.Assignor, err, inJSON(g))
+			}
+			if !a.idempotent {
+				continue // each round goes a part of the way
 			}
 			if err := checkSettling(a, g, true, a.rounds); err != nil {
 				t.Fatalf("%s %+v, a target each round: %v\n%s", a.Name(), a.Assignor, err, inJSON(g))

@@ -8,7 +8,9 @@ package assign
 // none is worse than the one before; only a circle of more moves than the limit is
 // never begun. What an owner has beyond its ceilings moves in any case and is not
 // counted.
-func (p *problem) limitMoves(limit int, uniform bool) {
+//
+// With anyway, where no move is for the better, the first that there are follow.
+func (p *problem) limitMoves(limit int, uniform, anyway bool) {
 	l := newMoveLimit(p, uniform)
 	l.keepCeilings()
 	if l.pending <= limit {
@@ -18,6 +20,9 @@ func (p *problem) limitMoves(limit int, uniform bool) {
 		chosen := l.best(limit)
 		if chosen == nil {
 			chosen = l.circle(limit)
+		}
+		if chosen == nil && anyway {
+			chosen = l.first(limit)
 		}
 		if chosen == nil {
 			break
@@ -132,6 +137,18 @@ func (l *moveLimit) best(limit int) []move {
 		return nil
 	}
 	return []move{*best}
+}
+
+// first returns any move.
+func (l *moveLimit) first(limit int) []move {
+	for _, list := range l.from {
+		for _, mv := range list {
+			if int(mv.partitions) <= limit {
+				return []move{mv}
+			}
+		}
+	}
+	return nil
 }
 
 // circle returns moves that lead from a member over others back to it, or nil. No

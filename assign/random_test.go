@@ -25,8 +25,12 @@ func newRand(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// cases is the number of random groups to try: n, and fewer with -short.
+var timesFlag = flag.Int("times", 1, "how many times as many random groups to try")
+
+// cases is the number of random groups to try: n, times what -times says, and fewer with
+// -short.
 func cases(n int) int {
+	n *= *timesFlag
 	if testing.Short() {
 		return n / 20
 	}
@@ -45,7 +49,7 @@ func randomGroup(r *rand.Rand) assign.Group {
 	var g assign.Group
 	topics := r.IntN(6)
 	for n := range topics {
-		g.Topics = append(g.Topics, assign.Topic{Name: topicName(n), Partitions: int32(r.IntN(9))})
+		g.Topics = append(g.Topics, assign.Topic{Name: topicName(n), Partitions: int32(r.IntN(9)), Class: []string{"", "", "red", "blue"}[r.IntN(4)]})
 	}
 	members := r.IntN(8)
 	if chance(r, 10) {
@@ -66,6 +70,9 @@ func randomGroup(r *rand.Rand) assign.Group {
 		}
 		if chance(r, 4) {
 			m.Instance = fmt.Sprintf("i%02d", (n*7)%31)
+		}
+		if chance(r, 5) {
+			m.Labels = map[string]string{"tier": []string{"gold", "silver"}[r.IntN(2)], "priority": fmt.Sprint(r.IntN(4) - 1)}
 		}
 		if chance(r, 8) {
 			m.Rack = fmt.Sprintf("r%d", r.IntN(3))
