@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"reflect"
 	"slices"
@@ -97,6 +98,7 @@ type electionLab struct {
 	c      *cluster.Cluster
 	client *kgo.Client
 	in     *inspect.Inspector
+	of     map[int32]*inspect.Inspector // who asks that node only
 	topics []string
 	groups []string
 	ctl    groupctl
@@ -123,6 +125,13 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	l := &electionLab{t: t, c: c, down: map[int32]bool{}, decided: map[predict.Rule]int{}}
 	l.client = newClient(t, c, kgo.DialTimeout(2*time.Second))
 	l.in = inspect.New(l.client, inspect.SkipMinISR())
+	l.of = map[int32]*inspect.Inspector{}
+	for _, id := range c.NodeIDs() {
+		address, dialer := c.Address(id), net.Dialer{Timeout: 2 * time.Second}
+		l.of[id] = inspect.New(newClient(t, c, kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, address)
+		})), inspect.SkipMinISR())
+	}
 	l.ctl = buildGroupctl(t, c)
 	l.topics = []string{predict.OffsetsTopic}
 	total := 0
@@ -382,9 +391,9 @@ func (l *electionLab) state() predict.Cluster {
 	return c
 }
 
-// await waits until all partitions and all coordinators are as predicted. Where several
-// nodes went or came at once, their order is left open: a leader may be one of the
-// alternatives, and ELR and last known leader are not compared.
+// await waits until every broker that is up tells of all partitions and coordinators as
+// predicted. Where several nodes went or came at once, their order is left open: a leader
+// may be one of the alternatives, and ELR and last known leader are not compared.
 func (l *electionLab) await(what string, before predict.Cluster, o predict.Outcome, atOnce bool) time.Duration {
 	l.t.Helper()
 	began := time.Now()
@@ -408,32 +417,17 @@ func (l *electionLab) await(what string, before predict.Cluster, o predict.Outco
 	eventually(l.t, what+" ends as predicted", func() (bool, string) {
 		ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
 		defer cancel()
-		answer, err := l.in.Partitions(ctx, l.topics...)
-		if err != nil || answer.Err() != nil {
-			return false, fmt.Sprint(err, answer.Err())
-		}
-		var differ []string
-		for _, p := range answer.Data {
-			tp := predict.TopicPartition{Topic: p.Topic, Partition: p.Partition}
-			want := wanted[tp]
-			leader := predict.NoLeader
-			if p.Leader != nil {
-				leader = *p.Leader
+		for id, in := range l.of {
+			if _, down := l.down[id]; down {
+				continue
 			}
-			same := leader == want.Leader || slices.Contains(alternatives[tp], leader)
-			if len(alternatives[tp]) == 0 {
-				same = same && sameBrokers(p.ISR, want.ISR)
-				if !atOnce {
-					same = same && sameBrokers(p.ELR, want.ELR) && sameBrokers(p.LastKnownELR, want.LastKnownELR)
-				}
+			answer, err := in.Partitions(ctx, l.topics...)
+			if err != nil || answer.Err() != nil {
+				return false, fmt.Sprint(err, answer.Err())
 			}
-			if !same {
-				differ = append(differ, fmt.Sprintf("%s-%d of %v: leader %d, ISR %v, ELR %v, last known %v; predicted leader %d or %v, ISR %v, ELR %v, last known %v",
-					p.Topic, p.Partition, p.Replicas, leader, p.ISR, p.ELR, p.LastKnownELR, want.Leader, alternatives[tp], want.ISR, want.ELR, want.LastKnownELR))
+			if differ := differences(answer.Data, wanted, alternatives, atOnce); len(differ) > 0 {
+				return false, fmt.Sprintf("node %d tells of %d partitions otherwise:\n%s", id, len(differ), strings.Join(differ[:min(len(differ), 12)], "\n"))
 			}
-		}
-		if len(answer.Data) != len(wanted) || len(differ) > 0 {
-			return false, fmt.Sprintf("%d partitions; %d differ:\n%s", len(answer.Data), len(differ), strings.Join(differ[:min(len(differ), 12)], "\n"))
 		}
 		if lost {
 			return true, "" // nobody coordinates those whose broker is down
@@ -446,6 +440,34 @@ func (l *electionLab) await(what string, before predict.Cluster, o predict.Outco
 	}
 	l.steps++
 	return time.Since(began)
+}
+
+// differences are the partitions that are not as wanted.
+func differences(rows []inspect.Partition, wanted map[predict.TopicPartition]predict.Partition, alternatives map[predict.TopicPartition][]int32, atOnce bool) []string {
+	var differ []string
+	if len(rows) != len(wanted) {
+		differ = append(differ, fmt.Sprintf("%d partitions and not %d", len(rows), len(wanted)))
+	}
+	for _, p := range rows {
+		tp := predict.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+		want := wanted[tp]
+		leader := predict.NoLeader
+		if p.Leader != nil {
+			leader = *p.Leader
+		}
+		same := leader == want.Leader || slices.Contains(alternatives[tp], leader)
+		if len(alternatives[tp]) == 0 {
+			same = same && sameBrokers(p.ISR, want.ISR)
+			if !atOnce {
+				same = same && sameBrokers(p.ELR, want.ELR) && sameBrokers(p.LastKnownELR, want.LastKnownELR)
+			}
+		}
+		if !same {
+			differ = append(differ, fmt.Sprintf("%s-%d of %v: leader %d, ISR %v, ELR %v, last known %v; predicted leader %d or %v, ISR %v, ELR %v, last known %v",
+				p.Topic, p.Partition, p.Replicas, leader, p.ISR, p.ELR, p.LastKnownELR, want.Leader, alternatives[tp], want.ISR, want.ELR, want.LastKnownELR))
+		}
+	}
+	return differ
 }
 
 // coordinatorsOf is who coordinates each group by the outcome, the likeliest first;

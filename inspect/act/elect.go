@@ -248,8 +248,7 @@ func (a *Actor) request(ctx context.Context, kind Kind, rows []*Election) error 
 	return nil
 }
 
-// observe waits until the brokers tell of the leaders that the rows predict, and notes
-// who leads in the end.
+// observe waits until the brokers tell of new leaders, and notes who leads in the end.
 func (a *Actor) observe(ctx context.Context, rows []*Election, answer *inspect.Answer[[]Election]) {
 	ctx, cancel := within(ctx, longest)
 	defer cancel()
@@ -278,9 +277,11 @@ func (a *Actor) observe(ctx context.Context, rows []*Election, answer *inspect.A
 			if ok {
 				row.To = leader
 			}
-			pending = pending || row.Done && row.Result == predict.ElectionDone && (!ok || !same(leader, row.Predicted))
+			// Another leader than predicted is news as well.
+			pending = pending || row.Done && row.Result == predict.ElectionDone && (!ok || !same(leader, row.Predicted) && same(leader, row.From))
 		}
 		if !pending {
+			a.differences(rows, answer)
 			return
 		}
 		select {
