@@ -7,10 +7,10 @@ BIN := $(CURDIR)/.cache/bin
 # Modules whose code is checked; tools holds only versions of linters.
 MODULES := . integration bench plugin/prom
 
-.PHONY: help demo test unit integration predict soak lint bench
+.PHONY: help demo test unit integration predict soak lint bench bench-inspect
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
 
 demo: ## show a group elect, plan, lose its leader and go on, in one process
 	go run ./cmd/groupctl demo
@@ -47,3 +47,8 @@ $(BIN)/staticcheck: tools/go.mod tools/go.sum
 
 bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmarks.md
 	$(MAKE) -C bench full
+
+bench-inspect: ## the figures of docs/inspect.md, beside kadm and Kafka's own tool
+	GROUPKIT_FULL=1 go test -count=1 -v -run TestMemoryOf ./inspect
+	GROUPKIT_FULL=1 integration/engine.sh run -- integration/test.sh -v -timeout 15m \
+	  -run 'TestLagOfAllGroups|TestTheLeaderIsFound' .

@@ -141,15 +141,20 @@ func (r *endsReader) askOne(ctx context.Context, leader int32, kind endKind, par
 		}
 		return
 	}
+	missing := make(map[partitionID]bool, len(partitions))
+	for _, p := range partitions {
+		missing[p] = true
+	}
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			id := partitionID{t.Topic, p.Partition}
-			ends, asked := r.ends[id]
-			if !asked {
+			if !missing[id] {
 				continue
 			}
+			delete(missing, id)
+			ends := r.ends[id]
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 				r.reasons[id] = unknownEnds{err: err}
 				continue
@@ -164,6 +169,9 @@ func (r *endsReader) askOne(ctx context.Context, leader int32, kind endKind, par
 			}
 			r.ends[id] = ends
 		}
+	}
+	for p := range missing {
+		r.reasons[p] = unknownEnds{err: errLeftOut}
 	}
 }
 
