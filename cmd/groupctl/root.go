@@ -174,6 +174,7 @@ comes from a file or the environment, never from the command line.`
 			newGroupCoordinatorCommand(s),
 			newGroupDescribeCommand(s),
 			newGroupListCommand(s),
+			newGroupExplainCommand(s),
 		),
 		newParentCommand("cluster", "Show the cluster itself",
 			newClusterBrokersCommand(s),
@@ -187,6 +188,7 @@ comes from a file or the environment, never from the command line.`
 		),
 		newImpactCommand(s),
 		newElectCommand(s),
+		newWatchCommand(s),
 		newPlanCommand(s),
 	)
 	return root

@@ -163,6 +163,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 		"group-describe":     {"group", "describe", "workers"},
 		"group-list":         {"group", "list", "--type", "classic", "--lag"},
 		"offsets-dump":       {"offsets", "dump", "workers"},
+		"group-explain":      {"group", "explain", "workers", "--for", "100ms"},
 		"cluster-brokers":    {"cluster", "brokers"},
 		"cluster-controller": {"cluster", "controller"},
 		"topic-leaders":      {"topic", "leaders", "orders"},

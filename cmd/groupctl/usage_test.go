@@ -26,6 +26,12 @@ func TestUsage(t *testing.T) {
 		{"cluster controller -b x --zookeeper y", "not both"},
 		{"cluster controller --zookeeper :1", "is not the address of a ZooKeeper server"},
 		{"cluster controller --watch --zookeeper ,", "names no ZooKeeper server"},
+		{"group explain", "needs one group"},
+		{"group explain a b", "needs one group"},
+		{"-b x group explain a --for 0s", "--for"},
+		{"-b x group explain a --events /does/not/exist", "cannot read --events"},
+		{"-b x watch orders", "give elections or groups"},
+		{"-b x watch --rate 0", "more than 0"},
 		{"cluster controller now", `"now"`},
 		{"topic leaders --frob", "--frob"},
 		{"--frob", "--frob"},
@@ -173,7 +179,7 @@ func TestTheBrokersMayComeFromTheEnvironment(t *testing.T) {
 }
 
 func TestHelpHasAnExample(t *testing.T) {
-	for _, args := range []string{"", "group", "cluster", "topic", "group coordinator", "group describe", "cluster brokers", "cluster controller", "topic leaders", "impact", "elect", "elect preferred", "elect unclean"} {
+	for _, args := range []string{"", "group", "cluster", "topic", "group coordinator", "group describe", "group explain", "watch", "cluster brokers", "cluster controller", "topic leaders", "impact", "elect", "elect preferred", "elect unclean"} {
 		result := runArgs(t, append(strings.Fields(args), "--help")...)
 		if result.code != exitFound || !strings.Contains(result.stdout, "Examples:") || !strings.Contains(result.stdout, "groupctl -b localhost:9092") || result.stderr != "" {
 			t.Errorf("%q: %+v", args, result)

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/explain"
+)
+
+func newGroupExplainCommand(s *session) *cobra.Command {
+	var lasts, since time.Duration
+	var events string
+	command := &cobra.Command{
+		Use:   "explain GROUP",
+		Short: "Say why a group keeps rebalancing, and what to change",
+		Long: `Say why a group keeps rebalancing: verdicts, most likely first, each with its
+evidence and with what to change.
+
+What the group did in the last hour (--since) is read from __consumer_offsets, and its
+coordinator is asked for five seconds how it is. Where that topic may not be read, or
+where no rebalance completes, give more time (--for 2m): what the coordinator answers
+meanwhile is all that there is to judge by.
+
+Who is refused is seen by the one that is refused alone. --events FILE reads what
+members said, a JSON object a line, such as {"time": "2026-01-02T15:04:05Z", "member":
+"...", "kind": "lost", "error": "..."}; lines of slog's JSON handler will do.
+
+Needs DESCRIBE on the group and its topics, and for the log DESCRIBE and READ on the
+topic __consumer_offsets.`,
+		Example: `  groupctl -b localhost:9092 group explain orders
+  groupctl -b localhost:9092 group explain orders --for 2m --events members.jsonl
+  groupctl -b localhost:9092 -o json group explain orders | jq -r '.data.verdicts[0].says'`,
+		Annotations: map[string]string{schemaAnnotation: "group-explain"},
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{fmt.Sprintf("'%s' needs one group; see '%s --help'", command.CommandPath(), command.CommandPath())}
+			}
+			return nil
+		},
+	}
+	command.Flags().DurationVar(&lasts, "for", 5*time.Second, "how long to ask the coordinator, such as 2m")
+	command.Flags().DurationVar(&since, "since", time.Hour, "how far back to read the log")
+	command.Flags().StringVar(&events, "events", "", "a file of what members said, a JSON object a line")
+	command.RunE = func(command *cobra.Command, args []string) error {
+		if lasts <= 0 || since <= 0 {
+			return &usageError{"--for and --since have to be more than 0; give something like --for 2m"}
+		}
+		how := inspect.Explaining{For: lasts, Since: since}
+		if events != "" {
+			if _, err := os.Stat(events); err != nil {
+				return &usageError{fmt.Sprintf("cannot read --events: %v", err)}
+			}
+			how.Said = func() ([]explain.Observation, error) { return s.readEvents(events, args[0]) }
+		}
+		s.timeout += lasts
+		return answer(command, s, question[explain.Diagnosis]{
+			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[explain.Diagnosis], error) {
+				return in.Explain(ctx, args[0], how)
+			},
+			hasData: func(d explain.Diagnosis) bool { return d.State != "" || d.Rebalances > 0 },
+			table:   diagnosisText,
+		})
+	}
+	return command
+}
+
+func (s *session) readEvents(path, group string) ([]explain.Observation, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	said, skipped, err := explain.ReadSaid(file, group)
+	if skipped > 0 {
+		fmt.Fprintf(s.stderr, "groupctl: warning: %s of %s skipped: not a JSON object, or without a time\n", counted(skipped, "line"), printable(path))
+	}
+	return said, err
+}
+
+// textWidth is how wide the sentences of a diagnosis are.
+const textWidth = 88
+
+// diagnosisText shows a diagnosis as text: verdicts are read, and not compared.
+func diagnosisText(t *table, d explain.Diagnosis) {
+	members := ""
+	if d.Members != nil {
+		members = ", " + counted(*d.Members, "member")
+	}
+	state := d.State
+	if state == "" {
+		state = "state unknown"
+	}
+	lasted := d.To.Sub(d.From).Round(time.Second)
+	unseen := ""
+	if d.Unseen > 0 {
+		unseen = fmt.Sprintf(" (and %d more that were not seen)", d.Unseen)
+	}
+	t.row(fmt.Sprintf("%s: %s%s; %s%s seen in %v", name(d.Group), printable(state), members, counted(d.Rebalances, "rebalance"), unseen, lasted))
+	for i, v := range d.Verdicts {
+		t.gap()
+		explains := ""
+		if v.Explains > 0 && d.Rebalances > 0 {
+			explains = fmt.Sprintf(", accounts for %d of %s", min(v.Explains, d.Rebalances), counted(d.Rebalances, "rebalance"))
+		}
+		t.row(fmt.Sprintf("%d. %s (%s%s)", i+1, strings.ToUpper(strings.ReplaceAll(string(v.Cause), "-", " ")), v.Sure, explains))
+		paragraph(t, "   ", "   ", v.Says)
+		for _, e := range v.Evidence {
+			paragraph(t, fmt.Sprintf("   %s  ", e.At.Local().Format("15:04:05")), "             ", e.Text)
+		}
+		paragraph(t, "   → ", "     ", v.Do)
+	}
+	if len(d.Unknown) > 0 {
+		t.gap()
+		for _, u := range d.Unknown {
+			paragraph(t, "not seen: ", "          ", u)
+		}
+	}
+}
+
+// paragraph breaks text between words.
+func paragraph(t *table, first, other, text string) {
+	line, indent := "", first
+	for _, word := range strings.Fields(printable(text)) {
+		if line != "" && len(indent)+len(line)+1+len(word) > textWidth {
+			t.row(indent + line)
+			line, indent = "", other
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	t.row(indent + line)
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// outputJSONLines is how to print what has no end: an object a line.
+const outputJSONLines = "jsonl"
+
+type watchFlags struct {
+	lasts      time.Duration
+	rate       float64
+	stallAfter time.Duration
+}
+
+func newWatchCommand(s *session) *cobra.Command {
+	var flags watchFlags
+	command := &cobra.Command{
+		Use:   "watch [elections [TOPIC...] | groups [GROUP...]]",
+		Short: "Show what changes, as it does: elections and rebalances, with causes",
+		Long: `Show what is there, and then each change on a line of its own: another controller,
+brokers that come and go, elections of partitions with their cause, replicas that
+leave or join those in sync, groups whose coordinator moved or that rebalanced (who
+joined and left, who leads, how many partitions moved, how long they were not
+stable), and partitions that a group does not get on with.
+
+'watch elections' leaves out the groups, 'watch groups' all but the groups and their
+coordinators. Names after them restrict it to those topics or groups; a group that
+does not exist is waited for.
+
+A cause is shown where what was seen leaves no other. Changes are seen within about
+two seconds, at no more than two requests a second to each broker. With -o jsonl each
+event is one JSON object.
+
+It ends when it is interrupted, or with --for. While brokers do not answer it says so
+and goes on; it fails if none answers within --timeout when it begins.
+
+Needs DESCRIBE on the topics, on each group, and on the cluster for the controller.
+Generations and leaders of classic groups also take READ on __consumer_offsets;
+without it they are shown as ?.`,
+		Example: `  groupctl -b localhost:9092 watch
+  groupctl -b localhost:9092 watch groups orders billing
+  groupctl -b localhost:9092 -o jsonl watch elections --for 1h | jq -c 'select(.kind == "leader") | .leader'`,
+		Annotations: map[string]string{schemaAnnotation: "watch"},
+		Args:        cobra.ArbitraryArgs,
+	}
+	command.Flags().DurationVar(&flags.lasts, "for", 0, "how long to watch, such as 10m (default: until interrupted)")
+	command.Flags().Float64Var(&flags.rate, "rate", 2, "how many requests a second to send to each broker at most")
+	command.Flags().DurationVar(&flags.stallAfter, "stall-after", time.Minute, "how long a committed offset may stand still, with records left, until that is shown")
+	command.RunE = func(command *cobra.Command, args []string) error {
+		what, err := flags.watched(args)
+		if err != nil {
+			return err
+		}
+		return s.watch(command, what, flags.lasts)
+	}
+	return command
+}
+
+// watched reads the arguments.
+func (f watchFlags) watched(args []string) (inspect.Watched, error) {
+	what := inspect.Watched{Rate: f.rate, StallAfter: f.stallAfter}
+	switch {
+	case f.rate <= 0 || f.stallAfter <= 0 || f.lasts < 0:
+		return what, &usageError{"--rate and --stall-after have to be more than 0, and --for not less; see 'groupctl watch --help'"}
+	case len(args) == 0:
+	case args[0] == "elections":
+		what.Elections, what.Topics = true, args[1:]
+	case args[0] == "groups":
+		what.Groups, what.GroupNames = true, args[1:]
+	default:
+		return what, &usageError{fmt.Sprintf("'groupctl watch' has no %q; give elections or groups, and names after that", args[0])}
+	}
+	return what, nil
+}
+
+func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time.Duration) error {
+	asLines := s.output == outputJSONLines
+	switch s.output {
+	case outputJSON:
+		return &usageError{"what is watched has no end, so it is not one JSON object; give -o jsonl for one a line"}
+	case outputJSONLines:
+		s.output = outputTable // for connect, which knows of the others alone
+	}
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancelCause(command.Context())
+	defer cancel(nil)
+	if lasts > 0 {
+		time.AfterFunc(lasts, func() { cancel(nil) })
+	}
+	nothing := time.AfterFunc(s.timeout, func() {
+		cancel(fmt.Errorf("no broker answered within %v; check the address, and that a Kafka broker listens there", s.timeout))
+	})
+	defer nothing.Stop()
+
+	for event, err := range inspect.New(client).Watch(ctx, what) {
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		if event.Snapshot != nil {
+			nothing.Stop()
+		}
+		if asLines {
+			err = writeEventLine(s, schemaOf(command), event)
+		} else {
+			err = writeEvent(s.stdout, event)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot write the answer: %w", err)
+		}
+	}
+	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled && cause != command.Context().Err() {
+		return cause
+	}
+	return nil
+}
+
+func writeEventLine(s *session, schema string, event watch.Event) error {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(struct {
+		Schema string `json:"schema"`
+		watch.Event
+	}{schema, event})
+	if err != nil {
+		return err
+	}
+	_, err = s.stdout.Write(escapeUnprintable(encoded.Bytes()))
+	return err
+}

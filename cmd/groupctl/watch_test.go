@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+func TestWatchPrintsAnObjectALine(t *testing.T) {
+	fake, address := newCluster(t)
+	serveQuorum(t, fake)
+	fake.MoveTopicPartition("__consumer_offsets", inspect.OffsetsPartition("workers", 50), fake.CoordinatorFor("workers"))
+	result := runArgs(t, "-b", address, "-o", "jsonl", "watch", "--for", "3s")
+	if result.code != exitFound || result.stderr != "" {
+		t.Fatalf("%+v", result)
+	}
+	shapes := map[string]any{}
+	for line := range strings.SplitSeq(strings.TrimSuffix(result.stdout, "\n"), "\n") {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		if object["schema"] != "groupctl/v1/watch" || object["kind"] != "snapshot" {
+			t.Errorf("%s", line)
+			continue
+		}
+		for part, value := range object["snapshot"].(map[string]any) {
+			shapes[part] = shape(value)
+		}
+	}
+	got, err := json.MarshalIndent(shapes, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "watch.shape.json")
+	if *update {
+		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(append(got, '\n'), want) {
+		t.Errorf("the shape changed from\n%s\nto\n%s", want, got)
+	}
+}
+
+func TestWatchFailsWhereNobodyAnswers(t *testing.T) {
+	result := runArgs(t, "-b", "127.0.0.1:1", "--timeout", "500ms", "watch")
+	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered within 500ms") {
+		t.Errorf("%+v", result)
+	}
+	result = runArgs(t, "-b", "127.0.0.1:1", "-o", "json", "watch")
+	if result.code != exitUsage || !strings.Contains(result.stderr, "give -o jsonl") {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestEventsOnALine(t *testing.T) {
+	n := func(n int32) *int32 { return &n }
+	s := func(s string) *string { return &s }
+	at := time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.Local)
+	instance := "inst"
+	for _, test := range []struct {
+		event watch.Event
+		want  string
+	}{
+		{watch.Event{Kind: watch.KindBroker, Broker: &watch.BrokerChange{Node: 2}}, "broker       2 is gone"},
+		{watch.Event{Kind: watch.KindController, Controller: &watch.ControllerChange{From: n(1), To: n(3), FromEpoch: n(4), ToEpoch: n(6), Unseen: 1}}, "controller   1 → 3, epoch 4 → 6"},
+		{watch.Event{Kind: watch.KindLeader, Leader: &watch.LeaderChange{Topic: "orders", Partition: 3, From: n(2), FromEpoch: n(7), ToEpoch: n(8), Cause: watch.CauseBrokerGone, Evidence: []string{"a", "b"}}}, "leader       orders-3: 2 → none, epoch 7 → 8, broker gone: a; b"},
+		{watch.Event{Kind: watch.KindISR, ISR: &watch.ISRChange{Topic: "orders", Partition: 3, Left: []int32{2}, ISR: []int32{1, 3}, Replicas: []int32{1, 2, 3}}}, "isr          orders-3: 2 left; in sync are 1,3 of 1,2,3"},
+		{watch.Event{Kind: watch.KindGroup, Group: &watch.GroupChange{Group: "g\x1b", From: s("Stable"), To: s("PreparingRebalance")}}, `group        g\x1b: Stable → PreparingRebalance`},
+		{watch.Event{Kind: watch.KindGeneration, Generation: &watch.GenerationChange{
+			Group: "g", From: n(3), To: n(5), Unseen: n(1), Members: 2, Source: watch.SourceLog,
+			Joined: []watch.MemberRef{{ID: "a-1", Host: "/10.0.0.7"}}, Left: []watch.MemberRef{{ID: "b-1", Instance: &instance, Host: "/10.0.0.8"}},
+			FromLeader: s("b-1"), ToLeader: s("a-1"), NotStable: watch.Span{AtMost: watch.Millis(1500 * time.Millisecond)},
+		}}, "generation   g: generation 3 → 5 (1 not seen), not stable for at most 1.5s, +a-1@10.0.0.7, -inst@10.0.0.8, 2 members, led by a-1"},
+		{watch.Event{Kind: watch.KindGeneration, Generation: &watch.GenerationChange{Group: "g", Source: watch.SourcePoll, Members: 1}}, "generation   g: rebalanced, generation ?, not stable for 0s, 1 member"},
+		{watch.Event{Kind: watch.KindLag, Lag: &watch.LagChange{Group: "g", Topic: "orders", Partition: 1, Stalled: true, Committed: 5, End: 8, Lag: 3, For: watch.Millis(time.Minute)}}, "lag          g: orders-1 stands at 5 for 1m0s, 3 records behind"},
+		{watch.Event{Kind: watch.KindSight, Sight: &watch.SightChange{Part: "groups", Node: n(2), Lost: true, Message: "no answer"}}, "sight        groups of broker 2 cannot be looked at: no answer"},
+	} {
+		test.event.At = at
+		var out strings.Builder
+		if err := writeEvent(&out, test.event); err != nil {
+			t.Fatal(err)
+		}
+		if want := "15:04:05.1  " + test.want + "\n"; out.String() != want {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	}
+}

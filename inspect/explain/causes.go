@@ -1,0 +1,379 @@
+package explain
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// followWithin is how soon the second rebalance of a cooperative group follows.
+const followWithin = 15 * time.Second
+
+// unreadable: what a member says of itself does not decode, or the leader's plan fails
+// again and again since somebody joined.
+func (h *history) unreadable() []Verdict {
+	bad := map[string]watch.MemberRef{}
+	v := Verdict{
+		Cause: UnreadableMetadata, Sure: Certain,
+		Do: "Stop or repair these members: see that their client, its version and its assignor's metadata fit the group. A leader of package member isolates them, so that the others go on.",
+	}
+	see := func(at time.Time, source Source, g []watch.Member) {
+		for _, m := range g {
+			if _, known := bad[m.ID]; m.Unreadable != "" && !known {
+				bad[m.ID] = m.MemberRef
+				v.quote(at, source, fmt.Sprintf("%s (%s): %s", named(m.MemberRef), calledWho(m.MemberRef), m.Unreadable))
+			}
+		}
+	}
+	for _, o := range h.all {
+		switch {
+		case o.Look != nil:
+			see(o.At, o.Source, o.Look.Members)
+		case o.Record != nil:
+			see(o.At, o.Source, o.Record.Members)
+		case o.Said != nil && o.Said.Kind == "isolated":
+			ref := watch.MemberRef{ID: o.Said.Subject}
+			if _, known := bad[ref.ID]; !known {
+				bad[ref.ID] = ref
+				v.quote(o.At, o.Source, fmt.Sprintf("the leader %q isolated %q: %s", o.Said.Member, o.Said.Subject, o.Said.Error))
+			}
+		}
+	}
+	if len(bad) > 0 {
+		v.Members = sortedRefs(bad)
+		v.Says = fmt.Sprintf("What %s of itself cannot be decoded.", says(v.Members))
+		return []Verdict{v}
+	}
+	for _, w := range h.waits {
+		turns, unsettled := w.turns(), w.to.Sub(w.from)
+		if turns == 0 || turns < fewestTurns && unsettled < longUnsettled || w.completing() < w.preparing() {
+			continue
+		}
+		v.Sure = Likely
+		if turns < fewestTurns {
+			v.Sure = Possible
+		}
+		v.Explains = 0
+		suspects := map[string]watch.MemberRef{}
+		for id, m := range w.members {
+			if w.before != nil && slices.ContainsFunc(w.before.Members, func(b watch.Member) bool { return whoIs(b.MemberRef) == whoIs(m.MemberRef) }) {
+				continue // as before, or back under another ID after the plan failed
+			}
+			suspects[id] = m.MemberRef
+		}
+		v.Members = sortedRefs(suspects)
+		v.quote(w.from, SourcePoll, fmt.Sprintf("since then the group went from CompletingRebalance back to PreparingRebalance %s, and was not stable in between: members join, and the leader's plan fails", times(w.turns())))
+		if w.before != nil && len(suspects) > 0 {
+			v.quote(w.from, SourcePoll, fmt.Sprintf("it began when %s joined", namedAll(v.Members)))
+			v.Says = fmt.Sprintf("The leader's plan fails since %s joined: most likely it cannot read what %s of itself.", namedAll(v.Members), says(v.Members))
+		} else {
+			v.Says = "The leader's plan fails again and again: most likely it cannot read what a member says of itself."
+		}
+		return []Verdict{v}
+	}
+	return nil
+}
+
+// fewestTurns is how often a plan has to fail for that to be no accident.
+const fewestTurns = 3
+
+// longUnsettled is how long a group is not stable for that to need fewer: clients wait
+// longer and longer before they try again.
+const longUnsettled = 10 * time.Second
+
+func says(members []watch.MemberRef) string {
+	if len(members) == 1 {
+		return named(members[0]) + " says"
+	}
+	return namedAll(members) + " say"
+}
+
+// betweenTypes: members of both protocols, conversions, or a member refused for it.
+func (h *history) betweenTypes() []Verdict {
+	v := Verdict{
+		Cause: BetweenTypes, Sure: Certain,
+		Do: "Finish the migration: set group.protocol=consumer (kgo: no custom balancer) on the members that are left, or bring all of them back. A classic group whose assignments carry user data cannot be migrated online; groupkit does not put any in.",
+	}
+	for _, r := range h.rounds {
+		r.explained = r.explained || r.before.Type != r.after.Type
+	}
+	var mixed *Observation
+	flips := 0
+	var last string
+	for i := range h.looks {
+		o := &h.looks[i]
+		if last != "" && last != o.Look.Type {
+			flips++
+			v.quote(o.At, o.Source, fmt.Sprintf("the group went from %s to %s", last, o.Look.Type))
+		}
+		last = o.Look.Type
+		classic, modern := sorts(*o.Look)
+		if len(classic) > 0 && len(modern) > 0 {
+			mixed = o
+		} else if o.Look.Settled() {
+			mixed = nil
+		}
+	}
+	if mixed != nil {
+		classic, modern := sorts(*mixed.Look)
+		v.Members = classic
+		v.quote(mixed.At, mixed.Source, fmt.Sprintf("%d of %d members speak the classic protocol: %s", len(classic), len(classic)+len(modern), namedAll(classic)))
+		v.Says = fmt.Sprintf("The group is between types: %s still %s the classic protocol, and the others KIP-848.", namedAll(classic), plural(len(classic), "speaks", "speak"))
+		return []Verdict{v}
+	}
+	for _, o := range h.said {
+		text := strings.ToLower(o.Said.Error)
+		if strings.Contains(text, "custom assignor") || strings.Contains(text, "group_id_not_found") && strings.Contains(text, "classic") {
+			v.Members = append(v.Members, saidBy(*o.Said))
+			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(saidBy(*o.Said)), o.Said.Error))
+		}
+	}
+	if len(v.Members) > 0 {
+		v.Says = fmt.Sprintf("The group cannot change its type: %s, which %s KIP-848, %s refused.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"), plural(len(v.Members), "was", "were"))
+		return []Verdict{v}
+	}
+	if flips >= 2 {
+		v.Sure = Likely
+		v.Says = fmt.Sprintf("The group changed its type %s: members of both protocols take turns.", times(flips))
+		return []Verdict{v}
+	}
+	return nil
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+func sorts(g watch.Group) (classic, modern []watch.MemberRef) {
+	for _, m := range g.Members {
+		switch {
+		case m.Classic == nil:
+		case *m.Classic:
+			classic = append(classic, m.MemberRef)
+		default:
+			modern = append(modern, m.MemberRef)
+		}
+	}
+	return classic, modern
+}
+
+func saidBy(s Said) watch.MemberRef {
+	ref := watch.MemberRef{ID: s.Member, ClientID: s.ClientID, Host: s.Host}
+	if s.Instance != "" {
+		ref.Instance = &s.Instance
+	}
+	return ref
+}
+
+// protocols: somebody is refused for its protocols, or the group changes between
+// assignors.
+func (h *history) protocols() []Verdict {
+	var verdicts []Verdict
+	refused := map[string]watch.MemberRef{}
+	v := Verdict{
+		Cause: ProtocolMismatch, Sure: Certain,
+		Do: "Give all members at least one assignor in common (partition.assignment.strategy, kgo.Balancers), and the same protocol type. To change it, roll twice: first with both, then without the old one.",
+	}
+	for _, o := range h.said {
+		if strings.Contains(o.Said.Error, "INCONSISTENT_GROUP_PROTOCOL") {
+			ref := saidBy(*o.Said)
+			refused[ref.ID+ref.ClientID] = ref
+			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(ref), o.Said.Error))
+		}
+	}
+	if len(refused) > 0 {
+		v.Members = sortedRefs(refused)
+		group := ""
+		for _, o := range h.looks {
+			if o.Look.Assignor != nil {
+				group = *o.Look.Assignor
+			}
+		}
+		if group != "" {
+			v.Evidence = append(v.Evidence, Evidence{At: h.looks[len(h.looks)-1].At.UTC(), Source: SourcePoll, Text: fmt.Sprintf("the group's members agree on %q", group)})
+		}
+		v.Says = fmt.Sprintf("%s %s refused: its protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), "is", "are"))
+		verdicts = append(verdicts, v)
+	}
+	switched := Verdict{
+		Cause: ProtocolMismatch, Sure: Likely,
+		Do: "Give all members the same assignors, in the same order: the group takes one that all of them have, by majority.",
+	}
+	for _, r := range h.rounds {
+		if r.before.Type != r.after.Type || r.before.Assignor == nil || r.after.Assignor == nil || *r.before.Assignor == *r.after.Assignor {
+			continue
+		}
+		switched.Explains++
+		r.explained = true
+		switched.quote(r.at, r.source, fmt.Sprintf("%s: the assignor went from %q to %q; %s", generationOf(r), *r.before.Assignor, *r.after.Assignor, changes(r)))
+	}
+	if switched.Explains > 0 {
+		switched.Says = fmt.Sprintf("The group changed its assignor %s: its members do not prefer the same.", times(switched.Explains))
+		if switched.Explains == 1 {
+			switched.Sure = Possible
+		}
+		verdicts = append(verdicts, switched)
+	}
+	return verdicts
+}
+
+// subscriptions: members that stayed subscribe to other topics.
+func (h *history) subscriptions() []Verdict {
+	v := Verdict{
+		Cause: SubscriptionChanged, Sure: Certain,
+		Do: "Give all members the same subscription from the start, and change it in one rollout. A pattern is resolved anew whenever topics come and go: make it narrower, or name the topics.",
+	}
+	who := map[string]watch.MemberRef{}
+	for _, r := range h.rounds {
+		were := byID(r.before)
+		for _, m := range r.after.Members {
+			was, stayed := were[m.ID]
+			if !stayed || was.Topics == nil || m.Topics == nil || slices.Equal(was.Topics, m.Topics) {
+				continue
+			}
+			if !r.explained || v.Explains == 0 {
+				v.Explains++
+			}
+			r.explained = true
+			who[m.ID] = m.MemberRef
+			v.quote(r.at, r.source, fmt.Sprintf("%s: %s subscribed to %s, and before to %s", generationOf(r), named(m.MemberRef), topics(m.Topics), topics(was.Topics)))
+		}
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	v.Members = sortedRefs(who)
+	v.Says = fmt.Sprintf("%s changed what %s to.", namedAll(v.Members), plural(len(who), "it subscribes", "they subscribe"))
+	return []Verdict{v}
+}
+
+func topics(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
+}
+
+// partitions: topics have more or fewer partitions than when the group planned last.
+func (h *history) partitions() []Verdict {
+	v := Verdict{
+		Cause: PartitionsChanged, Sure: Certain,
+		Do: "Nothing, if partitions were added on purpose: one rebalance hands them out. To spare the group that, add them when it may pause.",
+	}
+	for topic, sizes := range h.sizes {
+		for i := 1; i < len(sizes); i++ {
+			was, is := sizes[i-1].Topic.Partitions, sizes[i].Topic.Partitions
+			if was == is {
+				continue
+			}
+			v.quote(sizes[i].At, sizes[i].Source, fmt.Sprintf("%s has %s, and had %d before", topic, many(is, "partition"), was))
+			for _, r := range h.rounds {
+				// Clients look for new partitions every few minutes, so the rebalance may
+				// come late.
+				if r.at.After(sizes[i-1].At) && !r.explained && r.isQuiet() {
+					r.explained = true
+					v.Explains++
+					v.quote(r.at, r.source, generationOf(r)+" followed")
+					break
+				}
+			}
+		}
+	}
+	whole := map[string]int32{} // topics of which all partitions up to a number were assigned
+	for _, r := range h.rounds {
+		for topic, size := range wholeTopics(r.before) {
+			whole[topic] = max(whole[topic], size)
+		}
+		for topic, size := range wholeTopics(r.after) {
+			was, known := whole[topic]
+			if !known || size <= was {
+				continue
+			}
+			whole[topic] = size
+			if len(h.sizes[topic]) > 0 {
+				continue // the topic itself was looked at
+			}
+			if !r.explained {
+				v.Explains++
+			}
+			r.explained = true
+			v.quote(r.at, r.source, fmt.Sprintf("%s: %s of %s are assigned, and %d before", generationOf(r), many(int(size), "partition"), topic, was))
+		}
+	}
+	if len(v.Evidence) == 0 {
+		return nil
+	}
+	v.Says = "A topic that the group consumes has another number of partitions."
+	return []Verdict{v}
+}
+
+// wholeTopics are topics of which every partition up to the highest one is assigned.
+func wholeTopics(g watch.Group) map[string]int32 {
+	seen := map[string]map[int32]bool{}
+	for _, m := range g.Members {
+		for _, t := range m.Assigned {
+			if seen[t.Topic] == nil {
+				seen[t.Topic] = map[int32]bool{}
+			}
+			for _, p := range t.Partitions {
+				seen[t.Topic][p] = true
+			}
+		}
+	}
+	whole := map[string]int32{}
+	for topic, partitions := range seen {
+		if n := int32(len(partitions)); n > 0 && slices.Max(slices.Collect(maps.Keys(partitions))) == n-1 {
+			whole[topic] = n
+		}
+	}
+	return whole
+}
+
+// slowPlans: the leader takes long.
+func (h *history) slowPlans() []Verdict {
+	v := Verdict{
+		Cause: SlowPlan, Sure: Certain,
+		Do: "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout costs the leader its place.",
+	}
+	who := map[string]watch.MemberRef{}
+	var longest time.Duration
+	for _, r := range h.rounds {
+		if r.planned < h.limits.SlowPlan {
+			continue
+		}
+		longest = max(longest, r.planned)
+		v.Explains++
+		leader := "the leader"
+		if r.after.Leader != nil {
+			if m, ok := byID(r.after)[*r.after.Leader]; ok {
+				who[m.ID] = m.MemberRef
+				leader = named(m.MemberRef)
+			}
+		}
+		v.quote(r.at, r.source, fmt.Sprintf("%s: all had joined %s before the plan of %s came", generationOf(r), roughly(r.planned), leader))
+	}
+	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].turns() == 0 && h.waits[n-1].completing() >= h.limits.SlowPlan {
+		w := h.waits[n-1]
+		longest = max(longest, w.completing())
+		v.Explains++
+		v.Sure = Likely
+		v.quote(w.from, SourcePoll, fmt.Sprintf("all have joined, and the group waits for its leader's plan for at least %s", roughly(w.completing())))
+	}
+	if v.Explains == 0 {
+		return nil
+	}
+	v.Members = sortedRefs(who)
+	v.Says = fmt.Sprintf("The leader takes up to %s to plan, %s.", roughly(longest), times(v.Explains))
+	return []Verdict{v}
+}

@@ -1,0 +1,309 @@
+package explain
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// how is the way in which a member went.
+type how int
+
+const (
+	// howUnknown: it left, or its session expired.
+	howUnknown how = iota
+	howLeft
+	howExpired
+	// howDropped: it did not join again while the group waited for it.
+	howDropped
+	// howReplaced: a static member came back under another ID, in its place.
+	howReplaced
+)
+
+// departure is a member that is gone.
+type departure struct {
+	round  *round
+	member watch.Member
+	// began is the round in which it joined, nil if it was there from the beginning.
+	began *round
+	// returned is the round in which the same came back under another ID, nil if not.
+	returned *round
+	// overlapped: the same had come back before the old member was gone.
+	overlapped bool
+	how        how
+	sure       Sureness
+	why        []Evidence
+}
+
+// departures finds who went, and when and how.
+func (h *history) departures() []*departure {
+	var all []*departure
+	claimed := map[string]bool{} // joins that are a return, by member
+	for i, r := range h.rounds {
+		for _, m := range r.left {
+			d := &departure{round: r, member: m}
+			for _, earlier := range h.rounds[:i] {
+				if slices.ContainsFunc(earlier.joined, func(j watch.Member) bool { return j.ID == m.ID }) {
+					d.began = earlier
+				}
+			}
+			d.overlapped = h.overlaps(i, m, claimed)
+			if !d.overlapped {
+				h.findReturn(i, d, claimed)
+			}
+			h.findHow(d)
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// overlaps finds the same joining in a round before, while the member was there alone
+// of that name.
+func (h *history) overlaps(i int, m watch.Member, claimed map[string]bool) bool {
+	for _, r := range h.rounds[:i] {
+		if _, there := byID(r.before)[m.ID]; !there || h.alike(r.before, m) != 1 {
+			continue
+		}
+		for _, j := range r.joined {
+			if whoIs(j.MemberRef) == whoIs(m.MemberRef) && !claimed[j.ID] {
+				claimed[j.ID] = true
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// alike counts the members of a group that are known by the same name as one.
+func (h *history) alike(g watch.Group, m watch.Member) int {
+	n := 0
+	for _, other := range g.Members {
+		if whoIs(other.MemberRef) == whoIs(m.MemberRef) {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *history) findReturn(i int, d *departure, claimed map[string]bool) {
+	for _, r := range h.rounds[i:] {
+		for _, j := range r.joined {
+			if whoIs(j.MemberRef) == whoIs(d.member.MemberRef) && !claimed[j.ID] {
+				claimed[j.ID] = true
+				d.returned = r
+				return
+			}
+		}
+	}
+}
+
+// findHow finds how a member went, from what it said, and from what else tells.
+func (h *history) findHow(d *departure) {
+	d.sure = Possible
+	r := d.round
+	sameGeneration := r.before.Generation != nil && r.after.Generation != nil && *r.before.Generation == *r.after.Generation
+	if d.member.Instance != nil && d.returned == r && sameGeneration {
+		d.how, d.sure = howReplaced, Certain
+		return
+	}
+	if said := h.saidOf(d.member, r.waitedOr(r.at).Add(-2*time.Minute), r.at.Add(2*time.Minute), "left"); said != nil {
+		d.how, d.sure = howLeft, Certain
+		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it left", named(d.member.MemberRef)))
+		return
+	}
+	if h.wasDropped(d) {
+		return
+	}
+	if said := h.saidOf(d.member, r.waitedOr(r.at).Add(-10*time.Second), r.at.Add(2*time.Minute), "lost"); said != nil && strings.Contains(said.Said.Error, "UNKNOWN_MEMBER_ID") {
+		d.how, d.sure = howExpired, Certain
+		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it lost its place: %s", named(d.member.MemberRef), said.Said.Error))
+		return
+	}
+	if d.overlapped {
+		d.how, d.sure = howExpired, Likely
+		d.quote(r.at, r.source, fmt.Sprintf("%s went after it had already been replaced by another of the same name: it did not leave, its session ran out", named(d.member.MemberRef)))
+		return
+	}
+	if h.fellSilent(d) {
+		return
+	}
+	if d.member.Instance != nil {
+		d.how, d.sure = howExpired, Likely
+		d.quote(r.at, r.source, fmt.Sprintf("%s is a static member, which does not leave when it stops", named(d.member.MemberRef)))
+	}
+}
+
+func (d *departure) quote(at time.Time, source Source, text string) {
+	d.why = append(d.why, Evidence{At: at.UTC(), Source: source, Text: text})
+}
+
+// waitedOr is when the coordinator began to wait, or another time if that was not seen.
+func (r *round) waitedOr(other time.Time) time.Time {
+	if r.waitedSince.IsZero() {
+		return other
+	}
+	return r.waitedSince
+}
+
+// wasDropped says whether the group waited for the member, in vain.
+func (h *history) wasDropped(d *departure) bool {
+	r := d.round
+	if r.waited < h.limits.Slow {
+		return false
+	}
+	w := h.waitOf(r)
+	if w == nil || w.before == nil || len(w.before.Members) == 0 {
+		return false
+	}
+	if _, there := w.last[d.member.ID]; !there {
+		return false
+	}
+	d.how, d.sure = howDropped, Likely
+	d.quote(w.from, SourcePoll, fmt.Sprintf("the group waited for %s for at least %s, and went on without it", named(d.member.MemberRef), roughly(r.waited)))
+	if longest := h.longestRebalance(r.before); longest > 0 {
+		d.quote(r.at, SourceLog, fmt.Sprintf("the members' rebalance timeout is %s", roughly(longest)))
+		if r.waited > longest*3/4 {
+			d.sure = Certain
+		}
+	}
+	return true
+}
+
+func (h *history) waitOf(r *round) *wait {
+	for i := range h.waits {
+		if h.waits[i].from.Equal(r.waitedSince) {
+			return &h.waits[i]
+		}
+	}
+	return nil
+}
+
+// longestRebalance is the longest rebalance timeout of a group's members, which is how
+// long it waits for any of them; 0 if not known.
+func (h *history) longestRebalance(g watch.Group) time.Duration {
+	var longest time.Duration
+	for _, m := range g.Members {
+		longest = max(longest, h.timeouts[m.ID].rebalance, m.RebalanceTimeout.Duration())
+	}
+	return longest
+}
+
+// fellSilent says whether the member had stopped committing long before it went, while
+// others went on, or had committed up to then.
+func (h *history) fellSilent(d *departure) bool {
+	r := d.round
+	mine := h.commitTimes(d.member, r)
+	if len(mine) < 4 {
+		return false
+	}
+	every, longest := gaps(mine)
+	until := r.waitedOr(r.at)
+	last := mine[len(mine)-1]
+	others := time.Time{}
+	for _, m := range r.before.Members {
+		if m.ID == d.member.ID {
+			continue
+		}
+		if times := h.commitTimes(m, r); len(times) > 0 && times[len(times)-1].After(others) {
+			others = times[len(times)-1]
+		}
+	}
+	if !others.IsZero() && others.Before(until) {
+		until = others
+	}
+	silent := until.Sub(last)
+	session := max(h.timeouts[d.member.ID].session, d.member.SessionTimeout.Duration())
+	enough := max(3*every, longest*3/2, 3*time.Second)
+	if session > 0 {
+		enough = max(3*every, longest*3/2, session*8/10)
+	}
+	switch {
+	case silent >= enough:
+		d.how, d.sure = howExpired, Likely
+		text := fmt.Sprintf("%s committed every %s, and nothing in the last %s before it went", named(d.member.MemberRef), roughly(every), roughly(silent))
+		if session > 0 {
+			text += fmt.Sprintf("; its session timeout is %s", roughly(session))
+		}
+		d.quote(last, h.commitSource(), text)
+		return true
+	case session > 0 && silent < session/2 && silent <= 2*every:
+		d.how, d.sure = howLeft, Likely
+		d.quote(last, h.commitSource(), fmt.Sprintf("%s committed until %s before it went, within its session timeout of %s: it left", named(d.member.MemberRef), roughly(max(silent, 0)), roughly(session)))
+		return true
+	}
+	return false
+}
+
+func (h *history) commitSource() Source {
+	for _, all := range h.commits {
+		return all[0].Source
+	}
+	return SourcePoll
+}
+
+// commitsWithin is how far back commits before a round are looked at.
+const commitsWithin = 2 * time.Minute
+
+func sameAssignment(r *round, m watch.Member) bool {
+	was, had := byID(r.before)[m.ID]
+	return had && reflect.DeepEqual(was.Assigned, m.Assigned)
+}
+
+// commitTimes are when the partitions that a member had before a round were committed,
+// since it has them.
+func (h *history) commitTimes(m watch.Member, r *round) []time.Time {
+	since := r.at.Add(-commitsWithin)
+	for _, earlier := range h.rounds {
+		if earlier == r {
+			break
+		}
+		if _, had := byID(earlier.after)[m.ID]; had && !sameAssignment(earlier, m) {
+			since = earlier.at
+		}
+	}
+	var times []time.Time
+	for _, topic := range m.Assigned {
+		for _, p := range topic.Partitions {
+			for _, o := range h.commits[partition{topic.Topic, p}] {
+				if o.At.After(since) && o.At.Before(r.at) {
+					times = append(times, o.At)
+				}
+			}
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times
+}
+
+// gaps are what usually lies between times, and what does at most, of those that are
+// not together.
+func gaps(times []time.Time) (usual, longest time.Duration) {
+	var all []time.Duration
+	for i := 1; i < len(times); i++ {
+		if gap := times[i].Sub(times[i-1]); gap > 50*time.Millisecond {
+			all = append(all, gap)
+		}
+	}
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2], all[len(all)-1]
+}
+
+// saidOf finds what a member said of a kind within some time.
+func (h *history) saidOf(m watch.Member, from, to time.Time, kind string) *Observation {
+	for i := range h.said {
+		o := &h.said[i]
+		same := o.Said.Member != "" && o.Said.Member == m.ID || o.Said.Member == "" && o.Said.Instance != "" && m.Instance != nil && *m.Instance == o.Said.Instance
+		if same && o.Said.Kind == kind && !o.At.Before(from) && !o.At.After(to) {
+			return o
+		}
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// Diagnose draws verdicts from what was observed of a group, in any order. It is pure:
+// the same observations give the same diagnosis.
+func Diagnose(group string, observations []Observation, limits Limits) Diagnosis {
+	h := newHistory(group, observations, limits)
+	d := Diagnosis{Group: group, Sources: []Source{}, Rebalances: len(h.rounds), Unknown: []string{}}
+	if len(h.all) > 0 {
+		d.From, d.To = h.all[0].At.UTC(), h.all[len(h.all)-1].At.UTC()
+	}
+	for _, source := range []Source{SourceLog, SourcePoll, SourceMember} {
+		if slices.ContainsFunc(h.all, func(o Observation) bool { return o.Source == source }) {
+			d.Sources = append(d.Sources, source)
+		}
+	}
+	for _, r := range h.rounds {
+		d.Unseen += r.unseen
+	}
+	for _, w := range h.waits {
+		d.NotStable += watch.Millis(w.to.Sub(w.from))
+	}
+	if n := len(h.looks); n > 0 {
+		members := len(h.looks[n-1].Look.Members)
+		d.State, d.Members = h.looks[n-1].Look.State, &members
+	}
+	d.Verdicts = h.verdicts()
+	d.Unknown = h.unknown()
+	return d
+}
+
+// verdicts asks for each cause, those first that explain a round more closely.
+func (h *history) verdicts() []Verdict {
+	departures := h.departures()
+	var all []Verdict
+	for _, ask := range []func() []Verdict{
+		h.unreadable,
+		h.betweenTypes,
+		h.protocols,
+		func() []Verdict { return h.slow(departures) },
+		func() []Verdict { return h.expired(departures) },
+		func() []Verdict { return h.restarts(departures) },
+		h.subscriptions,
+		h.partitions,
+		h.slowPlans,
+	} {
+		all = append(all, ask()...)
+	}
+	ordinary := h.ordinary()
+	h.followers()
+	if rest := h.unexplained(); rest != nil {
+		all = append(all, *rest)
+	}
+	slices.SortStableFunc(all, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Sure.rank(), b.Sure.rank()), cmp.Compare(b.Explains, a.Explains))
+	})
+	if len(all) == 0 {
+		all = []Verdict{h.fine(ordinary)}
+	}
+	for i := range all {
+		finish(&all[i])
+	}
+	return all
+}
+
+func finish(v *Verdict) {
+	if v.Members == nil {
+		v.Members = []watch.MemberRef{}
+	}
+	slices.SortStableFunc(v.Evidence, func(a, b Evidence) int { return a.At.Compare(b.At) })
+	if n := len(v.Evidence); n > mostEvidence {
+		// The first and the last ones tell most.
+		v.Evidence = append(slices.Clone(v.Evidence[:mostEvidence/2]), v.Evidence[n-mostEvidence/2:]...)
+	}
+	if v.Evidence == nil {
+		v.Evidence = []Evidence{}
+	}
+}
+
+// followers gives rounds in which nothing changed to the round right before them: a
+// cooperative group rebalances twice for one change.
+func (h *history) followers() {
+	for i := 1; i < len(h.rounds); i++ {
+		r, before := h.rounds[i], h.rounds[i-1]
+		if !r.explained && before.explained && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
+			r.explained, r.follows = true, true
+		}
+	}
+}
+
+func (r *round) isQuiet() bool { return len(r.joined)+len(r.left) == 0 }
+
+func (h *history) unexplained() *Verdict {
+	v := Verdict{
+		Cause: Unexplained, Sure: Possible,
+		Do: "Look at what members log at these times, or give their events: a member asks for a rebalance itself when its subscription, its metadata or its leader's view of the topics changes, and joins again after an error.",
+	}
+	for _, r := range h.rounds {
+		if r.explained {
+			continue
+		}
+		v.Explains++
+		if r.isQuiet() {
+			v.quote(r.at, r.source, generationOf(r)+": the same members joined again, with the same subscriptions")
+		} else {
+			v.quote(r.at, r.source, fmt.Sprintf("%s: %d joined, %d gone", generationOf(r), len(r.joined), len(r.left)))
+		}
+	}
+	if v.Explains == 0 {
+		return nil
+	}
+	v.Says = fmt.Sprintf("%s of %s cannot be explained by what was seen.", many(v.Explains, "rebalance"), many(len(h.rounds), "rebalance"))
+	return &v
+}
+
+// ordinary takes the rounds in which members joined, or went for good, and those that
+// founded the group.
+func (h *history) ordinary() []*round {
+	var taken []*round
+	for _, r := range h.rounds {
+		if r.explained || r.isQuiet() {
+			continue
+		}
+		r.explained = true
+		taken = append(taken, r)
+	}
+	return taken
+}
+
+// fine is the verdict where there is no other.
+func (h *history) fine(ordinary []*round) Verdict {
+	v := Verdict{Cause: Fine, Sure: Certain, Do: "Nothing.", Explains: len(ordinary)}
+	var state string
+	if n := len(h.looks); n > 0 {
+		look := h.looks[n-1]
+		state = look.Look.State
+		v.quote(look.At, SourcePoll, fmt.Sprintf("the group is %s, with %s", state, many(len(look.Look.Members), "member")))
+	}
+	for _, r := range ordinary {
+		v.quote(r.at, r.source, generationOf(r)+": "+changes(r))
+	}
+	commits := 0
+	for _, all := range h.commits {
+		commits += len(all)
+	}
+	if commits > 0 {
+		first := h.all[0].At
+		v.quote(first, h.commitSource(), many(commits, "commit")+" were seen since then")
+	}
+	absent := slices.ContainsFunc(h.all, func(o Observation) bool { return o.Absent })
+	switch {
+	case len(h.looks) == 0 && absent:
+		v.Cause = Empty
+		v.Says = "The group does not exist."
+		v.Do = "Check its name, and that a member has joined it."
+	case state == "Empty" && len(ordinary) == 0:
+		v.Cause = Empty
+		v.Says = "The group has no members."
+		v.Do = "Start its members, or look at what they log if they should be running: a member that is refused is not seen here."
+	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0:
+		v.Cause, v.Sure = Unexplained, Possible
+		v.Says = "Nothing was seen of the group."
+		v.Do = "Watch it for longer, or allow READ on __consumer_offsets."
+	case len(h.rounds) == 0:
+		v.Says = "The group did not rebalance."
+	default:
+		v.Says = fmt.Sprintf("The group rebalanced %s, as members joined or went for good.", times(len(h.rounds)))
+		if len(ordinary) > mostOrdinary {
+			v.Sure = Possible
+			v.Do = "If members are added and removed that often by an autoscaler, let it wait longer between its steps."
+		}
+	}
+	return v
+}
+
+// mostOrdinary is how many rounds of members that come and go are nothing to speak of.
+const mostOrdinary = 6
+
+func changes(r *round) string {
+	var parts []string
+	if n := len(r.joined); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s joined", namedAll(refsOf(r.joined))))
+	}
+	if n := len(r.left); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s went", namedAll(refsOf(r.left))))
+	}
+	if len(parts) == 0 {
+		return "the same members"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func refsOf(members []watch.Member) []watch.MemberRef {
+	refs := make([]watch.MemberRef, 0, len(members))
+	for _, m := range members {
+		refs = append(refs, m.MemberRef)
+	}
+	return refs
+}
+
+// unknown says what could not be seen.
+func (h *history) unknown() []string {
+	missing := []string{}
+	if !h.isLogged {
+		missing = append(missing, "generations, leaders and timeouts: they are in __consumer_offsets alone, and of a classic group only while it rebalances there")
+	}
+	if len(h.looks) == 0 {
+		missing = append(missing, "how long the coordinator waits for members: it was not asked while it did")
+	}
+	if len(h.said) == 0 {
+		missing = append(missing, "who was refused, and what members say: give their events")
+	}
+	return missing
+}

@@ -1,0 +1,503 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// slow: the group waits for members that do not join again.
+func (h *history) slow(departures []*departure) []Verdict {
+	v := Verdict{
+		Cause: SlowToRejoin, Sure: Likely,
+		Do: "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.",
+	}
+	who := map[string]watch.MemberRef{}
+	var longest time.Duration
+	for _, r := range h.rounds {
+		if r.waited < h.limits.Slow || len(r.before.Members) == 0 {
+			continue
+		}
+		v.Explains++
+		longest = max(longest, r.waited)
+		v.quote(r.waitedSince, SourcePoll, fmt.Sprintf("before %s the group waited for its members for at least %s%s", generationOf(r), roughly(r.waited), h.bound(r.before)))
+		found := false
+		for _, d := range departures {
+			if d.round == r && d.how == howDropped {
+				who[d.member.ID] = d.member.MemberRef
+				v.Evidence = append(v.Evidence, d.why...)
+				if d.sure == Certain {
+					v.Sure = Certain
+				}
+				found = true
+				r.explained = true
+				if d.returned != nil {
+					d.returned.explained = true
+				}
+			}
+		}
+		if !found {
+			h.lateBySigns(r, who, &v)
+		}
+	}
+	if w := h.waiting(); w != nil {
+		v.Explains++
+		longest = max(longest, w.preparing())
+		v.quote(w.from, SourcePoll, fmt.Sprintf("the group waits for its members since then, for at least %s%s", roughly(w.preparing()), h.bound(*w.before)))
+		open := &round{at: h.looks[len(h.looks)-1].At, waitedSince: w.from, before: *w.before, waited: w.preparing()}
+		h.lateBySigns(open, who, &v)
+	}
+	if v.Explains == 0 {
+		if v.Explains = h.slowByCommits(who, &v, &longest); v.Explains == 0 {
+			return h.slowReconciliation()
+		}
+	}
+	v.Members = sortedRefs(who)
+	if len(who) > 0 {
+		v.Says = fmt.Sprintf("The group waits up to %s for %s to join again, %s.", roughly(longest), namedAll(v.Members), times(v.Explains))
+	} else {
+		v.Sure = Possible
+		v.Says = fmt.Sprintf("The group waits up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(v.Explains))
+	}
+	return []Verdict{v}
+}
+
+func (h *history) bound(g watch.Group) string {
+	if longest := h.longestRebalance(g); longest > 0 {
+		return fmt.Sprintf("; it waits for at most %s, the longest rebalance timeout", roughly(longest))
+	}
+	return ""
+}
+
+// waiting is a wait for members that has not ended, nil if there is none.
+func (h *history) waiting() *wait {
+	if len(h.waits) == 0 {
+		return nil
+	}
+	w := &h.waits[len(h.waits)-1]
+	if w.over || w.before == nil || len(w.before.Members) == 0 || w.preparing() < h.limits.Slow || w.turns() > 0 {
+		return nil
+	}
+	return w
+}
+
+// lateBySigns finds who was late, by what members said, or by who still committed while
+// the others waited.
+func (h *history) lateBySigns(r *round, who map[string]watch.MemberRef, v *Verdict) {
+	members := byID(r.before)
+	var last *Observation
+	for i := range h.said {
+		o := &h.said[i]
+		if m, ok := members[o.Said.Member]; ok && o.Said.Kind == "joining" && o.At.After(r.waitedSince.Add(-time.Second)) && o.At.Before(r.at.Add(time.Second)) && m.ID != "" {
+			last = o
+		}
+	}
+	if last != nil && last.At.Sub(r.waitedSince) >= h.limits.Slow/2 {
+		who[last.Said.Member] = members[last.Said.Member].MemberRef
+		v.Sure = Certain
+		v.quote(last.At, SourceMember, fmt.Sprintf("%s said that it joins, %s after the group began to wait, and was the last to", named(members[last.Said.Member].MemberRef), roughly(last.At.Sub(r.waitedSince))))
+		return
+	}
+	if r.waitedSince.IsZero() {
+		return
+	}
+	h.lateByCommits(r, who, v)
+}
+
+// lateByCommits finds who was late by what members committed. Those who have joined again
+// commit nothing until the group is stable; and who is busy for long between two polls
+// commits at long intervals.
+func (h *history) lateByCommits(r *round, who map[string]watch.MemberRef, v *Verdict) {
+	counted := 0
+	var active, busy []watch.Member
+	texts := map[string]string{}
+	var usual []time.Duration
+	longest := map[string]time.Duration{}
+	for _, m := range r.before.Members {
+		times := h.commitTimes(m, r)
+		if len(times) < 2 {
+			continue // it may have nothing to commit
+		}
+		counted++
+		if last := times[len(times)-1]; last.Sub(r.waitedSince) > max(r.waited/3, time.Second) {
+			active = append(active, m)
+			texts[m.ID] = fmt.Sprintf("%s still committed %s after the group began to wait", named(m.MemberRef), roughly(last.Sub(r.waitedSince)))
+		}
+		before := slices.DeleteFunc(times, func(at time.Time) bool { return at.After(r.waitedSince) })
+		_, longest[m.ID] = gaps(before)
+		usual = append(usual, longest[m.ID])
+	}
+	late := active
+	if len(active) == 0 || 2*len(active) > counted {
+		slices.Sort(usual)
+		for _, m := range r.before.Members {
+			if gap := longest[m.ID]; gap >= h.limits.Slow && gap >= 4*usual[len(usual)/2] {
+				busy = append(busy, m)
+				texts[m.ID] = fmt.Sprintf("%s committed nothing for up to %s at a time, and most others did every %s: it is busy for long between two polls", named(m.MemberRef), roughly(gap), roughly(usual[len(usual)/2]))
+			}
+		}
+		late = busy
+	}
+	if len(late) == 0 || 2*len(late) > counted {
+		return
+	}
+	for _, m := range late {
+		who[m.ID] = m.MemberRef
+		v.quote(r.at, h.commitSource(), texts[m.ID])
+	}
+}
+
+func isEager(assignor string) bool {
+	switch assignor {
+	case "range", "roundrobin", "sticky":
+		return true
+	}
+	return false
+}
+
+// slowByCommits finds rounds before which some members went on committing long after
+// others had stopped, where the coordinator was not asked meanwhile.
+func (h *history) slowByCommits(who map[string]watch.MemberRef, v *Verdict, longest *time.Duration) int {
+	found := 0
+	for _, r := range h.rounds {
+		if r.before.Assignor == nil || !isEager(*r.before.Assignor) || r.source != SourceLog || !r.waitedSince.IsZero() || h.lookedBefore(r) {
+			continue
+		}
+		after := byID(r.after)
+		var early, late time.Time
+		var slowest watch.Member
+		var every time.Duration
+		counted := 0
+		for _, m := range r.before.Members {
+			times := h.commitTimes(m, r)
+			if _, stayed := after[m.ID]; !stayed || len(times) < 4 {
+				continue
+			}
+			counted++
+			usual, _ := gaps(times)
+			every = max(every, usual)
+			last := times[len(times)-1]
+			if early.IsZero() || last.Before(early) {
+				early = last
+			}
+			if last.After(late) {
+				late, slowest = last, m
+			}
+		}
+		gap := late.Sub(early)
+		if counted < 2 || gap < h.limits.Slow || gap < 4*every {
+			continue
+		}
+		found++
+		*longest = max(*longest, gap)
+		who[slowest.ID] = slowest.MemberRef
+		v.quote(late, SourceLog, fmt.Sprintf("before %s, %s went on committing for %s after another member had stopped%s", generationOf(r), named(slowest.MemberRef), roughly(gap), h.bound(r.before)))
+	}
+	return found
+}
+
+// lookedBefore says whether the coordinator was asked shortly before a round.
+func (h *history) lookedBefore(r *round) bool {
+	return slices.ContainsFunc(h.looks, func(o Observation) bool {
+		return o.At.Before(r.at) && r.at.Sub(o.At) < h.limits.Slow
+	})
+}
+
+// slowReconciliation: in a KIP-848 group, a member does not give up what others wait for.
+func (h *history) slowReconciliation() []Verdict {
+	type hold struct {
+		since, last time.Time
+		member      watch.Member
+		what        string
+	}
+	holds := map[string]*hold{}
+	var found []*hold
+	for _, o := range h.looks {
+		for _, m := range o.Look.Members {
+			if extra := unrevoked(m); o.Look.Type == "consumer" && extra != "" {
+				if holds[m.ID] == nil {
+					holds[m.ID] = &hold{since: o.At, member: m, what: extra}
+				}
+				holds[m.ID].last = o.At
+				continue
+			}
+			if was := holds[m.ID]; was != nil {
+				found = append(found, was)
+				delete(holds, m.ID)
+			}
+		}
+	}
+	for _, open := range holds {
+		found = append(found, open)
+	}
+	v := Verdict{
+		Cause: SlowToRejoin, Sure: Certain,
+		Do: "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms) bounds the wait.",
+	}
+	who := map[string]watch.MemberRef{}
+	var longest time.Duration
+	for _, f := range found {
+		if lasted := f.last.Sub(f.since); lasted >= h.limits.Slow {
+			who[f.member.ID] = f.member.MemberRef
+			longest = max(longest, lasted)
+			v.quote(f.since, SourcePoll, fmt.Sprintf("%s held on to %s for at least %s after it was to give it up", named(f.member.MemberRef), f.what, roughly(lasted)))
+		}
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	for _, r := range h.rounds {
+		for id := range who {
+			if _, in := byID(r.after)[id]; in && !r.explained {
+				r.explained = true
+				v.Explains++
+			}
+		}
+	}
+	v.Members = sortedRefs(who)
+	v.Says = fmt.Sprintf("The group waits up to %s for %s to give up partitions.", roughly(longest), namedAll(v.Members))
+	return []Verdict{v}
+}
+
+// unrevoked is what a KIP-848 member has and is to have no more.
+func unrevoked(m watch.Member) string {
+	target := map[partition]bool{}
+	for _, t := range m.Assigned {
+		for _, p := range t.Partitions {
+			target[partition{t.Topic, p}] = true
+		}
+	}
+	n, first := 0, ""
+	for _, t := range m.Owned {
+		for _, p := range t.Partitions {
+			if !target[partition{t.Topic, p}] {
+				if n == 0 {
+					first = fmt.Sprintf("%s-%d", t.Topic, p)
+				}
+				n++
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return first
+	}
+	return fmt.Sprintf("%s and %d more", first, n-1)
+}
+
+// expired: members of which the coordinator heard nothing.
+func (h *history) expired(departures []*departure) []Verdict {
+	// Members that were killed and replaced, one after the other, are a restart.
+	rolled := map[who]int{}
+	for _, d := range departures {
+		if d.how == howExpired && d.overlapped {
+			rolled[whoIs(d.member.MemberRef)]++
+		}
+	}
+	v := Verdict{Cause: SessionExpired, Sure: Possible}
+	members := map[string]watch.MemberRef{}
+	names := map[who]watch.MemberRef{}
+	var at []time.Time
+	static := true
+	for _, d := range departures {
+		if d.how != howExpired || d.round.explained && d.sure != Certain {
+			continue
+		}
+		if d.overlapped && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
+			continue
+		}
+		if d.sure.rank() < v.Sure.rank() {
+			v.Sure = d.sure
+		}
+		at = append(at, d.round.at)
+		members[d.member.ID], names[whoIs(d.member.MemberRef)] = d.member.MemberRef, d.member.MemberRef
+		static = static && d.member.Instance != nil
+		v.Evidence = append(v.Evidence, d.why...)
+		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s", generationOf(d.round), changes(d.round)))
+		if !d.round.explained {
+			v.Explains++
+			d.round.explained = true
+		}
+		if d.returned != nil && !d.returned.explained {
+			v.Explains++
+			d.returned.explained = true
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	v.Members = sortedRefs(members)
+	called := namedAll(v.Members)
+	if len(names) == 1 {
+		called = calledWho(v.Members[0])
+	}
+	v.Says = fmt.Sprintf("The coordinator heard nothing of %s for the session timeout, and removed it, %s.", called, rhythm(at))
+	v.Do = "Look at what stops the member: a crash, a pause of its machine or its garbage collector, the network, or a handler that keeps it from polling (a Java client then leaves after max.poll.interval.ms). Raise session.timeout.ms above the pauses that are normal, and let a member that stops leave the group."
+	if static {
+		v.Do = "Raise session.timeout.ms above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
+	}
+	return []Verdict{v}
+}
+
+// restarts: members that go and come back, the same again and again, or one after the
+// other.
+func (h *history) restarts(departures []*departure) []Verdict {
+	var open []*departure
+	for _, d := range departures {
+		if !d.round.explained && (d.how == howUnknown || d.how == howLeft || d.how == howExpired && d.overlapped) {
+			open = append(open, d)
+		}
+	}
+	// A member whose life began and ended while it was watched lives short. One that
+	// was there from the beginning may be restarted for a reason.
+	byWho := map[who][]*departure{}
+	var order []who
+	for _, d := range open {
+		key := whoIs(d.member.MemberRef)
+		if byWho[key] == nil {
+			order = append(order, key)
+		}
+		byWho[key] = append(byWho[key], d)
+	}
+	var verdicts []Verdict
+	var rest []*departure
+	for _, key := range order {
+		all := byWho[key]
+		short := slices.DeleteFunc(slices.Clone(all), func(d *departure) bool { return d.began == nil })
+		shared := slices.ContainsFunc(all, func(d *departure) bool { return h.alike(d.round.before, d.member) > 1 })
+		switch {
+		case len(short) >= 2 && (shared || len(all) >= 2):
+			taken := all
+			if shared {
+				taken = short
+				// The life before the first short one belongs to the same chain.
+				for _, d := range all {
+					if d.began == nil && d.returned != nil && d.returned == short[0].began {
+						taken = append([]*departure{d}, taken...)
+						break
+					}
+				}
+			}
+			verdicts = append(verdicts, h.repeated(taken))
+			for _, d := range all {
+				if !slices.Contains(taken, d) {
+					rest = append(rest, d)
+				}
+			}
+		default:
+			rest = append(rest, all...)
+		}
+	}
+	if rolling := h.rolling(rest); rolling != nil {
+		verdicts = append(verdicts, *rolling)
+	}
+	return verdicts
+}
+
+func (h *history) repeated(all []*departure) Verdict {
+	v := Verdict{
+		Cause: LeavesRepeatedly, Sure: Certain,
+		Do: "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id) with a session timeout above the time of a restart spares the group the rebalances.",
+	}
+	members := map[string]watch.MemberRef{}
+	var at []time.Time
+	for _, d := range all {
+		members[d.member.ID] = d.member.MemberRef
+		at = append(at, d.round.at)
+		lived := ""
+		if d.began != nil {
+			lived = fmt.Sprintf(", %s after it joined", roughly(d.round.at.Sub(d.began.at)))
+		}
+		back := ""
+		if d.returned != nil {
+			back = fmt.Sprintf("; it was back in %s", generationOf(d.returned))
+			if d.returned == d.round {
+				back = "; it was back at once"
+			}
+		}
+		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went%s%s", generationOf(d.round), named(d.member.MemberRef), lived, back))
+		v.Evidence = append(v.Evidence, d.why...)
+		for _, r := range []*round{d.began, d.round, d.returned} {
+			if r != nil && !r.explained {
+				r.explained = true
+				v.Explains++
+			}
+		}
+	}
+	v.Members = sortedRefs(members)
+	leaves := "leaves the group and comes back"
+	if !slices.ContainsFunc(all, func(d *departure) bool { return d.how != howUnknown }) {
+		v.Sure = Likely
+		leaves = "goes and comes back"
+		v.Do += " Whether it leaves, or is removed because it is slow or silent, was not seen: record the group while it happens, for a minute or more."
+	}
+	v.Says = fmt.Sprintf("%s %s, %s.", upperFirst(calledWho(all[0].member.MemberRef)), leaves, rhythm(at))
+	return v
+}
+
+// rolling: several members, each of them once or so, that are replaced.
+func (h *history) rolling(all []*departure) *Verdict {
+	var replaced []*departure
+	for _, d := range all {
+		if d.returned != nil || d.overlapped {
+			replaced = append(replaced, d)
+		}
+	}
+	if len(replaced) < 2 {
+		return nil
+	}
+	v := Verdict{
+		Cause: RollingRestart, Sure: Likely,
+		Do: "Give each member an instance id that it keeps over restarts (group.instance.id, kgo.InstanceID), and a session timeout above the time that a restart takes: the group then does not rebalance for a restart at all.",
+	}
+	members := map[string]watch.MemberRef{}
+	var at []time.Time
+	for _, d := range replaced {
+		members[d.member.ID] = d.member.MemberRef
+		at = append(at, d.round.at)
+		back := "its successor had joined before"
+		if d.returned != nil {
+			back = fmt.Sprintf("another of the same name joined in %s", generationOf(d.returned))
+		}
+		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went, a dynamic member; %s", generationOf(d.round), named(d.member.MemberRef), back))
+		for _, r := range []*round{d.round, d.returned} {
+			if r != nil && !r.explained {
+				r.explained = true
+				v.Explains++
+			}
+		}
+	}
+	for _, d := range all {
+		if d.overlapped {
+			h.explainOverlap(d, &v)
+		}
+	}
+	v.Members = sortedRefs(members)
+	v.Says = fmt.Sprintf("%s were replaced one after the other, %s, each time with rebalances: a rolling restart without static membership.", many(len(replaced), "member"), within(at))
+	return &v
+}
+
+// explainOverlap gives the round in which a successor joined to the restart.
+func (h *history) explainOverlap(d *departure, v *Verdict) {
+	for _, r := range h.rounds {
+		if !r.explained && slices.ContainsFunc(r.joined, func(j watch.Member) bool { return whoIs(j.MemberRef) == whoIs(d.member.MemberRef) }) {
+			r.explained = true
+			v.Explains++
+		}
+	}
+}
+
+func within(at []time.Time) string {
+	return fmt.Sprintf("within %s", roughly(slices.MaxFunc(at, time.Time.Compare).Sub(slices.MinFunc(at, time.Time.Compare))))
+}
+
+func upperFirst(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}

@@ -1,0 +1,276 @@
+package explain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// round is a rebalance that completed.
+type round struct {
+	at     time.Time
+	source Source
+	// before and after are the group around it. before has no members for the first
+	// generation of a group.
+	before, after watch.Group
+	joined, left  []watch.Member
+	// waited is how long the coordinator was seen preparing, waiting for members, from
+	// polls; and planned how long for the leader's plan.
+	waited, planned time.Duration
+	waitedSince     time.Time
+	unseen          int
+	// explained: a verdict has it; follows: it was given to the one before.
+	explained, follows bool
+}
+
+// history is what was observed, in order.
+type history struct {
+	group    string
+	limits   Limits
+	all      []Observation
+	rounds   []*round
+	looks    []Observation // with Look
+	waits    []wait
+	commits  map[partition][]Observation
+	said     []Observation
+	sizes    map[string][]Observation
+	timeouts map[string]timeouts // by member
+	isLogged bool
+}
+
+type partition struct {
+	topic     string
+	partition int32
+}
+
+// timeouts are what a member asked for, as the log tells.
+type timeouts struct{ session, rebalance time.Duration }
+
+// wait is a time in which the coordinator was seen not to be stable.
+type wait struct {
+	from, to time.Time // the first and the last look at which it was not
+	states   []stateAt
+	members  map[string]watch.Member // at any of the looks
+	last     map[string]watch.Member // at the last one at which it waited for members
+	before   *watch.Group            // the last settled group, nil if never seen
+	over     bool
+	after    *watch.Group // the settled group that ended it
+}
+
+type stateAt struct {
+	at    time.Time
+	state string
+}
+
+func newHistory(group string, observations []Observation, limits Limits) *history {
+	h := &history{
+		group: group, limits: limits.withDefaults(),
+		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{},
+	}
+	h.all = slices.Clone(observations)
+	slices.SortStableFunc(h.all, func(a, b Observation) int { return a.At.Compare(b.At) })
+	// The log has the times of commits, polls the times at which they were seen.
+	logged := slices.ContainsFunc(h.all, func(o Observation) bool { return o.Commit != nil && o.Source == SourceLog })
+	for _, o := range h.all {
+		switch {
+		case o.Look != nil:
+			h.looks = append(h.looks, o)
+		case o.Commit != nil && (o.Source == SourceLog || !logged):
+			key := partition{o.Commit.Topic, o.Commit.Partition}
+			h.commits[key] = append(h.commits[key], o)
+		case o.Topic != nil:
+			h.sizes[o.Topic.Topic] = append(h.sizes[o.Topic.Topic], o)
+		case o.Said != nil:
+			h.said = append(h.said, o)
+		case o.Record != nil:
+			h.isLogged = true
+			for _, m := range o.Record.Members {
+				h.timeouts[m.ID] = timeouts{m.SessionTimeout.Duration(), m.RebalanceTimeout.Duration()}
+			}
+		}
+	}
+	h.findWaits()
+	if h.isLogged {
+		h.roundsFromLog()
+	} else {
+		h.roundsFromLooks()
+	}
+	for _, r := range h.rounds {
+		r.joined, r.left = compare(r.before, r.after)
+	}
+	return h
+}
+
+// roundsFromLog pairs records of generations that follow each other.
+func (h *history) roundsFromLog() {
+	var last *watch.Group
+	for _, o := range h.all {
+		if o.Record == nil {
+			continue
+		}
+		record := o.Record
+		if record.Tombstone {
+			last = nil
+			continue
+		}
+		now := watch.Group{
+			Group: h.group, Type: "classic", State: "Stable", Assignor: record.Protocol,
+			Generation: &record.Generation, Leader: record.Leader, Members: record.Members,
+		}
+		if len(record.Members) == 0 {
+			now.State = "Empty"
+		}
+		before := last
+		last = &now
+		if before == nil || *before.Generation == record.Generation && len(before.Members) == len(record.Members) && sameMembers(*before, now) {
+			continue
+		}
+		r := &round{at: o.At, source: SourceLog, before: *before, after: now}
+		r.unseen = int(max(0, record.Generation-*before.Generation-1))
+		if !record.Entered.IsZero() {
+			r.planned = max(0, record.Written.Sub(record.Entered))
+		}
+		h.rounds = append(h.rounds, r)
+	}
+	// Polls tell how long the group waited before a record.
+	for _, w := range h.waits {
+		for _, r := range h.rounds {
+			if !r.at.Before(w.from) && (r.waitedSince.IsZero() && r.at.Sub(w.to) < 2*time.Second) {
+				r.waited, r.waitedSince = w.preparing(), w.from
+				break
+			}
+		}
+	}
+}
+
+func sameMembers(a, b watch.Group) bool {
+	joined, left := compare(a, b)
+	return len(joined)+len(left) == 0
+}
+
+// roundsFromLooks has a differ find rebalances in looks.
+func (h *history) roundsFromLooks() {
+	differ := watch.NewDiffer(watch.Config{})
+	var settled *watch.Group
+	for i := range h.looks {
+		o := h.looks[i]
+		events := differ.Groups(watch.GroupsLook{At: o.At, Groups: []watch.Group{*o.Look}})
+		for _, e := range events {
+			if e.Kind != watch.KindGeneration || settled == nil {
+				continue
+			}
+			r := &round{at: o.At, source: SourcePoll, before: *settled, after: *o.Look}
+			if e.Generation.Unseen != nil {
+				r.unseen = int(*e.Generation.Unseen)
+			}
+			for _, w := range h.waits {
+				if w.over && w.after == o.Look {
+					r.waited, r.waitedSince, r.planned = w.preparing(), w.from, w.completing()
+				}
+			}
+			h.rounds = append(h.rounds, r)
+		}
+		if o.Look.Settled() {
+			settled = o.Look
+		}
+	}
+}
+
+// findWaits finds the times in which the group was not settled.
+func (h *history) findWaits() {
+	var open *wait
+	var settled *watch.Group
+	for i := range h.looks {
+		look := h.looks[i].Look
+		if look.Settled() {
+			if open != nil {
+				open.over, open.after = true, look
+				h.waits = append(h.waits, *open)
+				open = nil
+			}
+			settled = look
+			continue
+		}
+		if open == nil {
+			open = &wait{from: h.looks[i].At, before: settled, members: map[string]watch.Member{}}
+		}
+		open.to = h.looks[i].At
+		open.states = append(open.states, stateAt{h.looks[i].At, look.State})
+		for _, m := range look.Members {
+			open.members[m.ID] = m
+		}
+		if look.State == "PreparingRebalance" {
+			open.last = byID(*look)
+		}
+	}
+	if open != nil {
+		h.waits = append(h.waits, *open)
+	}
+}
+
+// preparing is how long the group was seen waiting for its members, at least.
+func (w wait) preparing() time.Duration { return w.in("PreparingRebalance") }
+
+// completing is how long it was seen waiting for its leader's plan, at least.
+func (w wait) completing() time.Duration { return w.in("CompletingRebalance") }
+
+func (w wait) in(state string) time.Duration {
+	var sum time.Duration
+	for i := 1; i < len(w.states); i++ {
+		if w.states[i].state == state && w.states[i-1].state == state {
+			sum += w.states[i].at.Sub(w.states[i-1].at)
+		}
+	}
+	return sum
+}
+
+// turns is how often it began to prepare anew.
+func (w wait) turns() int {
+	n := 0
+	for i := 1; i < len(w.states); i++ {
+		if w.states[i].state == "PreparingRebalance" && w.states[i-1].state == "CompletingRebalance" {
+			n++
+		}
+	}
+	return n
+}
+
+func compare(before, after watch.Group) (joined, left []watch.Member) {
+	were, are := byID(before), byID(after)
+	for _, id := range slices.Sorted(maps.Keys(are)) {
+		if _, ok := were[id]; !ok {
+			joined = append(joined, are[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(were)) {
+		if _, ok := are[id]; !ok {
+			left = append(left, were[id])
+		}
+	}
+	return joined, left
+}
+
+func byID(g watch.Group) map[string]watch.Member {
+	members := make(map[string]watch.Member, len(g.Members))
+	for _, m := range g.Members {
+		members[m.ID] = m
+	}
+	return members
+}
+
+// who is what a member is known by over its lives: its instance, or client and host.
+type who struct{ instance, client, host string }
+
+func whoIs(m watch.MemberRef) who {
+	if m.Instance != nil {
+		return who{instance: *m.Instance}
+	}
+	return who{client: m.ClientID, host: m.Host}
+}
+
+func sortedRefs(refs map[string]watch.MemberRef) []watch.MemberRef {
+	return slices.SortedFunc(maps.Values(refs), func(a, b watch.MemberRef) int { return cmp.Compare(a.ID, b.ID) })
+}
