@@ -51,7 +51,7 @@ func elect(t *testing.T, c *cluster.Cluster, election, name string, configure fu
 		e.leave(t)
 		if t.Failed() {
 			for _, event := range e.events {
-				t.Logf("%s %s generation %d %s (%s) subject %s %v", name, event.Time.Format("05.000"), event.Generation, event.Kind, event.State, event.Subject, event.Err)
+				t.Logf("%s %s generation %d %s (%s) subject %s %v", name, event.Time.Format("05.000"), event.Generation, event.Kind, event.State, event.LeaderID, event.Err)
 			}
 		}
 	})

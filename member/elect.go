@@ -1,9 +1,11 @@
 package member
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,8 +48,9 @@ type ElectionConfig struct {
 	Payload []byte
 
 	// OnEvent, when set, is told what happens, one event at a time, on a goroutine
-	// of the election. It must not block, nor call Close or Resign. A panic in it is
-	// caught and logged.
+	// of the election. EventElected says that this process counts in a round, which
+	// is not to lead; EventAssigned tells who is named, in LeaderID. It must not
+	// block, nor call Close or Resign. A panic in it is caught and logged.
 	OnEvent func(Event)
 
 	// SessionTimeout is after how long without heartbeats the coordinator puts the
@@ -254,31 +257,54 @@ func (e *Election) leaderLocked() (Leader, bool) {
 	return l, true
 }
 
+// Leaders yields who leads now, and then each change, until ctx ends or the election is
+// closed; a Leader without Member stands for nobody, or for one that is not known. What
+// follows faster than it is read is left out, but for the newest.
+//
+//	for leader := range election.Leaders(ctx) {
+//		connect(string(leader.Payload))
+//	}
+func (e *Election) Leaders(ctx context.Context) iter.Seq[Leader] {
+	return func(yield func(Leader) bool) {
+		var before Leader
+		for first := true; ctx.Err() == nil && e.ctx.Err() == nil; first = false {
+			e.mu.Lock()
+			now, _ := e.leaderLocked()
+			changed := e.changed
+			e.mu.Unlock()
+			if first || now.Fence != before.Fence || !bytes.Equal(now.Payload, before.Payload) {
+				if !yield(now) {
+					return
+				}
+				before = now
+			}
+			select {
+			case <-changed:
+			case <-e.ctx.Done():
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
 // WaitLeader returns the leader, and waits until there is one. When ctx ends before, the
 // error tells that, and why this process is not in the group, if it is not.
 func (e *Election) WaitLeader(ctx context.Context) (Leader, error) {
-	for {
-		e.mu.Lock()
-		l, ok := e.leaderLocked()
-		changed := e.changed
-		e.mu.Unlock()
-		if ok {
-			return l, nil
-		}
-		select {
-		case <-changed:
-		case <-e.ctx.Done():
-			return Leader{}, context.Cause(e.ctx)
-		case <-ctx.Done():
-			e.mu.Lock()
-			failure := e.failure
-			e.mu.Unlock()
-			if failure != nil {
-				return Leader{}, fmt.Errorf("no leader of election %q was heard of: %w, while %w", e.settings.group, context.Cause(ctx), failure)
-			}
-			return Leader{}, fmt.Errorf("no leader of election %q was heard of: %w", e.settings.group, context.Cause(ctx))
+	for leader := range e.Leaders(ctx) {
+		if leader.Member != "" {
+			return leader, nil
 		}
 	}
+	if e.ctx.Err() != nil {
+		return Leader{}, context.Cause(e.ctx)
+	}
+	e.mu.Lock()
+	failure := e.failure
+	e.mu.Unlock()
+	if failure != nil {
+		return Leader{}, fmt.Errorf("no leader of election %q was heard of: %w, while %w", e.settings.group, context.Cause(ctx), failure)
+	}
+	return Leader{}, fmt.Errorf("no leader of election %q was heard of: %w", e.settings.group, context.Cause(ctx))
 }
 
 // Leading tells whether a term of this process is on.

@@ -290,8 +290,7 @@ func (e *Election) adopt(sent time.Time, generation int32, v verdict) {
 			Fence: Fence{Group: e.settings.group, Member: v.Leader, Number: v.Number},
 		}
 	}
-	close(e.changed)
-	e.changed = make(chan struct{})
+	e.changedLocked()
 	current := e.term
 	var started *term
 	s := e.me.adopt(v)
@@ -302,7 +301,7 @@ func (e *Election) adopt(sent time.Time, generation int32, v verdict) {
 	e.rejoin = s == rejoin
 	e.mu.Unlock()
 
-	e.emit(Event{Kind: EventAssigned, Subject: v.Leader, Leader: s == begin || s == stay && v.Leader == m.id || s == yield})
+	e.emit(Event{Kind: EventAssigned, LeaderID: v.Leader, Leader: s == begin || s == stay && v.Leader == m.id || s == yield})
 	switch {
 	case s == begin:
 		e.memberships.Go(func() { e.hold(started, v.Clean) })
@@ -311,6 +310,12 @@ func (e *Election) adopt(sent time.Time, generation int32, v verdict) {
 	case s == yield:
 		current.cancel(fmt.Errorf("%w: a candidate of higher priority takes over", ErrSucceeded))
 	}
+}
+
+// changedLocked: who leads, as far as this process knows, may be another.
+func (e *Election) changedLocked() {
+	close(e.changed)
+	e.changed = make(chan struct{})
 }
 
 // keep keeps a membership with heartbeats for as long as it lasts.
@@ -323,6 +328,7 @@ func (e *Election) keep(m *membership) {
 		if errors.Is(err, ErrLost) {
 			e.forgetLocked(m.id)
 		}
+		e.changedLocked()
 		t := e.term
 		begun := t != nil && t.lease == m.lease && t.begun
 		e.mu.Unlock()

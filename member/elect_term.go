@@ -141,6 +141,9 @@ func (e *Election) emit(event Event) {
 	if event.From != event.State {
 		attrs = append(attrs, slog.String("from", string(event.From)), slog.String("state", string(event.State)))
 	}
+	if event.LeaderID != "" {
+		attrs = append(attrs, slog.String("leader", event.LeaderID))
+	}
 	if event.Subject != "" {
 		attrs = append(attrs, slog.String("subject", event.Subject))
 	}

@@ -44,7 +44,7 @@ func stand(t *testing.T, cluster *kfake.Cluster, cfg member.ElectionConfig) *tes
 		c.close(t)
 		if t.Failed() {
 			for _, e := range c.copied() {
-				t.Logf("%s %s gen %d %s (%s) subject %s %v", e.Time.Format("05.000"), e.Member, e.Generation, e.Kind, e.State, e.Subject, e.Err)
+				t.Logf("%s %s gen %d %s (%s) leader %s %v", e.Time.Format("05.000"), e.Member, e.Generation, e.Kind, e.State, e.LeaderID, e.Err)
 			}
 		}
 	})
@@ -190,6 +190,14 @@ func TestWhoResignsHandsOverAndStandsAgain(t *testing.T) {
 	agree(t, "a", a)
 	b := stand(t, cluster, member.ElectionConfig{Payload: []byte("b"), Observer: true, Lead: o.lead})
 	agree(t, "a", a, b)
+	var seen []string
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for leader := range b.Leaders(t.Context()) {
+			seen = append(seen, string(leader.Payload))
+		}
+	}()
 	if err := a.Resign(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -214,6 +222,11 @@ func TestWhoResignsHandsOverAndStandsAgain(t *testing.T) {
 	}
 	if o.runs.Load() != 3 {
 		t.Errorf("%d terms, want 3", o.runs.Load())
+	}
+	b.close(t)
+	<-watched
+	if want := []string{"a", "", "b", "a"}; !slices.Equal(seen, want) {
+		t.Errorf("b saw the leaders %q, want %q", seen, want)
 	}
 }
 

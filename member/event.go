@@ -114,7 +114,7 @@ type Event struct {
 	Took     time.Duration            // EventPlanned: how long planning took
 	Assigned []assign.TopicPartitions // EventAssigned
 	Leader   bool                     // EventAssigned: this member leads
-	LeaderID string                   // EventAssigned: who leads, where it is this member or announces itself
+	LeaderID string                   // EventAssigned: who leads, where it is this member or announces itself; of an Election who is named, in any case
 	Err      error
 
 	// Of the events of a Member.
