@@ -35,10 +35,10 @@ func everyAssignor() []promises {
 		{keep, true, true, 2},
 		{assign.LimitMoves(assign.Range(), 2), true, false, 2},
 		{assign.Balanced{IgnoreTopics: true, IgnoreRacks: true}, true, true, 6},
-		{assign.Balanced{FollowerFetching: true, CoPartition: [][]string{{"t00", "t01"}, {"t02", "t03"}}}, true, true, 6},
+		{assign.Balanced{FollowerFetching: true, CoPartition: [][]string{{"t00", "t01"}, {"t02", "t03"}}}, true, true, 10},
 		{assign.Balanced{Pins: []assign.Pin{
 			{Topic: "t00", Partitions: []int32{0, 3, 7, 70}, Label: "tier=gold"}, {Topic: "t01", Instance: "i14"}, {Topic: "t00", Label: "tier=silver"},
-		}}, true, true, 6},
+		}}, true, true, 10},
 		{assign.Balanced{MaxMoves: 2, CoPartition: [][]string{{"t00", "t04"}}}, true, false, 10},
 	}
 }

@@ -49,6 +49,7 @@ func (p *problem) planByWeight(b *Balanced) {
 	}
 	if s.placeUnowned(tolerance) {
 		s.even(tolerance, true) // what nobody owns is free to move
+		s.evenTopics(tolerance, true)
 	}
 	// Each step of each of these lowers the first of these that it changes: what is
 	// beyond ceilings; loads outside half the tolerance; what a topic's members have
@@ -58,7 +59,7 @@ func (p *problem) planByWeight(b *Balanced) {
 	for round := range mostRounds {
 		s.even(tolerance, false)
 		changed := s.heedCeilings()
-		changed = s.evenTopics(tolerance) || changed
+		changed = s.evenTopics(tolerance, false) || changed
 		if round < roundsForRacks { // later ones bring next to nothing
 			changed = s.findRacks(tolerance) || changed
 		}
