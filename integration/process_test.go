@@ -28,6 +28,7 @@ const processVariable = "GROUPKIT_TEST_PROCESS"
 type processConfig struct {
 	Seeds        []string
 	Group, Topic string
+	To           string `json:",omitempty"` // where transactions copy the topic to; consume only where it is empty
 }
 
 // A report is one line that a consumer process writes.
@@ -54,6 +55,17 @@ func runProcess() {
 			os.Exit(1) // the test is gone
 		}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	if cfg.To != "" {
+		if err := copyInTransactions(ctx, cfg, tell); err != nil {
+			panic(err)
+		}
+		return
+	}
 	m, err := member.New(member.Config{
 		Group: cfg.Group, Topics: []string{cfg.Topic},
 		HooksConfig: member.HooksConfig{
@@ -75,11 +87,6 @@ func runProcess() {
 	if err != nil {
 		panic(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer cancel()
-		_, _ = io.Copy(io.Discard, os.Stdin)
-	}()
 	if err := m.Run(ctx, func(_ context.Context, records []*kgo.Record) error {
 		var values []string
 		for _, r := range records {
@@ -108,7 +115,12 @@ type process struct {
 
 func startProcess(t *testing.T, c *cluster.Cluster, group, topic string) *process {
 	t.Helper()
-	cfg, err := json.Marshal(processConfig{c.Seeds(), group, topic})
+	return startProcessOf(t, processConfig{Seeds: c.Seeds(), Group: group, Topic: topic})
+}
+
+func startProcessOf(t *testing.T, config processConfig) *process {
+	t.Helper()
+	cfg, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	r := &round{hooks: b.hooks, protocol: b.protocol}
 	topics := make(map[string]struct{})
+	var last []string
 	seen := make(map[string]bool, len(members))
 	seen[""] = true // no member, and nothing can be sent to it
 	for i := range members {
@@ -61,6 +63,10 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 			continue
 		}
 		r.group.Members = append(r.group.Members, m)
+		if slices.Equal(last, m.Topics) {
+			continue // most often all subscribe to the same
+		}
+		last = m.Topics
 		for _, topic := range m.Topics {
 			topics[topic] = struct{}{}
 		}

@@ -2,6 +2,8 @@ package member
 
 import (
 	"cmp"
+	"encoding/binary"
+	"math"
 	"slices"
 	"strings"
 
@@ -49,11 +51,16 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 	if err != nil {
 		return m, err
 	}
-	m.Topics = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(meta.Topics))), impossibleTopic)
+	m.Topics = meta.Topics
+	if !slices.IsSorted(m.Topics) {
+		m.Topics = slices.Sorted(slices.Values(m.Topics))
+	}
+	m.Topics = slices.DeleteFunc(slices.Compact(m.Topics), impossibleTopic)
 	if meta.Rack != nil {
 		m.Rack = *meta.Rack
 	}
 	m.Generation = meta.Generation
+	m.Owned = slices.Grow(m.Owned, len(meta.OwnedPartitions))
 	for _, o := range meta.OwnedPartitions {
 		m.Owned = append(m.Owned, assign.TopicPartitions{Topic: o.Topic, Partitions: o.Partitions})
 	}
@@ -91,21 +98,40 @@ func decodeSticky(data []byte) (owned []assign.TopicPartitions, generation int32
 }
 
 // encodeAssignment returns the SyncGroup form of what each member gets
-// (ConsumerProtocolAssignment version 0, which every client reads), by member id.
+// (ConsumerProtocolAssignment version 0, which every client reads), by member id. It
+// writes what kmsg.ConsumerMemberAssignment would, all members into one array.
 func encodeAssignment(members []string, a assign.Assignment, userData []byte) []kmsg.SyncGroupRequestGroupAssignment {
-	out := make([]kmsg.SyncGroupRequestGroupAssignment, 0, len(members))
+	size := 0
 	for _, id := range members {
-		wire := kmsg.ConsumerMemberAssignment{UserData: userData}
+		size += 10 + len(userData)
 		for _, tp := range a[id] {
-			t := kmsg.NewConsumerMemberAssignmentTopic()
-			t.Topic, t.Partitions = tp.Topic, tp.Partitions
-			wire.Topics = append(wire.Topics, t)
+			size += 6 + len(tp.Topic) + 4*len(tp.Partitions)
+		}
+	}
+	all := make([]byte, 0, size)
+	out := make([]kmsg.SyncGroupRequestGroupAssignment, 0, len(members))
+	for _, id := range slices.Sorted(slices.Values(members)) {
+		from := len(all)
+		all = binary.BigEndian.AppendUint16(all, 0) // version
+		all = binary.BigEndian.AppendUint32(all, uint32(len(a[id])))
+		for _, tp := range a[id] {
+			all = binary.BigEndian.AppendUint16(all, uint16(len(tp.Topic)))
+			all = append(all, tp.Topic...)
+			all = binary.BigEndian.AppendUint32(all, uint32(len(tp.Partitions)))
+			for _, p := range tp.Partitions {
+				all = binary.BigEndian.AppendUint32(all, uint32(p))
+			}
+		}
+		if userData == nil {
+			all = binary.BigEndian.AppendUint32(all, math.MaxUint32) // null
+		} else {
+			all = binary.BigEndian.AppendUint32(all, uint32(len(userData)))
+			all = append(all, userData...)
 		}
 		one := kmsg.NewSyncGroupRequestGroupAssignment()
-		one.MemberID, one.MemberAssignment = id, wire.AppendTo(nil)
+		one.MemberID, one.MemberAssignment = id, all[from:len(all):len(all)]
 		out = append(out, one)
 	}
-	slices.SortFunc(out, func(l, r kmsg.SyncGroupRequestGroupAssignment) int { return cmp.Compare(l.MemberID, r.MemberID) })
 	return out
 }
 

@@ -244,3 +244,20 @@ func FuzzAssignment(f *testing.F) {
 		}
 	})
 }
+
+// What is written by hand is what kmsg writes.
+func TestAssignmentsAreEncodedAsKmsgDoes(t *testing.T) {
+	a := assign.Assignment{"b": {{Topic: "t", Partitions: []int32{0, 7}}, {Topic: "longer", Partitions: []int32{1 << 30}}}, "a": nil}
+	for _, userData := range [][]byte{nil, {}, []byte("gk")} {
+		got := encodeAssignment([]string{"b", "c", "a"}, a, userData)
+		for i, id := range []string{"a", "b", "c"} {
+			wire := kmsg.ConsumerMemberAssignment{UserData: userData}
+			for _, tp := range a[id] {
+				wire.Topics = append(wire.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: tp.Topic, Partitions: tp.Partitions})
+			}
+			if got[i].MemberID != id || !bytes.Equal(got[i].MemberAssignment, wire.AppendTo(nil)) {
+				t.Errorf("%s: got %x for %s", id, got[i].MemberAssignment, got[i].MemberID)
+			}
+		}
+	}
+}

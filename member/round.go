@@ -182,22 +182,34 @@ func (r *round) emit(e Event) {
 func (r *round) describeTopics(partitions map[string]int32) {
 	var names []string
 	racks := false
+	known := make(map[string]bool)
+	var last []string
 	for i := range r.group.Members {
-		names = append(names, r.group.Members[i].Topics...)
-		racks = racks || r.group.Members[i].Rack != ""
+		m := &r.group.Members[i]
+		racks = racks || m.Rack != ""
+		if slices.Equal(last, m.Topics) {
+			continue // most often all subscribe to the same
+		}
+		last = m.Topics
+		for _, name := range m.Topics {
+			if !known[name] {
+				known[name] = true
+				names = append(names, name)
+			}
+		}
 	}
 	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
+	for _, name := range names {
 		r.group.Topics = append(r.group.Topics, assign.Topic{Name: name, Partitions: partitions[name], Class: r.hooks.cfg.Classes[name]})
 	}
 	if !racks || r.info.Topics == nil || r.info.Brokers == nil {
 		return
 	}
-	brokers, known := r.info.Brokers(), r.info.Topics()
+	brokers, described := r.info.Brokers(), r.info.Topics()
 	for i := range r.group.Topics {
 		t := &r.group.Topics[i]
 		t.Racks = make([][]string, t.Partitions)
-		for _, p := range known[t.Name].Partitions {
+		for _, p := range described[t.Name].Partitions {
 			if p.Partition < 0 || p.Partition >= t.Partitions {
 				continue
 			}
