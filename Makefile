@@ -7,7 +7,7 @@ BIN := $(CURDIR)/.cache/bin
 # Modules whose code is checked; tools holds only versions of linters.
 MODULES := . integration bench plugin/prom
 
-.PHONY: help demo test unit integration predict soak lint bench bench-inspect
+.PHONY: help demo test unit integration predict soak lint bench bench-inspect cost
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -44,6 +44,9 @@ lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 
 $(BIN)/staticcheck: tools/go.mod tools/go.sum
 	go -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
+
+cost: ## what Run costs beside a bare kgo client, on a real broker; figures for docs/reliability.md
+	integration/engine.sh run -- integration/test.sh -run NONE -bench BenchmarkRunBesideABareClient -benchtime 1x -timeout 10m .
 
 bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmarks.md
 	$(MAKE) -C bench full

@@ -113,8 +113,8 @@ var (
 	// ErrLeaderless: the broker assigns partitions in the group, for a member that
 	// speaks KIP-848 joined it.
 	ErrLeaderless = errors.New("the group has no leader, for a member that speaks KIP-848 joined it and the broker assigns its partitions")
-	// ErrLeaseExpired: the coordinator did not acknowledge the leader in time.
-	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the leader in time")
+	// ErrLeaseExpired: the coordinator did not acknowledge the member in time.
+	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the member in time")
 	// ErrLost: the coordinator removed the member, or the client gave up its
 	// membership for the reason that is wrapped with it.
 	ErrLost = errors.New("the member lost its membership")

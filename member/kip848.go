@@ -124,6 +124,9 @@ func (m *Member) confirm(ctx context.Context) (sent time.Time, err error) {
 	req.Groups = append(req.Groups, group)
 	resp, err := m.client.Broker(int(by)).Request(ctx, req)
 	if err != nil {
+		// kgo's heartbeats go on to a coordinator that is dead for as long as no
+		// other request makes it look for the new one.
+		_, _ = req.RequestWith(ctx, m.client)
 		return sent, err
 	}
 	fetched := resp.(*kmsg.OffsetFetchResponse)

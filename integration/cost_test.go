@@ -1,0 +1,263 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/integration/cluster"
+	"github.com/groupkit/groupkit/member"
+)
+
+const (
+	costPartitions = 6
+	costRecords    = 600_000
+	costRounds     = 7
+)
+
+// BenchmarkRunBesideABareClient measures in one run what Run costs beside a poll loop on a
+// bare kgo client: the same options, the same work on each record, a commit a second
+// both. Both take turns, and the figures are medians of their ratios.
+func BenchmarkRunBesideABareClient(b *testing.B) {
+	c := cluster.Start(b, cluster.WithNodes(1))
+	b.Run("throughput", func(b *testing.B) { benchmarkThroughput(b, c) })
+	b.Run("rebalance", func(b *testing.B) { benchmarkRebalance(b, c) })
+}
+
+func costTopic(b *testing.B, c *cluster.Cluster, partitions int32) (topic string, client *kgo.Client) {
+	b.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	topic = fmt.Sprintf("cost-%d", time.Now().UnixNano())
+	if _, err := kadm.NewClient(client).CreateTopic(b.Context(), partitions, 1, nil, topic); err != nil {
+		b.Fatal(err)
+	}
+	return topic, client
+}
+
+// costOptions are those of both sides.
+func costOptions(c *cluster.Cluster) []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(c.Seeds()...), kgo.HeartbeatInterval(100 * time.Millisecond), kgo.DisableClientMetrics()}
+}
+
+// stopwatch measures from the first record to the last.
+type stopwatch struct {
+	n     atomic.Int64
+	bytes atomic.Int64
+	began atomic.Int64
+	done  chan struct{}
+}
+
+func (s *stopwatch) work(records []*kgo.Record) {
+	s.began.CompareAndSwap(0, time.Now().UnixNano())
+	var bytes int64
+	for _, r := range records {
+		bytes += int64(len(r.Value))
+	}
+	s.bytes.Add(bytes)
+	if s.n.Add(int64(len(records))) == costRecords {
+		close(s.done)
+	}
+}
+
+func (s *stopwatch) wait(b *testing.B) (perSecond float64) {
+	b.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		b.Fatalf("%d of %d records", s.n.Load(), costRecords)
+	}
+	return costRecords / time.Since(time.Unix(0, s.began.Load())).Seconds()
+}
+
+func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
+	topic, client := costTopic(b, c, costPartitions)
+	value := make([]byte, 1024)
+	for i := range value {
+		value[i] = byte(i * 31)
+	}
+	for range costRecords {
+		client.Produce(b.Context(), &kgo.Record{Topic: topic, Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	if err := client.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	group := func(side string) string { return fmt.Sprintf("%s-%d", side, time.Now().UnixNano()) }
+	bare := func() float64 {
+		client, err := kgo.NewClient(append(costOptions(c), kgo.ConsumerGroup(group("bare")), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll())...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer client.CloseAllowingRebalance()
+		watch := &stopwatch{done: make(chan struct{})}
+		ctx, cancel := context.WithCancel(b.Context())
+		var polling sync.WaitGroup
+		polling.Go(func() {
+			committed := time.Now()
+			for ctx.Err() == nil {
+				fetches := client.PollFetches(ctx)
+				fetches.EachPartition(func(p kgo.FetchTopicPartition) { watch.work(p.Records) })
+				if time.Since(committed) >= time.Second {
+					if err := client.CommitUncommittedOffsets(ctx); err != nil && ctx.Err() == nil {
+						b.Error(err)
+					}
+					committed = time.Now()
+				}
+				client.AllowRebalance()
+			}
+		})
+		perSecond := watch.wait(b)
+		cancel()
+		polling.Wait()
+		return perSecond
+	}
+	run := func(handler func(*stopwatch) member.Handler) float64 {
+		m, err := member.New(member.Config{Group: group("run"), Topics: []string{topic}, Client: costOptions(c)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close(context.Background())
+		watch := &stopwatch{done: make(chan struct{})}
+		ctx, cancel := context.WithCancel(b.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := m.Run(ctx, handler(watch)); err != nil {
+				b.Error(err)
+			}
+		})
+		perSecond := watch.wait(b)
+		cancel()
+		running.Wait()
+		return perSecond
+	}
+	batches := func(watch *stopwatch) member.Handler {
+		return func(_ context.Context, records []*kgo.Record) error {
+			watch.work(records)
+			return nil
+		}
+	}
+	singles := func(watch *stopwatch) member.Handler {
+		return member.Each(func(_ context.Context, record *kgo.Record) error {
+			watch.work([]*kgo.Record{record})
+			return nil
+		})
+	}
+	bare() // the broker's page cache is warm from here on
+	var bares, batch, single, batchRatio, singleRatio []float64
+	for range costRounds {
+		is := bare()
+		with, each := run(batches), run(singles)
+		bares, batch, single = append(bares, is), append(batch, with), append(single, each)
+		batchRatio, singleRatio = append(batchRatio, with/is), append(singleRatio, each/is)
+	}
+	b.ReportMetric(median(bares), "bare/s")
+	b.ReportMetric(median(batch), "run/s")
+	b.ReportMetric(median(single), "run-each/s")
+	b.ReportMetric(median(batchRatio), "run/bare")
+	b.ReportMetric(median(singleRatio), "run-each/bare")
+	b.Logf("run/bare by round: %.3f", batchRatio)
+	b.Logf("run with Each/bare by round: %.3f", singleRatio)
+}
+
+// benchmarkRebalance measures how long a second member needs until it has its half, and
+// how long the first needs until it has all again when the second closes.
+func benchmarkRebalance(b *testing.B, c *cluster.Cluster) {
+	const partitions, rounds = 8, 25
+	topic, _ := costTopic(b, c, partitions)
+	type side struct {
+		start func(group string, has *atomic.Int32) (stop func())
+	}
+	bare := side{func(group string, has *atomic.Int32) func() {
+		count := func(sign int32) func(context.Context, *kgo.Client, map[string][]int32) {
+			return func(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+				for _, numbers := range parts {
+					has.Add(sign * int32(len(numbers)))
+				}
+			}
+		}
+		client, err := kgo.NewClient(append(costOptions(c), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+			kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.OnPartitionsAssigned(count(1)), kgo.OnPartitionsRevoked(count(-1)))...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var polling sync.WaitGroup
+		polling.Go(func() {
+			for ctx.Err() == nil {
+				client.PollFetches(ctx)
+			}
+		})
+		return func() { cancel(); polling.Wait(); client.Close() }
+	}}
+	run := side{func(group string, has *atomic.Int32) func() {
+		cfg := member.Config{Group: group, Topics: []string{topic}, Client: costOptions(c)}
+		cfg.OnEvent = func(e member.Event) {
+			if e.Kind == member.EventAssigned {
+				n := 0
+				for _, tp := range e.Assigned {
+					n += len(tp.Partitions)
+				}
+				has.Store(int32(n))
+			}
+		}
+		m, err := member.New(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = m.Run(context.Background(), func(context.Context, []*kgo.Record) error { return nil })
+		}()
+		return func() { _ = m.Close(context.Background()); <-done }
+	}}
+	until := func(has *atomic.Int32, want int32) {
+		for began := time.Now(); has.Load() != want; time.Sleep(200 * time.Microsecond) {
+			if time.Since(began) > patience {
+				b.Fatalf("%d partitions, want %d", has.Load(), want)
+			}
+		}
+	}
+	measure := func(s side) float64 {
+		group := fmt.Sprintf("rebalance-%d", time.Now().UnixNano())
+		var first, second atomic.Int32
+		stop := s.start(group, &first)
+		defer stop()
+		until(&first, partitions)
+		began := time.Now()
+		stopSecond := s.start(group, &second)
+		until(&second, partitions/2)
+		until(&first, partitions/2)
+		stopSecond()
+		until(&first, partitions)
+		return time.Since(began).Seconds()
+	}
+	measure(bare)
+	measure(run)
+	var ours, theirs []float64
+	for range rounds {
+		theirs, ours = append(theirs, measure(bare)), append(ours, measure(run))
+	}
+	b.ReportMetric(median(theirs)*1000, "bare-ms")
+	b.ReportMetric(median(ours)*1000, "run-ms")
+	b.ReportMetric(median(ours)/median(theirs), "run/bare")
+}
+
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
