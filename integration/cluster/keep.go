@@ -132,7 +132,7 @@ func (c *config) fingerprint() string {
 	hash := sha256.New()
 	fmt.Fprintln(hash, image.Wanted(c.version), c.nodes)
 	for _, id := range c.ids() {
-		fmt.Fprintln(hash, formatProperties(c.nodeConfig(id, "")))
+		fmt.Fprintln(hash, formatProperties(c.nodeConfig(id, "", nil)))
 	}
 	return hex.EncodeToString(hash.Sum(nil))[:16]
 }

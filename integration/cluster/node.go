@@ -35,6 +35,7 @@ type node struct {
 	id        int32
 	container string // the container's id on the engine
 	address   string // where clients reach it, host:port
+	listeners map[string]string
 	ip        netip.Addr
 	state     nodeState
 }
@@ -69,12 +70,12 @@ type nodeSpec struct {
 func (e *engine) startNode(ctx context.Context, spec nodeSpec, id int32) (*node, error) {
 	var err error
 	for range attempts {
-		var port int
-		if port, err = freePort(); err != nil {
+		var chosen ports
+		if chosen, err = spec.config.freePorts(); err != nil {
 			break
 		}
 		var started *node
-		if started, err = e.tryNode(ctx, spec, id, port); err == nil {
+		if started, err = e.tryNode(ctx, spec, id, chosen); err == nil {
 			return started, nil
 		}
 		if !portTaken(err) {
@@ -84,19 +85,26 @@ func (e *engine) startNode(ctx context.Context, spec nodeSpec, id int32) (*node,
 	return nil, fmt.Errorf("start node %d: %w", id, err)
 }
 
-func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, port int) (*node, error) {
+func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, chosen ports) (*node, error) {
 	made := &node{
-		id:      id,
-		address: net.JoinHostPort(e.host, strconv.Itoa(port)),
-		ip:      address(spec.subnet, firstNode+int(id)),
+		id:        id,
+		address:   net.JoinHostPort(e.host, strconv.Itoa(chosen.external)),
+		listeners: chosen.addresses(e.host),
+		ip:        address(spec.subnet, firstNode+int(id)),
 	}
 	labels := maps.Clone(spec.labels)
 	labels[labelNode] = strconv.Itoa(int(id))
 	labels[labelAddress] = made.address
 	labels[labelIP] = made.ip.String()
 
-	properties := formatProperties(spec.config.nodeConfig(id, made.address))
-	published := fmt.Sprintf("%d/tcp", externalPort)
+	properties := formatProperties(spec.config.nodeConfig(id, made.address, made.listeners))
+	var exposed []string
+	bindings := dockernetwork.PortMap{}
+	for port, inside := range spec.config.published(chosen) {
+		published := fmt.Sprintf("%d/tcp", inside)
+		exposed = append(exposed, published)
+		bindings[dockernetwork.MustParsePort(published)] = []dockernetwork.PortBinding{{HostIP: publishOn(e.host), HostPort: strconv.Itoa(port)}}
+	}
 	started, err := testcontainers.Run(ctx, spec.image,
 		testcontainers.WithName(fmt.Sprintf("%s-%d", spec.cluster, id)),
 		testcontainers.WithLabels(labels),
@@ -107,16 +115,14 @@ func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, port int)
 			"KAFKA_HEAP_OPTS":            "-Xmx256m",
 			"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 		}),
-		testcontainers.WithExposedPorts(published),
+		testcontainers.WithExposedPorts(exposed...),
 		testcontainers.WithFiles(testcontainers.ContainerFile{
 			Reader: strings.NewReader(properties), ContainerFilePath: propertiesFile, FileMode: 0o644,
 		}),
 		testcontainers.WithConfigModifier(func(config *container.Config) { config.Hostname = nodeName(id) }),
 		testcontainers.WithHostConfigModifier(func(config *container.HostConfig) {
 			config.NetworkMode = container.NetworkMode(spec.cluster)
-			config.PortBindings = dockernetwork.PortMap{
-				dockernetwork.MustParsePort(published): {{HostIP: publishOn(e.host), HostPort: strconv.Itoa(port)}},
-			}
+			config.PortBindings = bindings
 			// The names of nodes that are down must resolve as well: Java remembers
 			// for 10 s that a name did not.
 			if spec.config.zookeeper {

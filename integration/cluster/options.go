@@ -16,6 +16,7 @@ type config struct {
 	version        string
 	zookeeper      bool
 	dynamicQuorum  bool
+	listeners      []Listener
 	properties     map[string]string
 	nodeProperties map[int32]map[string]string
 }
@@ -78,6 +79,7 @@ func newConfig(options []Option) (*config, error) {
 	if c.nodes < 1 || c.nodes > maxNodes {
 		errs = append(errs, fmt.Errorf("WithNodes(%d): want 1 to %d", c.nodes, maxNodes))
 	}
+	errs = append(errs, checkListeners(c.listeners)...)
 	if c.version == "" {
 		errs = append(errs, errors.New(`WithVersion(""): want a version such as `+image.DefaultVersion))
 	}

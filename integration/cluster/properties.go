@@ -27,8 +27,8 @@ func internalAddress(id int32) string {
 }
 
 // nodeConfig is the whole configuration of a node that clients reach at
-// advertised.
-func (c *config) nodeConfig(id int32, advertised string) map[string]string {
+// advertised, and at its other listeners' addresses.
+func (c *config) nodeConfig(id int32, advertised string, listeners map[string]string) map[string]string {
 	var voters []string
 	for _, voter := range c.ids() {
 		voters = append(voters, fmt.Sprintf("%d@%s:%d", voter, nodeName(voter), controllerPort))
@@ -80,6 +80,7 @@ func (c *config) nodeConfig(id int32, advertised string) map[string]string {
 	case c.dynamicQuorum:
 		dynamicQuorumConfig(id, c.ids(), properties)
 	}
+	c.addListeners(properties, listeners)
 	for _, overlay := range []map[string]string{c.properties, c.nodeProperties[id]} {
 		maps.Copy(properties, overlay)
 	}

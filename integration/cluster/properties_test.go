@@ -15,7 +15,7 @@ func TestNodeConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, two := c.nodeConfig(1, "127.0.0.1:1"), c.nodeConfig(2, "127.0.0.1:2")
+	one, two := c.nodeConfig(1, "127.0.0.1:1", nil), c.nodeConfig(2, "127.0.0.1:2", nil)
 	if one["a"] != "all" || two["a"] != "two" {
 		t.Errorf("a is %q and %q", one["a"], two["a"])
 	}
@@ -32,6 +32,42 @@ func TestNodeConfig(t *testing.T) {
 		if two[key] != want {
 			t.Errorf("%s is %q, want %q", key, two[key], want)
 		}
+	}
+}
+
+func TestMoreListeners(t *testing.T) {
+	c, err := newConfig([]Option{WithListeners(Listener{"LOGIN", "SASL_SSL"}, Listener{"TLS", "SSL"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.freePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties := c.nodeConfig(1, "127.0.0.1:1", p.addresses("127.0.0.1"))
+	if !strings.HasSuffix(properties["listeners"], ",LOGIN://:19100,TLS://:19101") || !strings.HasSuffix(properties["listener.security.protocol.map"], ",LOGIN:SASL_SSL,TLS:SSL") ||
+		!strings.Contains(properties["advertised.listeners"], ",LOGIN://127.0.0.1:2") {
+		t.Errorf("%v", properties)
+	}
+	if published := c.published(p); len(published) != 3 || published[p.listeners["TLS"]] != 19101 || published[p.external] != externalPort {
+		t.Errorf("%v of %v", published, p)
+	}
+	for _, bad := range []string{"", "login", "INTERNAL"} {
+		if _, err := newConfig([]Option{WithListeners(Listener{bad, "SSL"})}); err == nil {
+			t.Errorf("%q is a name", bad)
+		}
+	}
+}
+
+func TestZooKeeperConfig(t *testing.T) {
+	c, err := newConfig([]Option{WithZooKeeper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties := c.nodeConfig(2, "127.0.0.1:2", nil)
+	if c.version != ZooKeeperVersion || properties["broker.id"] != "2" || properties["zookeeper.connect"] != "zookeeper:2181" ||
+		properties["node.id"]+properties["process.roles"]+properties["controller.quorum.voters"] != "" || strings.Contains(properties["listeners"], "CONTROLLER") {
+		t.Errorf("%v", properties)
 	}
 }
 
