@@ -134,3 +134,37 @@ func ExampleOffsetsPartition() {
 	fmt.Println(inspect.OffsetsPartition("orders", 50), inspect.OffsetsPartition("polygenelubricants", 50))
 	// Output: 31 0
 }
+
+func ExampleInspector_Brokers() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Brokers(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, b := range answer.Data {
+		fmt.Println("broker", b.ID, "up", b.Up, "leads", *b.Leads, "of", *b.Replicas)
+	}
+}
+
+func ExampleLoadOf() {
+	leads := func(broker int32, replicas ...int32) inspect.Partition {
+		return inspect.Partition{Leader: &broker, Preferred: &replicas[0], Replicas: replicas}
+	}
+	loads := inspect.LoadOf([]int32{1, 2}, []inspect.Partition{leads(1, 1, 2), leads(1, 2, 1)})
+	for _, broker := range []int32{1, 2} {
+		load := loads[broker]
+		fmt.Printf("broker %d leads %d, would lead %d, skew %+.0f%%\n", broker, *load.Leads, *load.Preferred, 100**load.Skew)
+	}
+	// Output:
+	// broker 1 leads 2, would lead 1, skew +100%
+	// broker 2 leads 0, would lead 1, skew -100%
+}
+
+func ExampleShareKey() {
+	topicID := [16]byte{0xff, 15: 1}
+	fmt.Println(inspect.ShareKey("jobs", topicID, 3))
+	// Output:
+	// jobs:_wAAAAAAAAAAAAAAAAAAAQ:3
+}

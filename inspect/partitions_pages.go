@@ -52,7 +52,7 @@ func (in *Inspector) pagesOfPartitions(ctx context.Context, table *partitionTabl
 		}
 		next := &place{resp.NextCursor.Topic, resp.NextCursor.Partition}
 		_, listed := slices.BinarySearch(sorted, next.topic)
-		if from != nil && !next.after(*from) || len(topics) > 0 && !listed {
+		if from != nil && !next.after(*from) || len(topics) > 0 && !listed || len(resp.Topics) == 0 {
 			return fmt.Errorf("%w: the one after %v begins at %v", errCursorStuck, from, *next)
 		}
 		from = next

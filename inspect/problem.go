@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -135,6 +136,9 @@ func problemFrom(err error, target, doing, acl string) Problem {
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = CodeUnreachable
 		p.Message = fmt.Sprintf("cannot %s: the broker cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, err)
+	case errors.Is(err, kbin.ErrNotEnoughData):
+		p.Code = CodeRequestFailed
+		p.Message = fmt.Sprintf("cannot %s: the broker's answer cannot be read (%v); check that it is a Kafka broker, and what is between", doing, err)
 	default:
 		p.Code = CodeRequestFailed
 		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)

@@ -14,6 +14,8 @@ const (
 	metadataLogName = "__cluster_metadata"
 	// quorumAsked is how many brokers are asked for the quorum.
 	quorumAsked = 5
+	// featureAttempts is how many brokers are asked for their features.
+	featureAttempts = 3
 	// quorumSpread is how long the first good answer waits for a newer one.
 	quorumSpread = 250 * time.Millisecond
 )
@@ -142,8 +144,17 @@ func endpointsOf(resp *kmsg.DescribeQuorumResponse) map[int32][]Endpoint {
 
 // dynamicQuorum says whether voters can change while the cluster runs, nil if the
 // brokers do not tell their features. A feature at level 0 is not listed.
+//
+// It is asked when a controller may just have died with its broker, which the client may
+// still choose to ask: another is asked then.
 func (in *Inspector) dynamicQuorum(ctx context.Context) *bool {
-	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
+	var resp *kmsg.ApiVersionsResponse
+	var err error
+	for range featureAttempts {
+		if resp, err = anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
 	if err != nil || resp.ErrorCode != 0 || resp.FinalizedFeaturesEpoch < 0 {
 		return nil
 	}

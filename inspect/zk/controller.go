@@ -53,19 +53,19 @@ func Controller(ctx context.Context, connect string) (inspect.Answer[inspect.Con
 	return answerFrom(found, observedAt), nil
 }
 
-// readElection reads the controller and its epoch, again if there was an election between
-// the two.
+// readElection reads the epoch and then the controller, again if there was an election
+// between the two.
 func (s *session) readElection(found *nodes) error {
 	for range consistencyReads {
-		controller, made, err := s.get(controllerPath)
-		if err != nil {
-			return err
-		}
 		epoch, written, err := s.get(epochPath)
 		if err != nil {
 			return err
 		}
-		found.controller, found.epoch = nodeOf(controller, made), nodeOf(epoch, written)
+		controller, made, err := s.get(controllerPath)
+		if err != nil {
+			return err
+		}
+		found.epoch, found.controller = nodeOf(epoch, written), nodeOf(controller, made)
 		if made == nil || written == nil || made.Czxid == written.Mzxid {
 			break
 		}
