@@ -46,6 +46,9 @@ func plots(seen results, docs, images string) error {
 	if err := drawGrid(grid, 2, 26*vg.Centimeter, 5.8*vg.Centimeter*vg.Length(len(grid)), "benchmarks-peers", docs, images); err != nil {
 		return err
 	}
+	if len(seen.Scaling) == 0 {
+		return nil // that piece of the run is still to come
+	}
 	growth, err := growthPlot(seen)
 	if err != nil {
 		return err
