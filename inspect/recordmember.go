@@ -86,8 +86,8 @@ func decodeLoggedMember(number int16, value []byte) (*LoggedMember, error) {
 		member.RebalanceTimeout = known(reader.Int32())
 		member.Assignor = nilIfEmpty(reader.nullableString())
 		reader.tags(func(tag uint32, field *recordReader) {
-			// The struct of a classic member, behind a byte that tells null.
-			if tag == 0 && field.Int8() >= 0 {
+			// The struct of a classic member, behind a number that is 0 for null.
+			if tag == 0 && field.Uvarint() > 0 {
 				member.Classic = true
 				member.SessionTimeout = known(field.Int32())
 			}

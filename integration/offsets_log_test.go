@@ -142,6 +142,9 @@ func TestTheLogOfGroupsWhoseRebalancesTheBrokerRuns(t *testing.T) {
 				if e.Kind == inspect.LogCurrent && e.Assignment != nil && len(e.Assignment.Assigned) > 0 {
 					named = e.Assignment.Assigned[0].Topic == topic
 				}
+				if e.Details != nil && e.Details.Classic {
+					return false, "a member that speaks the classic protocol"
+				}
 				racks = racks || e.Details != nil && e.Details.Rack != nil && *e.Details.Rack == "rack-2"
 			}
 			return ok && named && racks && kindsOf(entries)[inspect.LogMember] >= 2, fmt.Sprintf("%s; named %v, racks %v; %+v", seen, named, racks, kindsOf(entries))

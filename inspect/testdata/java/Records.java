@@ -55,7 +55,7 @@ public class Records {
                 new ConsumerGroupMemberMetadataValue.ClassicProtocol().setName("range").setMetadata(new byte[] {1, 2, 3})))), 0);
         write(5, new ConsumerGroupMemberMetadataKey().setGroupId("g").setMemberId("a"), new ConsumerGroupMemberMetadataValue()
             .setInstanceId(null).setRackId(null).setClientId("c").setClientHost("/h").setSubscribedTopicNames(List.of("t"))
-            .setSubscribedTopicRegex(null).setRebalanceTimeoutMs(600).setServerAssignor(null), 0);
+            .setSubscribedTopicRegex(null).setRebalanceTimeoutMs(600).setServerAssignor(null).setClassicMemberMetadata(null), 0);
         write(6, new ConsumerGroupTargetAssignmentMetadataKey().setGroupId("g"),
             new ConsumerGroupTargetAssignmentMetadataValue().setAssignmentEpoch(9).setAssignmentTimestamp(3000), 0);
         write(7, new ConsumerGroupTargetAssignmentMemberKey().setGroupId("g").setMemberId("a"), new ConsumerGroupTargetAssignmentMemberValue()
