@@ -253,6 +253,15 @@ func TestExplainFindsTheCause(t *testing.T) {
 				if i == 1 {
 					from = "polls alone"
 				}
+				if i == 1 && len(test.also) > 0 {
+					// Of a group that hardly ever gets stable, polls show few rebalances.
+					for _, v := range d.Verdicts {
+						if v.Cause != want && !slices.Contains(test.also, v.Cause) && v.Sure != explain.Possible {
+							t.Errorf("from %s, a verdict too many: %s: %s", from, v.Cause, told)
+						}
+					}
+					continue
+				}
 				if len(d.Verdicts) == 0 || d.Verdicts[0].Cause != want || !strings.Contains(d.Verdicts[0].Says, test.says) {
 					t.Errorf("from %s, want %s with %q: %s", from, want, test.says, told)
 					continue

@@ -291,7 +291,10 @@ func (h *history) partitions() []Verdict {
 		}
 	}
 	whole := map[string]int32{} // topics of which all partitions up to a number were assigned
-	for _, r := range h.rounds {
+	for i, r := range h.rounds {
+		// A cooperative group withholds partitions for one round, the highest perhaps; and
+		// who joins may be the first to subscribe.
+		mayBeWithheld := i > 0 && r.at.Sub(h.rounds[i-1].at) < followWithin
 		for topic, size := range wholeTopics(r.before) {
 			whole[topic] = max(whole[topic], size)
 		}
@@ -301,9 +304,10 @@ func (h *history) partitions() []Verdict {
 				continue
 			}
 			whole[topic] = size
-			if len(h.sizes[topic]) > 0 {
-				continue // the topic itself was looked at
+			if len(h.sizes[topic]) > 0 || !r.isQuiet() || mayBeWithheld {
+				continue // the topic itself was looked at, or this is no sign
 			}
+			v.Sure = Likely
 			if !r.explained {
 				v.Explains++
 			}

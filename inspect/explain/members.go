@@ -42,6 +42,7 @@ func (h *history) slow(departures []*departure) []Verdict {
 			h.lateBySigns(r, who, &v)
 		}
 	}
+	h.alsoDropped(departures, who)
 	if w := h.waiting(); w != nil {
 		v.Explains++
 		longest = max(longest, w.preparing())
@@ -62,6 +63,26 @@ func (h *history) slow(departures []*departure) []Verdict {
 		v.Says = fmt.Sprintf("The group waits up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(v.Explains))
 	}
 	return []Verdict{v}
+}
+
+// alsoDropped takes the other times at which one that was dropped went, and why was not
+// seen, for the same.
+func (h *history) alsoDropped(departures []*departure, dropped map[string]watch.MemberRef) {
+	names := map[who]bool{}
+	for _, ref := range dropped {
+		names[whoIs(ref)] = true
+	}
+	for _, d := range departures {
+		if d.how != howUnknown || !names[whoIs(d.member.MemberRef)] || h.alike(d.round.before, d.member) > 1 {
+			continue
+		}
+		d.how = howDropped
+		for _, r := range []*round{d.round, d.returned} {
+			if r != nil {
+				r.explained = true
+			}
+		}
+	}
 }
 
 func (h *history) bound(g watch.Group) string {

@@ -1,0 +1,274 @@
+package explain
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func at(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+
+// member has a client's name before the dash, and so many partitions of "orders".
+func member(id string, partitions ...int32) watch.Member {
+	client, _, _ := strings.Cut(id, "-")
+	m := watch.Member{
+		MemberRef: watch.MemberRef{ID: id, ClientID: client, Host: "/10.0.0.1"}, Topics: []string{"orders"},
+		Assigned:       []watch.TopicPartitions{},
+		SessionTimeout: watch.Millis(10 * time.Second), RebalanceTimeout: watch.Millis(time.Minute),
+	}
+	if len(partitions) > 0 {
+		m.Assigned = []watch.TopicPartitions{{Topic: "orders", Partitions: partitions}}
+	}
+	return m
+}
+
+func static(m watch.Member) watch.Member {
+	instance := "inst-" + m.ClientID
+	m.Instance = &instance
+	return m
+}
+
+func logged(seconds float64, generation int32, members ...watch.Member) Observation {
+	assignor := "range"
+	record := &watch.GroupRecord{Group: "g", Written: at(seconds), Generation: generation, Protocol: &assignor, Members: members}
+	if len(members) > 0 {
+		record.Leader = &members[0].ID
+	}
+	return Observation{At: at(seconds), Source: SourceLog, Record: record}
+}
+
+func polled(seconds float64, state string, members ...watch.Member) Observation {
+	return Observation{At: at(seconds), Source: SourcePoll, Look: &watch.Group{Group: "g", Type: "classic", State: state, Members: members}}
+}
+
+// commits are those of one partition, from one time to another.
+func commits(from, to, every float64, partitions ...int32) []Observation {
+	var all []Observation
+	for s := from; s <= to; s += every {
+		for _, p := range partitions {
+			all = append(all, Observation{At: at(s), Source: SourceLog, Commit: &Commit{"orders", p, int64(s * 10)}})
+		}
+	}
+	return all
+}
+
+func said(seconds float64, s Said) Observation {
+	return Observation{At: at(seconds), Source: SourceMember, Said: &s}
+}
+
+func causesOf(d Diagnosis) []Cause {
+	all := []Cause{}
+	for _, v := range d.Verdicts {
+		all = append(all, v.Cause)
+	}
+	return all
+}
+
+func TestVerdicts(t *testing.T) {
+	a, b, c := member("a-1", 0, 1), member("b-1", 2, 3), member("c-1", 4, 5)
+	unreadable := member("x-1")
+	unreadable.Topics, unreadable.Unreadable = nil, "its subscription does not decode"
+	other := a
+	other.Topics = []string{"orders", "payments"}
+	yes, no := true, false
+	classic, modern := member("k-1"), member("m-1")
+	classic.Classic, modern.Classic = &yes, &no
+	mixed := polled(9, "Stable", classic, modern)
+	mixed.Look.Type = "consumer"
+	slowPlan := logged(20, 2, a, b, c)
+	slowPlan.Record.Entered = at(14)
+
+	for _, test := range []struct {
+		name   string
+		seen   []Observation
+		causes []Cause
+		sure   Sureness
+		says   string
+		quotes string
+	}{
+		{"nothing", nil, []Cause{Unexplained}, Possible, "Nothing was seen", ""},
+		{"quiet and busy", slices.Concat([]Observation{logged(0, 1, a, b, c), polled(9, "Stable", a, b, c)}, commits(0, 60, 1, 0, 1, 2, 3, 4, 5)), []Cause{Fine}, Certain, "did not rebalance", "366 commits"},
+		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Certain, "joined or went for good", ""},
+		{"no members", []Observation{polled(0, "Empty"), polled(9, "Empty")}, []Cause{Empty}, Certain, "no members", ""},
+		{"no group", []Observation{{At: at(0), Source: SourcePoll, Absent: true}}, []Cause{Empty}, Certain, "does not exist", ""},
+		{
+			"one leaves every 45 s", []Observation{
+				logged(0, 1, a, b), logged(10, 2, a, b, member("x-1")), logged(45, 3, a, b), logged(50, 4, a, b, member("x-2")),
+				logged(90, 5, a, b), logged(95, 6, a, b, member("x-3")), logged(135, 7, a, b),
+				said(44.5, Said{Member: "x-1", Kind: "left"}),
+			}, []Cause{LeavesRepeatedly}, Certain, `The client "x" at 10.0.0.1 leaves the group and comes back, every 45s, 3 times.`, "35s after it joined",
+		},
+		{
+			"one of many that share a name", []Observation{
+				logged(0, 1, member("n-1"), member("n-2"), member("n-3")), logged(10, 2, member("n-1"), member("n-2"), member("n-4")),
+				logged(20, 3, member("n-1"), member("n-2"), member("n-5")), logged(30, 4, member("n-1"), member("n-2"), member("n-6")),
+			}, []Cause{LeavesRepeatedly}, Likely, "goes and comes back", "",
+		},
+		{
+			"a restart of all that share a name", []Observation{
+				logged(0, 1, member("n-1"), member("n-2"), member("n-3")), logged(10, 2, member("n-2"), member("n-3")), logged(12, 3, member("n-2"), member("n-3"), member("n-4")),
+				logged(20, 4, member("n-3"), member("n-4")), logged(22, 5, member("n-3"), member("n-4"), member("n-5")),
+				logged(30, 6, member("n-4"), member("n-5")), logged(32, 7, member("n-4"), member("n-5"), member("n-6")),
+			}, []Cause{RollingRestart}, Likely, "3 members were replaced one after the other, within 20s", "a dynamic member",
+		},
+		{
+			"killed and replaced, one after the other", []Observation{
+				logged(0, 1, a, b, c), logged(10, 2, a, b, c, member("a-2")), logged(20, 3, b, c, member("a-2")),
+				logged(30, 4, b, c, member("a-2"), member("b-2")), logged(40, 5, c, member("a-2"), member("b-2")),
+			}, []Cause{RollingRestart}, Likely, "2 members", "its successor had joined before",
+		},
+		{
+			"silent for the session", slices.Concat(
+				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 28, 1, 2, 3),
+			), []Cause{SessionExpired}, Likely, `the client "b"`, "committed every 1s, and nothing in the last 11s before it went; its session timeout is 10s",
+		},
+		{
+			"left while it worked", slices.Concat(
+				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 39, 1, 2, 3),
+			), []Cause{Fine}, Certain, "went for good", "",
+		},
+		{"a static member away", []Observation{logged(0, 1, static(a), static(b)), logged(20, 2, static(a)), logged(30, 3, static(a), static(member("b-2")))}, []Cause{SessionExpired}, Likely, `"inst-b"`, "does not leave when it stops"},
+		{"a static member replaced in its place", []Observation{logged(0, 1, static(a), static(b)), logged(20, 1, static(a), static(member("b-2", 2, 3))), polled(25, "Stable", static(a), static(member("b-2", 2, 3)))}, []Cause{Fine}, Certain, "", ""},
+		{"said that its session ended", []Observation{logged(0, 1, a, b), logged(20, 2, a), said(21, Said{Member: "b-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"})}, []Cause{SessionExpired}, Certain, `"b"`, "said that it lost its place"},
+		{
+			"waited for, and dropped", []Observation{
+				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(7, "PreparingRebalance", a, b, member("d-1")),
+				polled(8, "CompletingRebalance", a, member("d-1")), polled(9, "Stable", a, member("d-1", 2)),
+			}, []Cause{SlowToRejoin}, Likely, `for "b-1" to join again`, "the members' rebalance timeout is 1m0s",
+		},
+		{
+			"waited for, and who is said", []Observation{
+				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, c), polled(7, "PreparingRebalance", a, b, c), polled(9, "Stable", a, b, c),
+				said(1.5, Said{Member: "a-1", Kind: "joining"}), said(8, Said{Member: "b-1", Kind: "joining"}),
+			}, []Cause{SlowToRejoin}, Certain, `for "b-1" to join again`, "was the last to",
+		},
+		{
+			"waited for, from the log of an eager group", slices.Concat(
+				[]Observation{logged(0, 1, a, b), logged(30, 2, a, b, c)}, commits(1, 20, 0.5, 0, 1), commits(1, 29, 0.5, 2, 3),
+			), []Cause{SlowToRejoin}, Likely, `for "b-1"`, "went on committing for 9s",
+		},
+		{"a slow plan", []Observation{logged(0, 1, a, b), slowPlan}, []Cause{SlowPlan}, Certain, "up to 6s to plan", `the plan of "a-1" came`},
+		{"another subscription", []Observation{logged(0, 1, a, b), logged(9, 2, other, b)}, []Cause{SubscriptionChanged}, Certain, `"a-1" changed what it subscribes to`, "subscribed to orders, payments, and before to orders"},
+		{"more partitions", []Observation{logged(0, 1, member("a-1", 0, 1), member("b-1", 2, 3)), logged(9, 2, member("a-1", 0, 1, 4), member("b-1", 2, 3, 5))}, []Cause{PartitionsChanged}, Likely, "another number of partitions", "6 partitions of orders are assigned, and 4 before"},
+		{"metadata that does not decode", []Observation{polled(0, "Stable", a, unreadable)}, []Cause{UnreadableMetadata}, Certain, `"x-1" says`, "does not decode"},
+		{
+			"a plan that fails", []Observation{
+				polled(0, "Stable", a, b), polled(1, "CompletingRebalance", a, b, c), polled(3, "CompletingRebalance", a, b, c), polled(4, "PreparingRebalance", a, b, c),
+				polled(5, "CompletingRebalance", a, b, c), polled(9, "CompletingRebalance", a, b, c), polled(10, "PreparingRebalance", a, b, c),
+				polled(11, "CompletingRebalance", a, b, c), polled(19, "CompletingRebalance", a, b, c), polled(20, "PreparingRebalance", a, b, c),
+			}, []Cause{UnreadableMetadata}, Likely, `since "c-1" joined`, "back to PreparingRebalance 3 times",
+		},
+		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
+		{"between types", []Observation{mixed}, []Cause{BetweenTypes}, Certain, `"k-1" still speaks the classic protocol`, "1 of 2 members"},
+		{"the same again, for no reason seen", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b)}, []Cause{Unexplained}, Possible, "2 rebalances of 2 rebalances", "the same members joined again"},
+		{
+			"one leaves again and again, and a subscription changed", []Observation{
+				logged(0, 1, a, b), logged(10, 2, a, b, member("x-1")), logged(20, 3, a, b), logged(30, 4, a, b, member("x-2")), logged(40, 5, a, b),
+				logged(60, 6, other, b),
+			}, []Cause{SubscriptionChanged, LeavesRepeatedly}, Certain, "", "",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := Diagnose("g", test.seen, Limits{})
+			told := fmt.Sprintf("%+v", d.Verdicts)
+			if !slices.Equal(causesOf(d), test.causes) {
+				t.Fatalf("%v, want %v: %s", causesOf(d), test.causes, told)
+			}
+			v := d.Verdicts[0]
+			if v.Sure != test.sure || !strings.Contains(v.Says, test.says) || !strings.Contains(fmt.Sprint(v.Evidence), test.quotes) {
+				t.Errorf("want %s, %q and %q: %s", test.sure, test.says, test.quotes, told)
+			}
+			shuffled := slices.Clone(test.seen)
+			slices.Reverse(shuffled)
+			if again := Diagnose("g", shuffled, Limits{}); fmt.Sprintf("%+v", again.Verdicts) != told {
+				t.Errorf("in another order: %+v, and before %s", again.Verdicts, told)
+			}
+		})
+	}
+}
+
+// TestWhateverIsSeenIsJudged feeds observations at random: every rebalance is accounted
+// for once at most, and each verdict says what to do.
+func TestWhateverIsSeenIsJudged(t *testing.T) {
+	for seed := range uint64(2000) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		pick := func() []watch.Member {
+			var members []watch.Member
+			for id := range random.IntN(5) {
+				m := member(fmt.Sprintf("%c-%d", 'a'+random.IntN(3), id+random.IntN(3)), int32(random.IntN(4)))
+				switch random.IntN(8) {
+				case 0:
+					m = static(m)
+				case 1:
+					m.Unreadable, m.Topics = "no", nil
+				case 2:
+					m.Assigned = nil
+				case 3:
+					classic := random.IntN(2) == 0
+					m.Classic = &classic
+				}
+				if !slices.ContainsFunc(members, func(o watch.Member) bool { return o.ID == m.ID }) {
+					members = append(members, m)
+				}
+			}
+			return members
+		}
+		var seen []Observation
+		for range random.IntN(60) {
+			when := random.Float64() * 100
+			switch random.IntN(6) {
+			case 0:
+				seen = append(seen, logged(when, int32(random.IntN(30)), pick()...))
+			case 1, 2:
+				o := polled(when, []string{"Stable", "Empty", "PreparingRebalance", "CompletingRebalance"}[random.IntN(4)], pick()...)
+				o.Look.Type = []string{"classic", "consumer"}[random.IntN(2)]
+				seen = append(seen, o)
+			case 3:
+				seen = append(seen, commits(when, when+random.Float64()*20, 0.5, int32(random.IntN(4)))...)
+			case 4:
+				seen = append(seen, said(when, Said{Member: fmt.Sprintf("a-%d", random.IntN(4)), Kind: []string{"joining", "left", "lost", "isolated"}[random.IntN(4)], Error: "UNKNOWN_MEMBER_ID"}))
+			case 5:
+				seen = append(seen, Observation{At: at(when), Source: SourcePoll, Topic: &TopicSize{"orders", random.IntN(4)}})
+			}
+		}
+		d := Diagnose("g", seen, Limits{})
+		if len(d.Verdicts) == 0 {
+			t.Fatalf("seed %d: no verdict", seed)
+		}
+		for i, v := range d.Verdicts {
+			if v.Says == "" || v.Do == "" || v.Sure == "" || v.Explains < 0 || len(v.Evidence) > mostEvidence {
+				t.Errorf("seed %d: %+v", seed, v)
+			}
+			if i > 0 && v.Sure.rank() < d.Verdicts[i-1].Sure.rank() {
+				t.Errorf("seed %d: a surer verdict comes later: %v", seed, causesOf(d))
+			}
+		}
+	}
+}
+
+func TestReadSaid(t *testing.T) {
+	lines := `{"time":"2026-01-02T03:04:05Z","member":"m-1","kind":"lost","error":"UNKNOWN_MEMBER_ID"}
+{"time":"2026-01-02T03:04:06Z","level":"WARN","msg":"Joining","group":"g","member":"m-2"}
+{"time":"2026-01-02T03:04:06Z","msg":"joining","group":"another"}
+not JSON
+{"msg":"no time"}
+{"time":"2026-01-02T03:04:07Z","event":"left","err":"closed"}
+`
+	all, skipped, err := ReadSaid(strings.NewReader(lines), "g")
+	if err != nil || skipped != 2 || len(all) != 3 {
+		t.Fatalf("%v, %d skipped, %+v", err, skipped, all)
+	}
+	if *all[0].Said != (Said{Member: "m-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}) || all[1].Said.Kind != "joining" || all[2].Said.Kind != "left" || all[2].Said.Error != "closed" {
+		t.Errorf("%+v %+v %+v", all[0].Said, all[1].Said, all[2].Said)
+	}
+	if _, _, err := ReadSaid(strings.NewReader(strings.Repeat("x", 2<<20)), "g"); err == nil {
+		t.Error("a line of 2 MiB is read")
+	}
+}
