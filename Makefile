@@ -34,7 +34,7 @@ SOAK ?= 22
 SOAK_RUN ?= TestSoak
 
 soak: ## over 300 changes of leaders by every kind of failure, on a real Kafka
-	GROUPKIT_SOAK=$(SOAK) integration/engine.sh run -- integration/test.sh -timeout 60m -parallel 4 -v -run '$(SOAK_RUN)' .
+	GROUPKIT_SOAK=$(SOAK) integration/engine.sh run -- integration/test.sh -timeout 60m -parallel 8 -v -run '$(SOAK_RUN)' .
 
 lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 	@files=$$(gofmt -l $(wildcard *.go) */) || exit 1; \

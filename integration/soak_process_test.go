@@ -38,6 +38,7 @@ type soakConfig struct {
 	Ledger  string // that of the ledger
 	Group   string
 	Topic   string // "" for a candidate in an election
+	TopicID [16]byte
 }
 
 // A command is one line on the standard input of a process.
@@ -274,7 +275,7 @@ func (s *soaker) commit(id string, generation int32) string {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation = s.cfg.Group, id, generation
 	topic, partition := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
-	topic.Topic = s.cfg.Topic
+	topic.Topic, topic.TopicID = s.cfg.Topic, s.cfg.TopicID
 	topic.Partitions = append(topic.Partitions, partition)
 	req.Topics = append(req.Topics, topic)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
