@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -97,5 +98,54 @@ func ExampleMember() {
 
 	// Output:
 	// orders[0]@0: 1 apple
+	// done: <nil>
+}
+
+// What is done with records that cannot be handled is decided one by one.
+func ExampleEach() {
+	cluster, err := kfake.NewCluster(kfake.SeedTopics(1, "orders")) // in place of a real one
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m, err := member.New(member.Config{
+		Group:    "billing",
+		Topics:   []string{"orders"},
+		Attempts: 2,
+		OnFailure: func(_ context.Context, f member.Failure) member.Decision {
+			fmt.Printf("skip offset %d after %d attempts: %v\n", f.Records[0].Offset, f.Attempts, f.Err)
+			return member.Skip // or DeadLetter, StopPartition, StopMember
+		},
+		Client: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close(context.Background())
+
+	for _, order := range []string{"1 apple", "?", "2 pears"} {
+		if err := m.Client().ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte(order)}).FirstErr(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	err = m.Run(ctx, member.Each(func(_ context.Context, record *kgo.Record) error {
+		if string(record.Value) == "?" {
+			return errors.New("no order")
+		}
+		fmt.Printf("%s\n", record.Value)
+		if record.Offset == 2 {
+			cancel()
+		}
+		return nil
+	}))
+	fmt.Println("done:", err)
+
+	// Output:
+	// 1 apple
+	// skip offset 1 after 2 attempts: no order
+	// 2 pears
 	// done: <nil>
 }

@@ -150,7 +150,7 @@ func (m *Member) attach(client *kgo.Client) error {
 	m.client = client
 	ctx, quit := context.WithCancel(context.Background())
 	m.quit = quit
-	m.background.Go(func() { m.session.keep(ctx) })
+	m.background.Go(func() { m.session.keep(ctx, m.heartbeat) })
 	if m.cfg.GroupProtocol == ConsumerProtocol {
 		m.background.Go(func() { m.session.askSession(ctx) })
 	}

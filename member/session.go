@@ -125,7 +125,7 @@ func (s *session) notify() {
 // keep sends heartbeats while the member has partitions, and ends the contexts of
 // handlers when the coordinator does not acknowledge them. It goes on, and lets the
 // handlers go on, when it does again.
-func (s *session) keep(ctx context.Context) {
+func (s *session) keep(ctx context.Context, heartbeat func(context.Context) (sent time.Time, err error)) {
 	m := s.m
 	for {
 		l, held := s.current()
@@ -144,7 +144,7 @@ func (s *session) keep(ctx context.Context) {
 			continue
 		case <-due:
 		}
-		limit := m.settings.session
+		limit := min(m.settings.session, 3*m.settings.interval)
 		switch now := time.Now(); {
 		case held:
 		case l.ended(now):
@@ -154,7 +154,7 @@ func (s *session) keep(ctx context.Context) {
 			limit = l.left(now)
 		}
 		call, cancel := context.WithTimeout(ctx, limit)
-		sent, err := prompt(call, m.heartbeat)
+		sent, err := prompt(call, heartbeat)
 		cancel()
 		switch {
 		case errors.Is(err, ErrLost):

@@ -118,29 +118,37 @@ func TestAStaticMembersPlace(t *testing.T) {
 
 // A topic that is deleted and created again is subscribed to again, or stops Run.
 func TestATopicThatIsCreatedAgain(t *testing.T) {
-	for _, action := range []member.RecreatedAction{member.RecreatedResubscribe, member.RecreatedStop} {
-		cluster := fakeCluster(t, 1)
-		produce(t, cluster, 1, 3)
-		var book ledger
-		r := startRun(t, cluster, func(cfg *member.Config) { cfg.OnRecreated = action }, func(_ context.Context, records []*kgo.Record) error {
-			book.add(records)
-			return nil
-		}, kgo.MetadataMinAge(50*time.Millisecond), kgo.MetadataMaxAge(200*time.Millisecond))
-		committedAt(t, r, 3)
-		recreate(t, cluster)
-		produce(t, cluster, 1, 5)
-		if e := r.await(t, member.EventRecreated); e.Topic != "t" || !errors.Is(e.Err, member.ErrRecreated) {
-			t.Errorf("got %+v", e)
-		}
-		if action == member.RecreatedStop {
-			if err := r.wait(t); !errors.Is(err, member.ErrRecreated) {
-				t.Errorf("Run returned %v", err)
-			}
-			continue
-		}
-		eventually(t, "the new topic's records are handled", func() bool { return book.total() == 5 })
-		committedAt(t, r, 5)
+	t.Parallel() // with itself: kgo takes seconds to notice
+	for name, action := range map[string]member.RecreatedAction{"resubscribe": member.RecreatedResubscribe, "stop": member.RecreatedStop} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			createdAgain(t, action)
+		})
 	}
+}
+
+func createdAgain(t *testing.T, action member.RecreatedAction) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 3)
+	var book ledger
+	r := startRun(t, cluster, func(cfg *member.Config) { cfg.OnRecreated = action }, func(_ context.Context, records []*kgo.Record) error {
+		book.add(records)
+		return nil
+	}, kgo.MetadataMinAge(50*time.Millisecond), kgo.MetadataMaxAge(200*time.Millisecond))
+	committedAt(t, r, 3)
+	recreate(t, cluster)
+	produce(t, cluster, 1, 5)
+	if e := r.await(t, member.EventRecreated); e.Topic != "t" || !errors.Is(e.Err, member.ErrRecreated) {
+		t.Errorf("got %+v", e)
+	}
+	if action == member.RecreatedStop {
+		if err := r.wait(t); !errors.Is(err, member.ErrRecreated) {
+			t.Errorf("Run returned %v", err)
+		}
+		return
+	}
+	eventually(t, "the new topic's records are handled", func() bool { return book.total() == 5 })
+	committedAt(t, r, 5)
 }
 
 // recreate deletes topic "t" and creates it again, with one partition.

@@ -1,0 +1,201 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// timedMember is a member without a client, that has one partition with two records and
+// a session of 10 s.
+func timedMember(events *[]Event) (*Member, *partition) {
+	m := &Member{
+		hooks:        newObserver(HooksConfig{OnEvent: func(e Event) { *events = append(*events, e) }}),
+		settings:     settings{session: 10 * time.Second, rebalance: 30 * time.Second, interval: time.Second},
+		drainTimeout: 4 * time.Second,
+		partitions:   make(map[topicPartition]*partition),
+		lingering:    make(map[topicPartition]chan struct{}),
+	}
+	m.session.m, m.session.settings, m.session.changed = m, m.settings, make(chan struct{}, 1)
+	p := newPartition(topicPartition{"t", 0})
+	p.add(kgo.FetchPartition{Records: []*kgo.Record{{Topic: "t"}, {Topic: "t", Offset: 1}}}, 1<<20)
+	m.partitions[p.topicPartition] = p
+	return m, p
+}
+
+// Handlers end nine tenths of the session after the last heartbeat that was acknowledged
+// was sent, also where a request hangs for good, and go on once one is acknowledged.
+func TestHandlersEndNineTenthsIntoTheSession(t *testing.T) {
+	for name, silence := range map[string]func(ctx context.Context) error{
+		"refused": func(context.Context) error { return errors.New("no") },
+		"no answer": func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		"hangs": func(ctx context.Context) error {
+			time.Sleep(time.Minute)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var events []Event
+				m, p := timedMember(&events)
+				m.session.joined()
+				began := time.Now()
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					m.session.keep(ctx, func(ctx context.Context) (time.Time, error) {
+						sent := time.Now()
+						if at := sent.Sub(began); at <= 3*time.Second || at > 40*time.Second {
+							return sent, nil
+						}
+						return sent, silence(ctx)
+					})
+				}()
+				lease, _ := m.session.current()
+				c := p.begin(t.Context(), p.next(0), lease)
+				<-c.Done()
+				if at := time.Since(began); at != 12*time.Second { // sent after 3 s, and 9 more
+					t.Errorf("the context ended after %s, want 12 s", at)
+				}
+				if !errors.Is(context.Cause(c), ErrLeaseExpired) {
+					t.Errorf("because: %v", context.Cause(c))
+				}
+				if _, held := m.session.current(); !held {
+					t.Error("further calls are not held")
+				}
+				p.finish(c)
+				for held := true; held; _, held = m.session.current() {
+					time.Sleep(time.Second)
+				}
+				if at := time.Since(began); at > 45*time.Second { // the request under way ends after 3 intervals
+					t.Errorf("handlers go on after %s", at)
+				}
+				stop()
+				<-done
+				synctest.Wait()
+				if len(events) != 2 || events[0].Kind != EventFenced || events[1].Kind != EventAcknowledged {
+					t.Errorf("events: %v", events)
+				}
+				time.Sleep(time.Minute) // for the requests that hang
+			})
+		})
+	}
+}
+
+// A handler may go on for DrainTimeout when its partition is given up; then its context
+// ends, and half of it later it is abandoned.
+func TestHowLongADrainTakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		works, afterwards time.Duration // until it returns; until it does once its context ended
+		takes             time.Duration
+		ended, abandoned  bool
+	}{
+		"in time":                {works: 3 * time.Second, takes: 3 * time.Second},
+		"when its context ended": {works: time.Hour, afterwards: time.Second, takes: 5 * time.Second, ended: true},
+		"never":                  {works: time.Hour, afterwards: time.Hour, takes: 6 * time.Second, ended: true, abandoned: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var events []Event
+				m, p := timedMember(&events)
+				call := p.begin(t.Context(), p.next(0), nil)
+				returned := make(chan struct{})
+				p.last = returned
+				go func() {
+					select {
+					case <-time.After(c.works):
+					case <-call.Done():
+						time.Sleep(c.afterwards)
+					}
+					close(returned)
+				}()
+				p.setPhase(draining, nil)
+				began := time.Now()
+				err := m.drain([]*partition{p}, ErrRevoked)
+				if took := time.Since(began); took != c.takes {
+					t.Errorf("it took %s, want %s", took, c.takes)
+				}
+				if ended := errors.Is(context.Cause(call), ErrRevoked); ended != c.ended {
+					t.Errorf("the context ended: %v, want %v", ended, c.ended)
+				}
+				if abandoned := errors.Is(err, ErrAbandoned); abandoned != c.abandoned || abandoned != (len(events) == 1) {
+					t.Errorf("got %v, %v", err, events)
+				}
+				if !call.halt.Load() {
+					t.Error("the handler was not told to come to its end")
+				}
+				<-returned
+				call.cancel(nil)
+			})
+		})
+	}
+}
+
+// The watchdog counts from the last progress, tells once, and again after a recovery.
+func TestWhenAHandlerStalls(t *testing.T) {
+	_, p := timedMember(new([]Event))
+	c := p.begin(t.Context(), p.next(0), nil)
+	defer p.finish(c)
+	const timeout = 10 * time.Second
+	look := func(after time.Duration, wantStalled, wantRecovered bool) {
+		t.Helper()
+		stalled, recovered, _ := p.inspect(c.began.Add(after), timeout)
+		if stalled != wantStalled || recovered != wantRecovered {
+			t.Errorf("after %s: stalled %v, recovered %v", after, stalled, recovered)
+		}
+	}
+	look(9*time.Second, false, false)
+	Progress(c, 0)
+	look(9500*time.Millisecond, false, false) // seen here
+	look(19*time.Second, false, false)
+	look(20*time.Second, true, false)
+	look(30*time.Second, false, false) // told already
+	Progress(c, 1)
+	look(31*time.Second, false, true)
+	look(40*time.Second, false, false)
+	look(41*time.Second, true, false)
+}
+
+func TestTheDefaultBackoffDoublesWithinBounds(t *testing.T) {
+	for attempt, want := range map[int]time.Duration{0: 100 * time.Millisecond, 1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 7: 6400 * time.Millisecond, 8: 10 * time.Second, 1000: 10 * time.Second} {
+		for range 100 {
+			if got := backoff(attempt); got < want*8/10 || got > want*12/10 {
+				t.Errorf("after attempt %d: %s, want about %s", attempt, got, want)
+			}
+		}
+	}
+}
+
+// What handling costs does not depend on the number of records.
+func TestHandlingAllocatesNothingPerRecord(t *testing.T) {
+	allocations := func(n int) float64 {
+		records := make([]*kgo.Record, n)
+		for i := range records {
+			records[i] = &kgo.Record{Topic: "t", Offset: int64(i), Value: make([]byte, 10)}
+		}
+		p := newPartition(topicPartition{"t", 0})
+		handle := Each(func(context.Context, *kgo.Record) error { return nil })
+		return testing.AllocsPerRun(50, func() {
+			p.add(kgo.FetchPartition{Records: records}, 1<<40)
+			c := p.begin(context.Background(), p.next(0), nil)
+			if err := c.invoke(handle); err != nil {
+				t.Fatal(err)
+			}
+			p.handled(n, 1<<40)
+			p.finish(c)
+			<-p.wake
+		})
+	}
+	if few, many := allocations(10), allocations(10_000); few != many || few > 10 {
+		t.Errorf("%v allocations for 10 records, %v for 10,000", few, many)
+	}
+}
