@@ -100,6 +100,16 @@ func (ix *index) subscribes(member, topic int) bool {
 	return found
 }
 
+// topic returns the number of the topic. after is the number of the one asked for
+// before, or -1: lists of topics are sorted most often, and then it is the next.
+func (ix *index) topic(name string, after int) (number int, known bool) {
+	if next := after + 1; next < len(ix.topics) && ix.topics[next].Name == name {
+		return next, true
+	}
+	number, known = ix.topicNumber[name]
+	return number, known
+}
+
 // unassigned marks a partition that no member has.
 const unassigned = -1
 

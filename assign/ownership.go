@@ -33,8 +33,10 @@ func (ix *index) owned() table {
 // eachClaim calls claim for every partition that a member claims and that exists.
 func (ix *index) eachClaim(claim func(member, topic int, partition int32)) {
 	for m, member := range ix.members {
+		last := -1
 		for _, tp := range member.Owned {
-			t, known := ix.topicNumber[tp.Topic]
+			t, known := ix.topic(tp.Topic, last)
+			last = t
 			if !known {
 				continue
 			}

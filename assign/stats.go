@@ -49,9 +49,11 @@ type Stats struct {
 func Measure(g Group, plan Plan) Stats {
 	ix := newIndex(g)
 	placed := ix.newTable()
+	last := -1
 	place := func(id, topic string, partitions ...int32) {
 		m, isMember := ix.memberNumber[id]
-		t, known := ix.topicNumber[topic]
+		t, known := ix.topic(topic, last)
+		last = t
 		if !isMember || !known || !ix.subscribes(m, t) {
 			return
 		}
@@ -62,6 +64,7 @@ func Measure(g Group, plan Plan) Stats {
 		}
 	}
 	for _, id := range plan.Assignment.Members() {
+		last = -1
 		for _, tp := range plan.Assignment[id] {
 			place(id, tp.Topic, tp.Partitions...)
 		}

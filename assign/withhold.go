@@ -1,6 +1,9 @@
 package assign
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Withhold turns a target into what may be sent in this round of a cooperative
 // group (KIP-429): a partition that another member still claims to own is taken
@@ -16,20 +19,23 @@ func Withhold(g Group, target Plan) Plan {
 	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
 	for _, id := range target.Assignment.Members() {
 		list := make([]TopicPartitions, 0, len(target.Assignment[id]))
+		t, known := -1, false
 		for _, tp := range target.Assignment[id] {
-			t, known := ix.topicNumber[tp.Topic]
+			t, known = ix.topic(tp.Topic, t)
+			if len(tp.Partitions) == 0 {
+				continue
+			}
+			if !known || !slices.ContainsFunc(tp.Partitions, func(p int32) bool { return ix.waits(holder, t, p, id) }) {
+				list = append(list, tp) // shared with the target, as Move allows
+				continue
+			}
 			kept := make([]int32, 0, len(tp.Partitions))
 			for _, p := range tp.Partitions {
-				if !known || p < 0 || p >= ix.topics[t].Partitions {
+				if !ix.waits(holder, t, p, id) {
 					kept = append(kept, p)
 					continue
 				}
-				owner := holder[t][p]
-				if owner == unassigned || ix.members[owner].ID == id {
-					kept = append(kept, p)
-					continue
-				}
-				ownerID := ix.members[owner].ID
+				ownerID := ix.members[holder[t][p]].ID
 				out.Withheld = append(out.Withheld, Withheld{
 					Topic: tp.Topic, Partition: p, Member: id, Owner: ownerID,
 					Reason: fmt.Sprintf("%s has not given it up yet", ownerID),
@@ -42,4 +48,13 @@ func Withhold(g Group, target Plan) Plan {
 		out.Assignment[id] = list
 	}
 	return out
+}
+
+// waits tells whether a partition that is meant for the member has another holder.
+func (ix *index) waits(holder table, t int, p int32, member string) bool {
+	if p < 0 || p >= ix.topics[t].Partitions {
+		return false
+	}
+	owner := holder[t][p]
+	return owner != unassigned && ix.members[owner].ID != member
 }

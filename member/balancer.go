@@ -49,6 +49,7 @@ func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	r := &round{hooks: b.hooks, protocol: b.protocol}
 	topics := make(map[string]struct{})
+	reader := newSubscriptionReader()
 	var last []string
 	seen := make(map[string]bool, len(members))
 	seen[""] = true // no member, and nothing can be sent to it
@@ -57,7 +58,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 			continue
 		}
 		seen[members[i].MemberID] = true
-		m, err := decodeMember(b.protocol, &members[i])
+		m, err := reader.member(b.protocol, &members[i])
 		if err != nil {
 			r.isolated = append(r.isolated, isolated{m.ID, m.Instance, err})
 			continue

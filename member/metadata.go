@@ -40,14 +40,14 @@ func encodeSubscription(protocol Protocol, topics []string, owned []assign.Topic
 	return meta.AppendTo(nil)
 }
 
-// decodeMember reads what a member sent in JoinGroup. The bytes come from another
+// member reads what a member sent in JoinGroup. The bytes come from another
 // process, of any client and version: an error says that they cannot be understood.
-func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign.Member, error) {
+func (s *subscriptionReader) member(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign.Member, error) {
 	m := assign.Member{ID: from.MemberID}
 	if from.InstanceID != nil {
 		m.Instance = *from.InstanceID
 	}
-	meta, err := memberbytes.Subscription(from.ProtocolMetadata)
+	meta, err := s.read(from.ProtocolMetadata)
 	if err != nil {
 		return m, err
 	}
@@ -60,10 +60,7 @@ func decodeMember(protocol Protocol, from *kmsg.JoinGroupResponseMember) (assign
 		m.Rack = *meta.Rack
 	}
 	m.Generation = meta.Generation
-	m.Owned = slices.Grow(m.Owned, len(meta.OwnedPartitions))
-	for _, o := range meta.OwnedPartitions {
-		m.Owned = append(m.Owned, assign.TopicPartitions{Topic: o.Topic, Partitions: o.Partitions})
-	}
+	m.Owned = owned(&meta)
 	if protocol.name() == stickyName {
 		m.Owned, m.Generation = decodeSticky(meta.UserData)
 	} else {

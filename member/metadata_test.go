@@ -32,13 +32,13 @@ func TestMetadataSurvivesTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := assign.Member{ID: "m", Topics: []string{"a", "b"}, Owned: owned, Generation: 7}
-	got, err := decodeMember(protocolNamed("sticky"), joined("m", encodeSubscription(protocolNamed("sticky"), []string{"b", "a", "b"}, owned, 7, data)))
+	got, err := newSubscriptionReader().member(protocolNamed("sticky"), joined("m", encodeSubscription(protocolNamed("sticky"), []string{"b", "a", "b"}, owned, 7, data)))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("sticky: got %+v, %v, want %+v", got, err, want)
 	}
 	want.Capacity, want.Labels, want.Draining = traits.Capacity, traits.Labels, traits.Draining
 	want.MaxPartitions, want.MaxWeight = traits.MaxPartitions, traits.MaxWeight
-	got, err = decodeMember(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
+	got, err = newSubscriptionReader().member(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("balanced: got %+v, %v, want %+v", got, err, want)
 	}
@@ -82,19 +82,19 @@ func TestMetadataOfOtherClientsIsRead(t *testing.T) {
 	withMore[1] = 9 // a version to come only adds fields
 	withMore = append(withMore, "what version 9 adds"...)
 	for name, data := range map[string][]byte{"version 0": old.AppendTo(nil), "version 0 that claims to be 1": claimsV1, "a version to come": withMore} {
-		m, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+		m, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
 		if err != nil || !reflect.DeepEqual(m.Topics, []string{"t"}) {
 			t.Errorf("%s: got %+v, %v", name, m, err)
 		}
 	}
-	if m, _ := decodeMember(protocolNamed("balanced"), joined("m", withMore)); m.Rack != "r1" {
+	if m, _ := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", withMore)); m.Rack != "r1" {
 		t.Errorf("rack %q", m.Rack)
 	}
 }
 
 func TestImpossibleTopicsAreLeftOut(t *testing.T) {
 	data := encodeSubscription(protocolNamed("balanced"), []string{"", ".", "..", "a b", "good.Topic_1-x", "né", "\xff\xfe", strings.Repeat("x", 250), strings.Repeat("y", 249)}, nil, -1, nil)
-	m, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+	m, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
 	if err != nil || !reflect.DeepEqual(m.Topics, []string{"good.Topic_1-x", strings.Repeat("y", 249)}) {
 		t.Errorf("got %q, %v", m.Topics, err)
 	}
@@ -130,7 +130,7 @@ func TestHostileMetadataIsRefusedWithoutMuchMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := decodeMember(protocolNamed("balanced"), joined("m", data))
+			_, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
 			runtime.ReadMemStats(&after)
 			if err == nil {
 				t.Fatal("no error")
@@ -208,7 +208,7 @@ func FuzzDecodeMember(f *testing.F) {
 			protocol = protocolNamed("sticky")
 		}
 		before := bytes.Clone(data)
-		m, err := decodeMember(protocol, joined("m", data))
+		m, err := newSubscriptionReader().member(protocol, joined("m", data))
 		if !bytes.Equal(before, data) {
 			t.Fatal("the metadata was changed")
 		}
@@ -258,6 +258,41 @@ func TestAssignmentsAreEncodedAsKmsgDoes(t *testing.T) {
 			if got[i].MemberID != id || !bytes.Equal(got[i].MemberAssignment, wire.AppendTo(nil)) {
 				t.Errorf("%s: got %x for %s", id, got[i].MemberAssignment, got[i].MemberID)
 			}
+		}
+	}
+}
+
+// What is read fast is read as kmsg reads it.
+func FuzzSubscriptionReader(f *testing.F) {
+	owned := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}, {Topic: "b"}}
+	f.Add(encodeSubscription(protocolNamed("balanced"), []string{"a", "b"}, owned, 7, memberbytes.TraitsPrefix))
+	f.Add(encodeSubscription(protocolNamed("sticky"), nil, owned, 7, nil))
+	f.Add([]byte{0, 0, 0, 0, 0, 1, 0x80, 0, 'a', 0, 0, 0, 0})
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(hostile(0, 1, 30)[:50])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fast, ok := newSubscriptionReader().readPlain(data)
+		if !ok {
+			return
+		}
+		slow, err := memberbytes.Subscription(data)
+		if err != nil || !bytes.Equal(fast.AppendTo(nil), slow.AppendTo(nil)) {
+			t.Fatalf("got %+v, and %+v, %v", fast, slow, err)
+		}
+	})
+}
+
+func TestWhatMembersSendIsReadFast(t *testing.T) {
+	rack := kmsg.NewConsumerMemberMetadata()
+	rack.Version, rack.Topics, rack.Rack = 3, []string{"t"}, kmsg.StringPtr("r1")
+	for _, data := range [][]byte{
+		encodeSubscription(protocolNamed("balanced"), []string{"a"}, []assign.TopicPartitions{{Topic: "a", Partitions: []int32{1}}}, 7, []byte("x")),
+		encodeSubscription(protocolNamed("sticky"), []string{"a"}, nil, -1, nil),
+		rack.AppendTo(nil),
+		{0, 0, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 0}, // version 0
+	} {
+		if _, ok := newSubscriptionReader().readPlain(data); !ok {
+			t.Errorf("%x is left to the slow way", data)
 		}
 	}
 }

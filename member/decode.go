@@ -1,0 +1,154 @@
+package member
+
+import (
+	"encoding/binary"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/internal/memberbytes"
+)
+
+// A subscriptionReader reads the subscriptions of all members of a round. Most name the
+// same topics, twice each, and a large group names them a hundred thousand times: it
+// keeps one string of each name. What it does not know how to read well is left to
+// memberbytes.Subscription, to which a fuzz test holds it.
+type subscriptionReader struct {
+	names map[string]string
+}
+
+func newSubscriptionReader() *subscriptionReader {
+	return &subscriptionReader{names: make(map[string]string)}
+}
+
+// read reads a ConsumerProtocolSubscription of any version.
+func (s *subscriptionReader) read(data []byte) (kmsg.ConsumerMemberMetadata, error) {
+	if meta, ok := s.readPlain(data); ok {
+		return meta, nil
+	}
+	return memberbytes.Subscription(data)
+}
+
+// readPlain reads versions 0 to 3 that are complete and end where the data does.
+func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMetadata, ok bool) {
+	if len(data) > memberbytes.MaxSubscription {
+		return meta, false
+	}
+	in := plainBytes{rest: data, ok: true}
+	meta.Default()
+	meta.Version = int16(in.uint16())
+	if meta.Version < 0 || meta.Version > 3 {
+		return meta, false
+	}
+	if n := in.count(2); n > 0 {
+		meta.Topics = make([]string, n)
+		for i := range meta.Topics {
+			meta.Topics[i] = s.name(in.bytes(in.length()))
+		}
+	}
+	if n := int32(in.uint32()); n >= 0 {
+		meta.UserData = append([]byte{}, in.bytes(int(n))...)
+	}
+	if meta.Version >= 1 {
+		n := in.count(6)
+		// One array for all: what follows holds no more numbers than this.
+		numbers := make([]int32, 0, len(in.rest)/4)
+		if n > 0 {
+			meta.OwnedPartitions = make([]kmsg.ConsumerMemberMetadataOwnedPartition, n)
+		}
+		for i := range meta.OwnedPartitions {
+			o := &meta.OwnedPartitions[i]
+			o.Topic = s.name(in.bytes(in.length()))
+			from := len(numbers)
+			for range in.count(4) {
+				numbers = append(numbers, int32(in.uint32()))
+			}
+			if len(numbers) > from {
+				o.Partitions = numbers[from:len(numbers):len(numbers)]
+			}
+		}
+	}
+	if meta.Version >= 2 {
+		meta.Generation = int32(in.uint32())
+	}
+	if meta.Version >= 3 {
+		if n := int16(in.uint16()); n >= 0 {
+			rack := string(in.bytes(int(n)))
+			meta.Rack = &rack
+		}
+	}
+	return meta, in.ok && len(in.rest) == 0
+}
+
+// name returns the one string for these bytes.
+func (s *subscriptionReader) name(b []byte) string {
+	if known, ok := s.names[string(b)]; ok {
+		return known
+	}
+	name := string(b)
+	s.names[name] = name
+	return name
+}
+
+// plainBytes walks through bytes; where they end too early it is not ok, and all that it
+// reads is empty.
+type plainBytes struct {
+	rest []byte
+	ok   bool
+}
+
+func (p *plainBytes) bytes(n int) []byte {
+	if n > len(p.rest) {
+		p.ok, p.rest = false, nil
+		return nil
+	}
+	taken := p.rest[:n]
+	p.rest = p.rest[n:]
+	return taken
+}
+
+func (p *plainBytes) uint16() uint16 {
+	if b := p.bytes(2); len(b) == 2 {
+		return binary.BigEndian.Uint16(b)
+	}
+	return 0
+}
+
+func (p *plainBytes) uint32() uint32 {
+	if b := p.bytes(4); len(b) == 4 {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+// length reads the length of a string; there is no null among those that call it.
+func (p *plainBytes) length() int {
+	n := int16(p.uint16())
+	if n < 0 {
+		p.ok = false
+		return 0
+	}
+	return int(n)
+}
+
+// count reads the length of a list whose elements take so many bytes at least.
+func (p *plainBytes) count(element int) int {
+	n := int32(p.uint32())
+	if n < 0 || int(n) > len(p.rest)/element {
+		p.ok = false
+		return 0
+	}
+	return int(n)
+}
+
+// owned returns what a subscription claims.
+func owned(meta *kmsg.ConsumerMemberMetadata) []assign.TopicPartitions {
+	if len(meta.OwnedPartitions) == 0 {
+		return nil
+	}
+	list := make([]assign.TopicPartitions, len(meta.OwnedPartitions))
+	for i, o := range meta.OwnedPartitions {
+		list[i] = assign.TopicPartitions{Topic: o.Topic, Partitions: o.Partitions}
+	}
+	return list
+}
