@@ -53,12 +53,12 @@ func TestABadBrokerCostsItsOwnGroupsAndPartitions(t *testing.T) {
 					return resp, err, true
 				})
 				client := newClient(t, fake, kgo.RequestRetries(1), kgo.RequestTimeoutOverhead(time.Second), kgo.RetryTimeout(time.Second))
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				start := time.Now()
 				answer, err := inspect.New(client, inspect.LogBudget(0, 0, 500*time.Millisecond)).DescribeGroups(ctx, inspect.GroupDetails{Log: true, Lag: true}, groups...)
-				if took := time.Since(start); took > 5*time.Second {
-					t.Errorf("it took %v of 3s", took)
+				if took := time.Since(start); took > 14*time.Second {
+					t.Errorf("it took %v of 10s", took)
 				}
 				if err != nil {
 					t.Fatal(err)
