@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // lagOf computes the lag of groups.
@@ -31,7 +33,7 @@ func (in *Inspector) addLags(ctx context.Context, groups map[string]*Group) (err
 	if found.err != nil {
 		l.errors = append(l.errors, problemFrom(found.err, clusterTarget, "read which brokers lead the groups' topics", "DESCRIBE on the topics"))
 	}
-	l.nameTopics(found.names)
+	l.nameTopics(found)
 
 	// Each partition is asked for once, whichever groups consume it.
 	wanted := map[partitionID]bool{}
@@ -110,16 +112,21 @@ func (l *lagOf) topics() ([]string, map[[16]byte]bool) {
 }
 
 // nameTopics finds the names of topics that commits told by ID. Of one that was deleted
-// only the commit is left: it cannot be behind, and is left out.
-func (l *lagOf) nameTopics(names map[[16]byte]string) {
-	for _, commits := range l.commits {
+// only the commit is left: it cannot be behind, and is left out. Where the names could
+// not be asked for, it is not known what the group committed.
+func (l *lagOf) nameTopics(found leadersFound) {
+	for group, commits := range l.commits {
 		if commits.value == nil {
 			continue
 		}
 		for id, of := range commits.value.byID {
-			if name := names[id]; name != "" {
+			if name := found.names[id]; name != "" {
 				commits.value.byName[name] = of
 			}
+		}
+		if len(commits.value.byID) > 0 && found.err != nil && commits.err == nil {
+			commits.err = found.err
+			l.commits[group] = commits
 		}
 		commits.value.byID = nil
 	}
@@ -189,7 +196,10 @@ func (l *lagOf) addLag(group *Group, topics map[string]*leadersOfTopic, ends map
 	ofMember := map[string]int64{}
 	l.rows(group, topics, func(row PartitionLag, committed *committedOffset) {
 		measure(&row, committed, ends[partitionID{row.Topic, row.Partition}])
-		lag.add(row, failed || committed != nil && committed.failed)
+		// Brokers leave out of what was committed the topics that may not be seen.
+		t := topics[row.Topic]
+		hidden := committed == nil && t != nil && t.err == kerr.TopicAuthorizationFailed
+		lag.add(row, failed || hidden || committed != nil && committed.failed)
 		if row.Lag != nil && row.Member != nil {
 			ofMember[*row.Member] += *row.Lag
 		}

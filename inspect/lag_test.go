@@ -184,6 +184,7 @@ func TestLagTellsWhatItCannotKnow(t *testing.T) {
 	}{
 		{"no DESCRIBE on a topic", kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "orders", Err: kerr.TopicAuthorizationFailed, Count: -1}, inspect.CodeNotAuthorized, `DESCRIBE on the topic "orders"`},
 		{"a leader that fails", kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "orders", Err: kerr.KafkaStorageError, Count: -1}, "KAFKA_STORAGE_ERROR", "such as orders-0"},
+		{"a topic that is hidden", kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "orders", Err: kerr.TopicAuthorizationFailed, Count: -1}, inspect.CodeNotAuthorized, `DESCRIBE on the topic "`},
 		{"no DESCRIBE on the group", kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "workers", Err: kerr.GroupAuthorizationFailed, Count: -1}, inspect.CodeNotAuthorized, `DESCRIBE on the group "workers"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -156,7 +156,12 @@ func (in *Inspector) readHistory(ctx context.Context, topic *offsetsTopic, group
 			inspector: in, node: *leader, topicID: topic.id, partition: partition,
 			budget: in.log, inflater: inflater,
 		}
-		err := collector.collect(ctx, &reader)
+		once, stop := context.WithTimeout(ctx, in.log.wait)
+		err := collector.collect(once, &reader)
+		if err != nil && errors.Is(once.Err(), context.DeadlineExceeded) && ctx.Err() == nil && collector.result.Records > 0 {
+			err = errBudget // brokers answer, and the time of the budget is over
+		}
+		stop()
 		if !errors.Is(err, kerr.NotLeaderForPartition) || attempt > 0 {
 			return collector.history(), collector.ids, err
 		}

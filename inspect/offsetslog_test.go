@@ -140,6 +140,25 @@ func TestAHistoryIsWholeDownToWhereItBegins(t *testing.T) {
 	}
 }
 
+func TestAHistoryTakesNoLongerThanTheBudget(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	var log []kgo.Record
+	for i := range 1000 {
+		log = append(log, commitRecord("workers", i))
+	}
+	writeLog(t, fake, "workers", log...)
+	fetches := 0
+	fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		fetches++
+		return nil, nil, fetches > 1 // the second is not answered
+	})
+	h, answer := history(t, fake, inspect.LogRange{}, inspect.LogBudget(0, 0, 300*time.Millisecond))
+	if h.Complete || len(h.Entries) != 256 || h.From != 1000-256 || !slices.Equal(codes(answer.Warnings), []inspect.Code{inspect.CodeLogTruncated}) {
+		t.Errorf("%d entries from %d; %v %v", len(h.Entries), h.From, answer.Warnings, answer.Errors)
+	}
+}
+
 func TestCommitsInTransactionsTellWhatBecameOfThem(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
 	for _, test := range []struct {

@@ -11,7 +11,8 @@ import (
 // leadersFound are the topics that were asked for, and their leaders.
 type leadersFound struct {
 	byName map[string]*leadersOfTopic
-	// names are those of the topics asked for by ID.
+	// names are those of the topics asked for by ID. One that may not be seen is
+	// named by the text of its ID; one that was deleted is left out.
 	names map[[16]byte]string
 	err   error // why nothing is known
 }
@@ -70,10 +71,14 @@ func (in *Inspector) readLeaders(ctx context.Context, names []string, ids map[[1
 func (f *leadersFound) add(resp *kmsg.MetadataResponse) {
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
-		if t.Topic == nil || *t.Topic == "" {
-			continue
-		}
 		topic := &leadersOfTopic{err: kerr.ErrorForCode(t.ErrorCode)}
+		name := topicID(t.TopicID)
+		switch {
+		case t.Topic != nil && *t.Topic != "":
+			name = *t.Topic
+		case topic.err == nil || topic.err == kerr.UnknownTopicID:
+			continue // it was deleted
+		}
 		for _, p := range t.Partitions {
 			// Numbers are dense; one made up is not to cost memory.
 			if p.Partition < 0 || int(p.Partition) >= len(t.Partitions) {
@@ -84,8 +89,8 @@ func (f *leadersFound) add(resp *kmsg.MetadataResponse) {
 			}
 			topic.leaders[p.Partition] = p.Leader
 		}
-		f.byName[*t.Topic] = topic
-		f.names[t.TopicID] = *t.Topic
+		f.byName[name] = topic
+		f.names[t.TopicID] = name
 	}
 }
 
