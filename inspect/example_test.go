@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
 )
 
 // exampleClient connects to a small cluster in this process. Programs give
@@ -167,4 +168,24 @@ func ExampleShareKey() {
 	fmt.Println(inspect.ShareKey("jobs", topicID, 3))
 	// Output:
 	// jobs:_wAAAAAAAAAAAAAAAAAAAQ:3
+}
+
+func ExampleInspector_Predict() {
+	client, stop := exampleClient()
+	defer stop()
+
+	answer, err := inspect.New(client).Predict(context.Background(), predict.Crash(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range answer.Data.Partitions {
+		if p.Topic == "orders" {
+			fmt.Println(p.Topic, p.Partition, "from", *p.From, "offline", p.To == nil, "because of", p.Reason)
+		}
+	}
+	// The cluster of this example runs without KRaft.
+	fmt.Println("controllers known:", answer.Data.Controller.Quorum.Kept != nil)
+	// Output:
+	// orders 0 from 0 offline false because of in-sync
+	// controllers known: false
 }
