@@ -139,8 +139,11 @@ type LoggedMember struct {
 type Traits struct {
 	// Capacity is how much load the member takes in relation to others; 0 means
 	// 1.
-	Capacity float64           `json:"capacity"`
-	Labels   map[string]string `json:"labels"`
+	Capacity float64 `json:"capacity"`
+	// MaxPartitions and MaxWeight are the most that it takes; 0 means any.
+	MaxPartitions int32             `json:"maxPartitions,omitempty"`
+	MaxWeight     float64           `json:"maxWeight,omitempty"`
+	Labels        map[string]string `json:"labels"`
 	// Draining is whether the member asks for no more partitions.
 	Draining bool `json:"draining"`
 }

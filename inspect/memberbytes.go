@@ -77,7 +77,10 @@ func readSubscription(assignor string, raw []byte, exactly bool) (told, error) {
 		member.owned = owned.sorted()
 	}
 	if traits, ok := memberbytes.ParseTraits(metadata.UserData); ok {
-		member.traits = &Traits{Capacity: traits.Capacity, Labels: traits.Labels, Draining: traits.Draining}
+		member.traits = &Traits{
+			Capacity: traits.Capacity, MaxPartitions: traits.MaxPartitions, MaxWeight: traits.MaxWeight,
+			Labels: traits.Labels, Draining: traits.Draining,
+		}
 		if traits.Labels == nil {
 			member.traits.Labels = map[string]string{}
 		}

@@ -116,6 +116,12 @@ func traits(tr *inspect.Traits) string {
 	if tr.Capacity == 0 {
 		text = "capacity=1"
 	}
+	if tr.MaxPartitions > 0 {
+		text += fmt.Sprintf(",maxPartitions=%d", tr.MaxPartitions)
+	}
+	if tr.MaxWeight > 0 {
+		text += fmt.Sprintf(",maxWeight=%g", tr.MaxWeight)
+	}
 	for _, label := range sortedKeys(tr.Labels) {
 		text += "," + name(label) + "=" + name(tr.Labels[label])
 	}

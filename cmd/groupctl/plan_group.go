@@ -153,6 +153,7 @@ func (r *groupReader) member(g inspect.Group, m inspect.Member) assign.Member {
 	}
 	if m.Traits != nil {
 		member.Capacity, member.Labels, member.Draining = m.Traits.Capacity, m.Traits.Labels, m.Traits.Draining
+		member.MaxPartitions, member.MaxWeight = m.Traits.MaxPartitions, m.Traits.MaxWeight
 	}
 	if g.Generation != nil {
 		member.Generation = *g.Generation
