@@ -100,7 +100,11 @@ func agreed(t *testing.T, candidates ...*elector) (leader *elector) {
 				}
 			}
 		}
-		return leader != nil && leader.Leading(), seen
+		if leader == nil {
+			return false, seen
+		}
+		began, _ := leader.told(member.EventLeading)
+		return leader.Leading() && !began.IsZero(), seen
 	})
 	return leader
 }

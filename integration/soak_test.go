@@ -168,18 +168,33 @@ func (s *soak) bury(p *soakProcess) {
 	s.start()
 }
 
-// asleep waits until the process is stopped, and says so in the ledger.
-func (s *soak) asleep(p *soakProcess) {
+// provoked has another process bring about rounds until cond is true: one may be lost
+// in a round that is under way.
+func (s *soak) provoked(leader *soakProcess, what string, cond func() (bool, string)) {
 	s.t.Helper()
-	eventually(s.t, "the process is stopped", func() (bool, string) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
-		if err != nil {
-			return false, err.Error()
+	var asked time.Time
+	eventually(s.t, what, func() (bool, string) {
+		ok, seen := cond()
+		if !ok && time.Since(asked) > time.Second {
+			s.tell(s.another(leader), command{Do: doRound})
+			asked = time.Now()
 		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		return strings.HasPrefix(rest, "T"), rest
+		return ok, seen
 	})
+}
+
+// asleep tells whether the process is stopped, and says so in the ledger.
+func (s *soak) asleep(p *soakProcess) (bool, string) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return false, err.Error()
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	if !strings.HasPrefix(rest, "T") {
+		return false, rest
+	}
 	s.ledger.add(&entry{What: stopped, Process: p.number, At: clock()})
+	return true, rest
 }
 
 // leader waits until all processes are members, and one of them acts as leader.
@@ -273,7 +288,7 @@ func cutOff(s *soak, leader *soakProcess) {
 func paused(s *soak, leader *soakProcess) {
 	since := clock()
 	s.signal(leader, syscall.SIGSTOP)
-	s.asleep(leader)
+	eventually(s.t, "the leader is stopped", func() (bool, string) { return s.asleep(leader) })
 	s.succeeded(leader, since)
 	s.signal(leader, syscall.SIGCONT)
 	s.woken(leader, since)
@@ -289,7 +304,12 @@ func drained(s *soak, leader *soakProcess) {
 		return ok, ""
 	})
 	since = clock()
-	s.tell(s.another(leader), command{Do: doRound})
+	s.provoked(leader, "a round goes on without the leader", func() (bool, string) {
+		e, ok := s.ledger.last(func(e *entry) bool {
+			return e.Event == string(member.EventJoining) && e.Process != leader.number && e.At > since
+		})
+		return ok, fmt.Sprintf("%+v", e)
+	})
 	s.succeeded(leader, since)
 }
 
@@ -324,8 +344,14 @@ func left(s *soak, leader *soakProcess) {
 // killedJoining: the leader dies between JoinGroup and SyncGroup.
 func killedJoining(s *soak, leader *soakProcess) {
 	s.tell(leader, command{Do: doKillJoining})
-	s.tell(s.another(leader), command{Do: doRound})
-	<-leader.exited
+	s.provoked(leader, "the leader dies between JoinGroup and SyncGroup", func() (bool, string) {
+		select {
+		case <-leader.exited:
+			return true, ""
+		default:
+			return false, ""
+		}
+	})
 	s.succeeded(leader, clock())
 	s.bury(leader)
 }
@@ -333,8 +359,7 @@ func killedJoining(s *soak, leader *soakProcess) {
 // pausedJoining: it is stopped there.
 func pausedJoining(s *soak, leader *soakProcess) {
 	s.tell(leader, command{Do: doStopJoining})
-	s.tell(s.another(leader), command{Do: doRound})
-	s.asleep(leader)
+	s.provoked(leader, "the leader is stopped between JoinGroup and SyncGroup", func() (bool, string) { return s.asleep(leader) })
 	since := clock()
 	s.succeeded(leader, since)
 	s.signal(leader, syscall.SIGCONT)

@@ -44,7 +44,8 @@ type ElectionConfig struct {
 	Observer bool
 
 	// Payload is told to all while this process leads: an address, say. It takes
-	// 4 KiB at most.
+	// 1 KiB at most, which leaves room for 300 candidates (max.message.bytes of
+	// __consumer_offsets); with an address for thousands.
 	Payload []byte
 
 	// OnEvent, when set, is told what happens, one event at a time, on a goroutine

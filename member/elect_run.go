@@ -145,8 +145,7 @@ func (e *Election) tryRound(ctx context.Context) error {
 		v = verdict{ballot: ballot{Number: e.me.last.Number}}
 		e.mu.Unlock()
 	}
-	e.adopt(sent, joined.Generation, v)
-	return nil
+	return e.adopt(sent, joined.MemberID, joined.Generation, v)
 }
 
 // join sends JoinGroup until it brings a generation, with what the process tells of
@@ -269,14 +268,18 @@ func (e *Election) decide(members []kmsg.JoinGroupResponseMember) []kmsg.SyncGro
 	return assignments
 }
 
-// adopt takes note of the verdict of a round, whose SyncGroup was sent at the given
-// time, and does what follows from it.
-func (e *Election) adopt(sent time.Time, generation int32, v verdict) {
+// adopt takes note of the verdict of a round, in which the process was the member of the
+// given id, and whose SyncGroup was sent at the given time, and does what follows from it.
+func (e *Election) adopt(sent time.Time, id string, generation int32, v verdict) error {
 	e.mu.Lock()
+	if e.me.id != id { // a heartbeat was told meanwhile that the member is lost
+		e.mu.Unlock()
+		return errAgain
+	}
 	e.joining, e.between, e.failure = false, false, nil
 	m := e.membership
-	if m == nil || m.id != e.me.id || m.over() != nil {
-		m = &membership{id: e.me.id, lease: newLease(e.settings, sent), done: make(chan struct{})}
+	if m == nil || m.id != id || m.over() != nil {
+		m = &membership{id: id, lease: newLease(e.settings, sent), done: make(chan struct{})}
 		m.ctx, m.cancel = context.WithCancelCause(context.Background())
 		e.memberships.Go(func() { e.keep(m) })
 		e.membership = m
@@ -310,6 +313,7 @@ func (e *Election) adopt(sent time.Time, generation int32, v verdict) {
 	case s == yield:
 		current.cancel(fmt.Errorf("%w: a candidate of higher priority takes over", ErrSucceeded))
 	}
+	return nil
 }
 
 // changedLocked: who leads, as far as this process knows, may be another.

@@ -241,7 +241,7 @@ func TestALeaderThatIsNotAcknowledgedStopsBeforeTheNextOneBegins(t *testing.T) {
 		cluster.KeepControl()
 		return nil, nil, req.(*kmsg.HeartbeatRequest).MemberID == first
 	})
-	eventually(t, "b leads", b.Leading)
+	eventually(t, "b leads", func() bool { return len(b.all(member.EventLeading)) > 0 })
 	if why := a.resigned(); len(why) != 1 || !errors.Is(why[0], member.ErrLeaseExpired) {
 		t.Errorf("a resigned because of %v", why)
 	}
@@ -330,7 +330,7 @@ func TestATakeoverWaitsUnlessTheTermBeforeIsKnownToBeOver(t *testing.T) {
 		return member.ElectionConfig{Lead: o.lead, Payload: []byte(payload), SessionTimeout: delay, TakeoverDelay: delay}
 	}
 	waited := func(c *testCandidate) time.Duration {
-		eventually(t, "it leads", c.Leading)
+		eventually(t, "it leads", func() bool { return len(c.all(member.EventLeading)) > 0 })
 		var named time.Time
 		for _, e := range c.all(member.EventAssigned) {
 			if e.Leader && named.IsZero() {
@@ -428,6 +428,43 @@ func TestMistakesInAnElectionsConfigAreToldInSentences(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLeadOfAnElectionThatFailsIsCalledAgainInItsTerm(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	numbers := make(chan int64, 2)
+	c := stand(t, cluster, member.ElectionConfig{Lead: func(ctx context.Context, term member.Term) error {
+		numbers <- term.Fence().Number
+		if len(numbers) == 1 {
+			panic("boom")
+		}
+		<-ctx.Done()
+		return nil
+	}})
+	eventually(t, "it is called again", func() bool { return len(numbers) == 2 })
+	if first, second := <-numbers, <-numbers; first != second || !c.Leading() {
+		t.Errorf("under %d and %d, leading %t", first, second, c.Leading())
+	}
+	var panicked *member.PanicError
+	if failed := c.all(member.EventLeadFailed); len(failed) != 1 || !errors.As(failed[0].Err, &panicked) || panicked.Value != "boom" {
+		t.Errorf("got %v", failed)
+	}
+}
+
+func TestAnElectionWithoutBrokersTellsAndCanBeClosed(t *testing.T) {
+	e, err := member.Elect("e", member.ElectionConfig{Client: []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, SessionTimeout: 400 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "why there is no leader is told", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := e.WaitLeader(ctx)
+		return err != nil && strings.Contains(err.Error(), `the coordinator of election "e" did not answer JoinGroup`)
+	})
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

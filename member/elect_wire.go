@@ -15,9 +15,10 @@ const (
 	electionProtocolType = "groupkit-election"
 	electionProtocol     = "groupkit-election-v1"
 
-	// maxPayload bounds what a candidate tells of itself, in bytes: every
-	// candidate's is sent to the group's leader in each round.
-	maxPayload = 4 << 10
+	// maxPayload bounds what a candidate tells of itself, in bytes. The coordinator
+	// keeps the group in one record, a megabyte by default, with every candidate's
+	// payload and, for each, the leader's.
+	maxPayload = 1 << 10
 	// maxElectionBytes bounds what is read of one member, in bytes.
 	maxElectionBytes = 16 << 10
 	// maxMemberID bounds the ids that are kept, in bytes. Brokers make ids of the
