@@ -128,7 +128,7 @@ func TestTheLogOfGroupsWhoseRebalancesTheBrokerRuns(t *testing.T) {
 		startReader(t, c, group, topic, kgo.ServerSideBalancer(), kgo.Rack("rack-2"))
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
-		byPattern := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeRegex(), kgo.ConsumeTopics("^"+topic+"$"), kgo.ServerSideBalancer(), kgo.MetadataMaxAge(time.Second))
+		byPattern := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeRegex(), kgo.ConsumeTopics("^"+topic+"$"), kgo.ServerSideBalancer(), kgo.MetadataMinAge(time.Second), kgo.MetadataMaxAge(2*time.Second))
 		go func() {
 			for ctx.Err() == nil {
 				byPattern.PollFetches(ctx)
@@ -221,6 +221,9 @@ func startStreamsMember(t *testing.T, c *cluster.Cluster, group, topic string) {
 		}
 		// kgo does not know that this one goes to a group's coordinator.
 		answer, err := inspect.New(client).Coordinators(ctx, group)
+		if err == nil {
+			err = answer.Err()
+		}
 		if err != nil {
 			return nil, err
 		}
