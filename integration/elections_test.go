@@ -23,6 +23,7 @@ func TestElections(t *testing.T) {
 		{"a controller that dies is replaced", controllerIsReplaced},
 		{"a coordinator that dies is replaced and members go on", coordinatorIsReplaced},
 		{"a partition leader that dies is replaced in replica order", partitionLeaderIsReplaced},
+		{"all of them are as documented", electionsAreDocumented},
 		{"the transactions topic is created on request only", transactionsTopicIsCreatedOnRequest},
 		{"the offsets topic is created on request only", offsetsTopicIsCreatedOnRequest},
 	} {

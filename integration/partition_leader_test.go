@@ -174,6 +174,12 @@ func partitionOf(t *testing.T, in *inspect.Inspector, topic string, partition in
 func newPlacedTopic(t *testing.T, c *cluster.Cluster, placement [][]int32) string {
 	t.Helper()
 	name := unique(t, "topic")
+	createPlacedTopic(t, c, name, placement)
+	return name
+}
+
+func createPlacedTopic(t *testing.T, c *cluster.Cluster, name string, placement [][]int32) {
+	t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis = 30_000
 	topic := kmsg.NewCreateTopicsRequestTopic()
@@ -193,5 +199,4 @@ func newPlacedTopic(t *testing.T, c *cluster.Cluster, placement [][]int32) strin
 	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
 		t.Fatal(err)
 	}
-	return name
 }

@@ -49,14 +49,19 @@ func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
 }
 
 // show runs groupctl as a person would, and logs what it prints.
-func (g groupctl) show(t *testing.T, args ...string) string {
+func (g groupctl) show(t *testing.T, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, g.path, append([]string{"-b", strings.Join(g.c.Seeds(), ",")}, args...)...).CombinedOutput()
+	out, err := g.try(t, args...)
 	if err != nil {
 		t.Errorf("%q: %v", args, err)
 	}
 	t.Logf("groupctl %s\n%s", strings.Join(args, " "), out)
-	return string(out)
+}
+
+func (g groupctl) try(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, g.path, append([]string{"-b", strings.Join(g.c.Seeds(), ",")}, args...)...).CombinedOutput()
+	return string(out), err
 }

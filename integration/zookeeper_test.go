@@ -1,9 +1,11 @@
 package integration
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -90,7 +92,7 @@ func groupctlWithZooKeeper(t *testing.T, c *cluster.Cluster) {
 	if err != nil || !strings.Contains(string(table), "zookeeper") {
 		t.Errorf("%v: %s", err, table)
 	}
-	t.Logf("\n%s", table)
+	documented(t, "zookeeper", "cluster controller --zookeeper localhost:2181", string(table))
 	out, err = exec.CommandContext(t.Context(), g.path, "cluster", "controller", "--zookeeper", c.ZooKeeper()+"/elsewhere").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "check the chroot") {
 		t.Errorf("%v: %s", err, out)
@@ -108,6 +110,20 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 	before := answer.Data
 	killed := *before.Node
 	survivors := slices.DeleteFunc(slices.Clone(before.ZooKeeper.Brokers), func(id int32) bool { return id == killed })
+
+	following := exec.CommandContext(ctx, buildGroupctl(t, c).path, "cluster", "controller", "--zookeeper", c.ZooKeeper(), "--watch")
+	followed, err := following.StdoutPipe()
+	if err == nil {
+		err = following.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(followed)
+	if !lines.Scan() {
+		t.Fatalf("groupctl shows nothing: %v", lines.Err())
+	}
+	printed := lines.Text() + "\n"
 
 	var killing time.Time
 	var gone, replaced bool
@@ -150,6 +166,21 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 	if !replaced || !downSeen {
 		t.Fatalf("replaced: %v, the broker seen to be down: %v", replaced, downSeen)
 	}
+	elected := regexp.MustCompile(`controller \S+ -> [0-9]`)
+	for !elected.MatchString(printed) && lines.Scan() {
+		printed += lines.Text() + "\n"
+	}
+	if err := following.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() {
+		printed += lines.Text() + "\n"
+	}
+	if err := following.Wait(); err != nil {
+		t.Errorf("groupctl was interrupted, and ends with %v", err)
+	}
+	documented(t, "zookeeper watch", "cluster controller --zookeeper localhost:2181 --watch", printed)
+
 	after, err := zk.Controller(ctx, c.ZooKeeper())
 	if err != nil || after.Err() != nil || *after.Data.Node == killed || !slices.Equal(after.Data.ZooKeeper.Brokers, survivors) || !after.Data.ZooKeeper.Since.After(*before.ZooKeeper.Since) {
 		t.Fatal(err, after)
