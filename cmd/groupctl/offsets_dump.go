@@ -186,6 +186,12 @@ func commitText(e *inspect.LogEntry) string {
 
 func generationText(g *inspect.LoggedGeneration) string {
 	text := fmt.Sprintf("%d, %d members", g.Generation, len(g.Members))
+	switch len(g.Members) {
+	case 0:
+		text = fmt.Sprintf("%d, no members", g.Generation)
+	case 1:
+		text = fmt.Sprintf("%d, 1 member", g.Generation)
+	}
 	if g.Leader != nil {
 		text += ", led by " + name(*g.Leader)
 	}

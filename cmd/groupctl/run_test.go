@@ -213,7 +213,7 @@ func TestTablesAreAligned(t *testing.T) {
 		{[]string{"group", "describe", "workers", "--partitions"}, []string{"COMMITTED", "STABLE"}},
 		{[]string{"group", "list"}, []string{"COORDINATOR", "workers", "classic", "Stable"}},
 		{[]string{"group", "list", "--lag", "--state", "stable"}, []string{"LAG", "workers"}},
-		{[]string{"offsets", "dump", "workers"}, []string{"LOG-END", "generation", "1 members, led by"}},
+		{[]string{"offsets", "dump", "workers"}, []string{"LOG-END", "generation", "1 member, led by"}},
 		{[]string{"cluster", "controller"}, []string{"EPOCH", "kraft", "observer", "leader"}},
 		{[]string{"cluster", "brokers"}, []string{"SKEW", "127.0.0.1:", "%"}},
 		{[]string{"topic", "leaders", "orders"}, []string{"PREFERRED", "orders", "ok"}},
