@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -98,4 +100,48 @@ func TestOnKIP848HandlersEndWithTheSession(t *testing.T) {
 	}
 	r.await(t, member.EventLost)
 	committedAt(t, r, 1)
+}
+
+// When the coordinator dies and nothing is to be committed, kgo would go on to heartbeat
+// to it for good; the member makes it look for the new one.
+func TestOnKIP848TheNewCoordinatorIsFound(t *testing.T) {
+	cluster := fakeCluster848(t, 1)
+	var mu sync.Mutex
+	open := make(map[string][]net.Conn)
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			open[address] = append(open[address], conn)
+		}
+		return conn, err
+	}
+	r := startRun(t, cluster, onKIP848, ignore, kgo.Dialer(dial), kgo.SessionTimeout(45*time.Second))
+	const full = 45 * time.Second * 9 / 10
+	eventually(t, "heartbeats are acknowledged", func() bool { return r.Health().Lease > full-time.Second })
+	coordinator := cluster.CoordinatorFor("g")
+	brokers, err := kadm.NewClient(r.Client()).ListBrokers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ""
+	for _, b := range brokers {
+		if b.NodeID == coordinator {
+			address = fmt.Sprintf("%s:%d", b.Host, b.Port)
+		}
+	}
+	if err := cluster.RemoveNode(coordinator); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	for _, conn := range open[address] {
+		conn.Close()
+	}
+	if len(open[address]) == 0 {
+		t.Error("nothing was connected to the coordinator")
+	}
+	mu.Unlock()
+	eventually(t, "heartbeats are not", func() bool { return r.Health().Lease < full-2*time.Second })
+	eventually(t, "heartbeats are acknowledged again", func() bool { return r.Health().Lease > full-time.Second })
 }
