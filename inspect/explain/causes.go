@@ -54,7 +54,7 @@ func (h *history) unreadable() []Verdict {
 			continue
 		}
 		v.Sure = Likely
-		if turns < fewestTurns {
+		if turns < fewestTurns && w.completing() < longUnsettled {
 			v.Sure = Possible
 		}
 		v.Explains = 0
@@ -353,7 +353,7 @@ func (h *history) slowPlans() []Verdict {
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
 	for _, r := range h.rounds {
-		if r.planned < h.limits.SlowPlan {
+		if r.planned < h.limits.SlowPlan || r.failed {
 			continue
 		}
 		longest = max(longest, r.planned)

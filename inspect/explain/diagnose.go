@@ -76,6 +76,7 @@ func finish(v *Verdict) {
 		v.Members = []watch.MemberRef{}
 	}
 	slices.SortStableFunc(v.Evidence, func(a, b Evidence) int { return a.At.Compare(b.At) })
+	v.Evidence = gather(v.Evidence)
 	if n := len(v.Evidence); n > mostEvidence {
 		// The first and the last ones tell most.
 		v.Evidence = append(slices.Clone(v.Evidence[:mostEvidence/2]), v.Evidence[n-mostEvidence/2:]...)
@@ -83,6 +84,25 @@ func finish(v *Verdict) {
 	if v.Evidence == nil {
 		v.Evidence = []Evidence{}
 	}
+}
+
+// gather says once what was seen several times.
+func gather(all []Evidence) []Evidence {
+	first := map[string]int{}
+	counts := map[string]int{}
+	var gathered []Evidence
+	for _, e := range all {
+		if counts[e.Text]++; counts[e.Text] == 1 {
+			first[e.Text] = len(gathered)
+			gathered = append(gathered, e)
+		}
+	}
+	for text, n := range counts {
+		if n > 1 {
+			gathered[first[text]].Text = fmt.Sprintf("%s (%s)", text, times(n))
+		}
+	}
+	return gathered
 }
 
 // followers gives rounds in which nothing changed to the round right before them: a
@@ -154,6 +174,13 @@ func (h *history) fine(ordinary []*round) Verdict {
 	if commits > 0 {
 		first := h.all[0].At
 		v.quote(first, h.commitSource(), many(commits, "commit")+" were seen since then")
+	}
+	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].to.Sub(h.waits[n-1].from) >= h.limits.Slow {
+		w := h.waits[n-1]
+		v.Cause, v.Sure = Unexplained, Possible
+		v.Says = fmt.Sprintf("The group has not been stable for at least %s, for a reason that was not seen.", roughly(w.to.Sub(w.from)))
+		v.Do = "Watch it for longer, and give its members' events: one of them is slow, or joins again and again."
+		return v
 	}
 	absent := slices.ContainsFunc(h.all, func(o Observation) bool { return o.Absent })
 	switch {

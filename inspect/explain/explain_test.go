@@ -165,6 +165,7 @@ func TestVerdicts(t *testing.T) {
 				polled(11, "CompletingRebalance", a, b, c), polled(19, "CompletingRebalance", a, b, c), polled(20, "PreparingRebalance", a, b, c),
 			}, []Cause{UnreadableMetadata}, Likely, `since "c-1" joined`, "back to PreparingRebalance 3 times",
 		},
+		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
 		{"between types", []Observation{mixed}, []Cause{BetweenTypes}, Certain, `"k-1" still speaks the classic protocol`, "1 of 2 members"},
 		{"the same again, for no reason seen", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b)}, []Cause{Unexplained}, Possible, "2 rebalances of 2 rebalances", "the same members joined again"},

@@ -98,7 +98,7 @@ func (h *history) waiting() *wait {
 		return nil
 	}
 	w := &h.waits[len(h.waits)-1]
-	if w.over || w.before == nil || len(w.before.Members) == 0 || w.preparing() < h.limits.Slow || w.turns() > 0 {
+	if w.over || w.before == nil || len(w.before.Members) == 0 || w.preparing() < h.limits.Slow || w.completing() > w.preparing() {
 		return nil
 	}
 	return w
@@ -134,7 +134,7 @@ func (h *history) lateByCommits(r *round, who map[string]watch.MemberRef, v *Ver
 	counted := 0
 	var active, busy []watch.Member
 	texts := map[string]string{}
-	var usual []time.Duration
+	var usually []time.Duration
 	longest := map[string]time.Duration{}
 	for _, m := range r.before.Members {
 		times := h.commitTimes(m, r)
@@ -147,16 +147,21 @@ func (h *history) lateByCommits(r *round, who map[string]watch.MemberRef, v *Ver
 			texts[m.ID] = fmt.Sprintf("%s still committed %s after the group began to wait", named(m.MemberRef), roughly(last.Sub(r.waitedSince)))
 		}
 		before := slices.DeleteFunc(times, func(at time.Time) bool { return at.After(r.waitedSince) })
-		_, longest[m.ID] = gaps(before)
-		usual = append(usual, longest[m.ID])
+		var usual time.Duration
+		usual, longest[m.ID] = gaps(before)
+		usually = append(usually, usual)
 	}
 	late := active
 	if len(active) == 0 || 2*len(active) > counted {
-		slices.Sort(usual)
+		if len(usually) == 0 {
+			return
+		}
+		slices.Sort(usually)
+		others := usually[len(usually)/2]
 		for _, m := range r.before.Members {
-			if gap := longest[m.ID]; gap >= h.limits.Slow && gap >= 4*usual[len(usual)/2] {
+			if gap := longest[m.ID]; gap >= h.limits.Slow*2/3 && gap >= 4*others {
 				busy = append(busy, m)
-				texts[m.ID] = fmt.Sprintf("%s committed nothing for up to %s at a time, and most others did every %s: it is busy for long between two polls", named(m.MemberRef), roughly(gap), roughly(usual[len(usual)/2]))
+				texts[m.ID] = fmt.Sprintf("%s committed nothing for up to %s at a time, and most others did every %s: it is busy for long between two polls", named(m.MemberRef), roughly(gap), roughly(others))
 			}
 		}
 		late = busy

@@ -75,8 +75,9 @@ type Said struct {
 
 // Limits are what the judgement is held to. Its zero value is ready.
 type Limits struct {
-	// Slow is how long a group may wait for its members until that is slow. 0 means 3
-	// seconds.
+	// Slow is how long a group may wait for its members until that is slow. 0 means 5
+	// seconds: members hear of a rebalance by their heartbeats, every 3 seconds by
+	// default.
 	Slow time.Duration
 	// SlowPlan is how long the leader may take to plan. 0 means 3 seconds.
 	SlowPlan time.Duration
@@ -84,7 +85,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	if l.Slow <= 0 {
-		l.Slow = 3 * time.Second
+		l.Slow = 5 * time.Second
 	}
 	if l.SlowPlan <= 0 {
 		l.SlowPlan = 3 * time.Second

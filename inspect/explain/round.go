@@ -21,7 +21,9 @@ type round struct {
 	// polls; and planned how long for the leader's plan.
 	waited, planned time.Duration
 	waitedSince     time.Time
-	unseen          int
+	// failed: the leader's plan failed before.
+	failed bool
+	unseen int
 	// explained: a verdict has it; follows: it was given to the one before.
 	explained, follows bool
 }
@@ -168,7 +170,7 @@ func (h *history) roundsFromLooks() {
 			}
 			for _, w := range h.waits {
 				if w.over && w.after == o.Look {
-					r.waited, r.waitedSince, r.planned = w.preparing(), w.from, w.completing()
+					r.waited, r.waitedSince, r.planned, r.failed = w.preparing(), w.from, w.completing(), w.turns() > 0
 				}
 			}
 			h.rounds = append(h.rounds, r)
