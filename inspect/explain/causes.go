@@ -49,10 +49,10 @@ func (h *history) unreadable() []Verdict {
 		return []Verdict{v}
 	}
 	for _, w := range h.waits {
-		turns, unsettled := w.turns(), w.to.Sub(w.from)
-		if turns == 0 || turns < fewestTurns && unsettled < longUnsettled || w.completing() < w.preparing() {
+		if !w.planFails() {
 			continue
 		}
+		turns := w.turns()
 		v.Sure = Likely
 		if turns < fewestTurns && w.completing() < longUnsettled {
 			v.Sure = Possible
@@ -84,6 +84,13 @@ const fewestTurns = 3
 // longUnsettled is how long a group is not stable for that to need fewer: clients wait
 // longer and longer before they try again.
 const longUnsettled = 10 * time.Second
+
+// planFails says whether members joined and the leader's plan failed, so that they had to
+// join again.
+func (w wait) planFails() bool {
+	turns, unsettled := w.turns(), w.to.Sub(w.from)
+	return turns > 0 && (turns >= fewestTurns || unsettled >= longUnsettled) && w.completing() >= w.preparing()
+}
 
 func says(members []watch.MemberRef) string {
 	if len(members) == 1 {
@@ -367,7 +374,8 @@ func (h *history) slowPlans() []Verdict {
 		}
 		v.quote(r.at, r.source, fmt.Sprintf("%s: all had joined %s before the plan of %s came", generationOf(r), roughly(r.planned), leader))
 	}
-	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].turns() == 0 && h.waits[n-1].completing() >= h.limits.SlowPlan {
+	failed := slices.ContainsFunc(h.waits, wait.planFails)
+	if n := len(h.waits); n > 0 && !failed && !h.waits[n-1].over && h.waits[n-1].turns() == 0 && h.waits[n-1].completing() >= h.limits.SlowPlan {
 		w := h.waits[n-1]
 		longest = max(longest, w.completing())
 		v.Explains++
