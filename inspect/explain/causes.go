@@ -54,19 +54,17 @@ func (h *history) unreadable() []Verdict {
 		}
 		turns := w.turns()
 		v.Sure = Likely
-		if turns < fewestTurns && w.completing() < longUnsettled {
+		if turns < fewestTurns && w.completing() < longUnsettled || turns == 0 && !h.outlasts(w) {
 			v.Sure = Possible
 		}
 		v.Explains = 0
-		suspects := map[string]watch.MemberRef{}
-		for id, m := range w.members {
-			if w.before != nil && slices.ContainsFunc(w.before.Members, func(b watch.Member) bool { return whoIs(b.MemberRef) == whoIs(m.MemberRef) }) {
-				continue // as before, or back under another ID after the plan failed
-			}
-			suspects[id] = m.MemberRef
-		}
+		suspects := w.newcomers()
 		v.Members = sortedRefs(suspects)
-		v.quote(w.from, SourcePoll, fmt.Sprintf("since then the group went from CompletingRebalance back to PreparingRebalance %s, and was not stable in between: members join, and the leader's plan fails", times(w.turns())))
+		if turns == 0 {
+			v.quote(w.from, SourcePoll, fmt.Sprintf("all have joined since then, and no plan came for at least %s; a leader that plans for so long sends no heartbeats, and is removed when its session ends", roughly(w.completing())))
+		} else {
+			v.quote(w.from, SourcePoll, fmt.Sprintf("since then the group went from CompletingRebalance back to PreparingRebalance %s, and was not stable in between: members join, and the leader's plan fails", times(w.turns())))
+		}
 		if w.before != nil && len(suspects) > 0 {
 			v.quote(w.from, SourcePoll, fmt.Sprintf("it began when %s joined", namedAll(v.Members)))
 			v.Says = fmt.Sprintf("The leader's plan fails since %s joined: most likely it cannot read what %s of itself.", namedAll(v.Members), says(v.Members))
@@ -85,11 +83,38 @@ const fewestTurns = 3
 // longer and longer before they try again.
 const longUnsettled = 10 * time.Second
 
+// outlasts says whether a wait for a plan is longer than the sessions of the members,
+// and so than a leader may plan.
+func (h *history) outlasts(w wait) bool {
+	var longest time.Duration
+	for id := range w.members {
+		longest = max(longest, h.timeouts[id].session)
+	}
+	return longest > 0 && w.completing() > longest*3/2
+}
+
 // planFails says whether members joined and the leader's plan failed, so that they had to
 // join again.
 func (w wait) planFails() bool {
 	turns, unsettled := w.turns(), w.to.Sub(w.from)
-	return turns > 0 && (turns >= fewestTurns || unsettled >= longUnsettled) && w.completing() >= w.preparing()
+	again := turns > 0 && (turns >= fewestTurns || unsettled >= longUnsettled) && w.completing() >= w.preparing()
+	return again || w.noPlan()
+}
+
+// noPlan says whether no plan came for long since somebody joined. Polls may miss the
+// moments in which members join again.
+func (w wait) noPlan() bool { return w.completing() >= longUnsettled && len(w.newcomers()) > 0 }
+
+// newcomers are the members that were not there before, under another ID either.
+func (w wait) newcomers() map[string]watch.MemberRef {
+	found := map[string]watch.MemberRef{}
+	for id, m := range w.members {
+		if w.before != nil && slices.ContainsFunc(w.before.Members, func(b watch.Member) bool { return whoIs(b.MemberRef) == whoIs(m.MemberRef) }) {
+			continue // as before, or back under another ID after the plan failed
+		}
+		found[id] = m.MemberRef
+	}
+	return found
 }
 
 func says(members []watch.MemberRef) string {
