@@ -2,13 +2,10 @@ package member
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // newTerm returns a term of the member that a verdict names. It ends with the
@@ -80,35 +77,9 @@ func (t *term) returned(ctx context.Context) error {
 
 // check implements Term.Check.
 func (e *Election) check(ctx context.Context, m *membership, t *term) error {
-	for {
-		if err := t.over(); err != nil {
-			return err
-		}
-		sent := time.Now()
-		err := t.during(ctx, func(ctx context.Context) error { return e.heartbeat(ctx, m) })
-		switch {
-		case err == nil, errors.Is(err, errRebalancing):
-			t.lease.renew(sent, err)
-			return t.over()
-		case errors.Is(err, ErrLost):
-			m.cancel(err)
-			return t.over()
-		case t.over() != nil:
-			return t.over()
-		case !errors.Is(err, kerr.IllegalGeneration):
-			return fmt.Errorf("the coordinator of election %q could not be asked whether member %q still leads: %w", t.Group, t.Member, err)
-		}
-		// The answer to JoinGroup, with the new generation, is on its way.
-		wait := time.NewTimer(e.settings.interval / 10)
-		select {
-		case <-wait.C:
-		case <-t.ctx.Done():
-			wait.Stop()
-		case <-ctx.Done():
-			wait.Stop()
-			return fmt.Errorf("the coordinator of election %q did not tell in time whether member %q still leads: %w", t.Group, t.Member, context.Cause(ctx))
-		}
-	}
+	return t.ask(ctx, e.settings.interval/10,
+		func(ctx context.Context) error { return e.heartbeat(ctx, m) },
+		func(why error) { m.cancel(why) })
 }
 
 // tell tells of an event of a term.

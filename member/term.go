@@ -102,12 +102,20 @@ func (h *Hooks) check(ctx context.Context, t *term) error {
 	h.mu.Lock()
 	client, s := h.client, h.settings
 	h.mu.Unlock()
+	return t.ask(ctx, s.interval/10,
+		func(ctx context.Context) error { return h.heartbeat(ctx, client, s, t.Member) },
+		func(why error) { h.lose(t, client, why) })
+}
+
+// ask asks the coordinator by a heartbeat whether the term is on, again after a pause
+// where the answer proves nothing; lose ends a term that is lost.
+func (t *term) ask(ctx context.Context, pause time.Duration, heartbeat func(context.Context) error, lose func(why error)) error {
 	for {
 		if err := t.over(); err != nil {
 			return err
 		}
 		sent := time.Now()
-		err := t.during(ctx, func(ctx context.Context) error { return h.heartbeat(ctx, client, s, t.Member) })
+		err := t.during(ctx, heartbeat)
 		switch {
 		case err == nil, errors.Is(err, errRebalancing):
 			// While a round goes on this member still leads: a successor is
@@ -115,7 +123,7 @@ func (h *Hooks) check(ctx context.Context, t *term) error {
 			t.lease.renew(sent, err)
 			return t.over()
 		case errors.Is(err, ErrLost):
-			h.lose(t, client, err)
+			lose(err)
 			return t.over()
 		case t.over() != nil:
 			return t.over()
@@ -123,7 +131,7 @@ func (h *Hooks) check(ctx context.Context, t *term) error {
 			return fmt.Errorf("the coordinator of group %q could not be asked whether member %q still leads: %w", t.Group, t.Member, err)
 		}
 		// The answer to JoinGroup, with the new generation, is on its way.
-		wait := time.NewTimer(s.interval / 10)
+		wait := time.NewTimer(pause)
 		select {
 		case <-wait.C:
 		case <-t.ctx.Done():
