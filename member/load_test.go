@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,11 +79,14 @@ func TestLoadPoliciesThatMakeNoSenseAreRefused(t *testing.T) {
 // The looks of a term, without a client: what they find makes plans anew.
 func TestALeaderLooksAtTheLoadWhileItsTermLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // what follows is read and written by the looks too
 		weights := map[string][]float64{"t": {1, 1, 1, 1}}
 		var failing error
 		var looks int
 		l := newLeader(t, HooksConfig{
 			Weights: func(context.Context, []assign.Topic) (map[string][]float64, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				looks++
 				return weights, failing
 			},
@@ -93,26 +97,31 @@ func TestALeaderLooksAtTheLoadWhileItsTermLasts(t *testing.T) {
 		watching := make(chan struct{})
 		go func() { l.hooks.watchLoad(&term{ctx: ctx, cancel: cancel}); close(watching) }()
 
-		time.Sleep(10*time.Minute + time.Second)
+		// after lets time pass, with what is set first, and returns when the looks are done.
+		after := func(d time.Duration, set func()) {
+			mu.Lock()
+			set()
+			mu.Unlock()
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		after(10*time.Minute+time.Second, func() {})
 		if l.hooks.anew || looks != 11 { // one in the round
 			t.Errorf("replan %v after %d looks at an even load", l.hooks.anew, looks)
 		}
-		failing = errors.New("no")
-		time.Sleep(2 * time.Minute)
+		after(2*time.Minute, func() { failing = errors.New("no") })
 		if n := len(l.of(EventFallback)); n != 2 {
 			t.Errorf("%d events tell of looks that failed, want 2", n)
 		}
-		failing = nil
 		heavy := make([]float64, 4)
 		for _, p := range given["me"] {
 			heavy[p] = 1 // all the load is mine
 		}
-		weights = map[string][]float64{"t": heavy}
-		time.Sleep(time.Minute)
+		after(time.Minute, func() { failing, weights = nil, map[string][]float64{"t": heavy} })
 		if l.hooks.anew {
 			t.Error("one look is not enough")
 		}
-		time.Sleep(time.Minute)
+		after(time.Minute, func() {})
 		if !l.hooks.anew || len(l.hooks.reasons) != 1 {
 			t.Errorf("replan %v, reasons %v", l.hooks.anew, l.hooks.reasons)
 		}
@@ -124,12 +133,12 @@ func TestALeaderLooksAtTheLoadWhileItsTermLasts(t *testing.T) {
 			causes = round.Causes
 			return round.Proposed, nil
 		}
-		after := l.round(4, joined("me", l.says(given["me"]...)), joined("you", l.says(given["you"]...)))
+		evened := l.round(4, joined("me", l.says(given["me"]...)), joined("you", l.says(given["you"]...)))
 		if len(causes) != 1 || causes[0].Kind != CauseForced || causes[0].Detail != "the most loaded member has 2.00 times what it could" {
 			t.Errorf("got %v", causes)
 		}
-		if len(after["me"]) != 1 {
-			t.Errorf("the plan did not follow the load: %v", after)
+		if len(evened["me"]) != 1 {
+			t.Errorf("the plan did not follow the load: %v", evened)
 		}
 	})
 }
