@@ -80,7 +80,7 @@ func nextFree(known layout, last int32, asked map[int32]bool) *int32 {
 }
 
 func (w *watcher) lookAtController(ctx context.Context, node int32) {
-	resp, at, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, quorumRequest())
+	resp, _, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, quorumRequest())
 	var quorum *quorumPartition
 	if err == nil {
 		quorum, err = quorumFrom(resp)
@@ -89,6 +89,8 @@ func (w *watcher) lookAtController(ctx context.Context, node int32) {
 		w.failed(ctx, partController, nil, w.quorumProblem(ctx, err))
 		return
 	}
+	// A question that was held back is answered as things are in the end.
+	at := time.Now()
 	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event {
 		return d.Controller(watch.ControllerLook{At: at, Controller: watch.Controller{Node: known(quorum.LeaderID), Epoch: quorum.LeaderEpoch}})
 	})

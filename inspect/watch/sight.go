@@ -57,7 +57,7 @@ func (d *Differ) Saw(part string, node *int32, at time.Time) []Event {
 		return nil
 	}
 	return []Event{{Kind: KindSight, At: at, After: blind.since, Sight: &SightChange{
-		Part: part, Node: node, For: Millis(at.Sub(blind.since)),
+		Part: part, Node: node, For: Millis(max(0, at.Sub(blind.since))),
 	}}}
 }
 
