@@ -73,7 +73,7 @@ func (s *spreading) highest() (load float64) {
 const mostPacked = 512
 
 // packHeavy places the heaviest units, those of more than a quarter of the smallest
-// member's fair share, as the MULTIFIT rule has it (Coffman, Garey and Johnson 1978): each
+// member's fair share and some more, as the MULTIFIT rule has it (Coffman, Garey and Johnson 1978): each
 // goes to the smallest member that it fits on, or to the one with the least room, at the
 // lowest load found at which all fit; where they are few, other ways are searched too.
 // Nothing is placed where that is not below high.
@@ -85,7 +85,8 @@ func (s *spreading) packHeavy(high float64) {
 		}
 	}
 	slices.SortStableFunc(members, func(l, r int32) int { return cmp.Compare(s.capacity[l], s.capacity[r]) })
-	heavy := min(sort.Search(len(s.weight), func(rank int) bool { return s.weight[rank] <= s.share*s.capacity[members[0]]/4 }), mostPacked)
+	heavy := sort.Search(len(s.weight), func(rank int) bool { return s.weight[rank] <= s.share*s.capacity[members[0]]/4 })
+	heavy = min(max(heavy, packedPartitions), mostPacked, len(s.weight))
 	best, at, room := make([]int32, heavy), make([]int32, heavy), make([]float64, len(members))
 	fits := func(load float64, tightest bool) bool {
 		for i, m := range members {
