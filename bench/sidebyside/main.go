@@ -134,14 +134,14 @@ func run(quick bool, only part, limit, cutOff time.Duration, images string) erro
 		l.deadline, l.cutOff, l.repeat, l.budget = begin.Add(150*time.Second), 10*time.Second, 3, 2*time.Second
 		seen.Command, seen.CutOff = "make -C bench quick", l.cutOff
 	}
+	var before results
 	if !only.whole() && !quick {
-		before, err := load()
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if before, err = load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		// What is measured again replaces what was seen.
 		again := func(m measurement) bool { return has(m.Peer, m.Scenario) }
-		seen.Measured = slices.DeleteFunc(before.Measured, again)
+		seen.Measured = slices.DeleteFunc(slices.Clone(before.Measured), again)
 		seen.Scaling = slices.DeleteFunc(before.Scaling, func(m measurement) bool { return has(m.Peer, growth) })
 		seen.Loads = before.Loads
 	}
@@ -165,6 +165,9 @@ func run(quick bool, only part, limit, cutOff time.Duration, images string) erro
 				continue
 			}
 			done := compete(ctx, s, c, l)
+			if earlier := measuredBy(before, s, c); done[0].NotMeasured != "" && earlier != nil {
+				done = earlier // a piece that ran out of time takes nothing away
+			}
 			seen.Measured = append(seen.Measured, done...)
 			noteSlow(slow, s, c, done[0], l)
 			if !quick { // so that what was seen is there also when the run is stopped
@@ -180,6 +183,20 @@ func run(quick bool, only part, limit, cutOff time.Duration, images string) erro
 		return nil
 	}
 	return writeDocs(seen, images)
+}
+
+// measuredBy returns what an earlier run saw of a contestant in a scenario, nil where it was
+// not measured.
+func measuredBy(before results, s scenario, c contestant) (seen []measurement) {
+	if measured(before.Measured, s.Name, c.Name, fromScratch) == nil {
+		return nil
+	}
+	for _, m := range before.Measured {
+		if m.Scenario == s.Name && m.Peer == c.Name {
+			seen = append(seen, m)
+		}
+	}
+	return seen
 }
 
 // noteSlow writes down who is too slow to see all scenarios, from what it did from scratch.
