@@ -125,11 +125,15 @@ func (m *Member) confirm(ctx context.Context) (sent time.Time, err error) {
 	resp, err := m.client.Broker(int(by)).Request(ctx, req)
 	if err != nil {
 		// kgo's heartbeats go on to a coordinator that is dead for as long as no
-		// other request makes it look for the new one, and OffsetFetch is none that
-		// does. Heartbeats of the classic protocol are; this one is about no member.
+		// other request makes it look for the new one. A heartbeat of the classic
+		// protocol, about no member, does when connections are refused, and
+		// OffsetFetch when the cluster does not name the broker any more.
 		lookUp := kmsg.NewPtrHeartbeatRequest()
 		lookUp.Group = m.cfg.Group
-		_, _ = lookUp.RequestWith(ctx, m.client)
+		short, cancel := context.WithTimeout(ctx, time.Second) // the first try is what counts
+		_, _ = lookUp.RequestWith(short, m.client)
+		cancel()
+		_, _ = req.RequestWith(ctx, m.client)
 		return sent, err
 	}
 	fetched := resp.(*kmsg.OffsetFetchResponse)
