@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -128,7 +127,7 @@ func (r *recorder) note(err error) {
 		r.problem = &p
 		return
 	}
-	p := problemFrom(err, r.group, fmt.Sprintf("describe the group %q", r.group), fmt.Sprintf("DESCRIBE on the group %q", r.group))
+	p := descriptionProblem(err, r.group)
 	r.problem = &p
 }
 

@@ -44,8 +44,9 @@ type Group struct {
 	// its target, by ID: those that have not come to the target's epoch. Empty
 	// if nobody does, nil for the other types.
 	HeldUpBy []HoldUp `json:"heldUpBy"`
-	// Lag is how far the group is behind, nil unless asked for
-	// ([GroupDetails]).
+	// Lag is how far the group is behind; nil unless asked for
+	// ([GroupDetails]), and where neither its members nor its commits could
+	// be read.
 	Lag *GroupLag `json:"lag"`
 	// Leader is the ID of the member that leads a classic group, nil for an
 	// empty group. The other types have no leader among their members.

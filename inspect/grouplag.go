@@ -204,7 +204,7 @@ func (l *lagOf) addLag(group *Group, topics map[string]*leadersOfTopic, ends map
 			ofMember[*row.Member] += *row.Lag
 		}
 	})
-	if group.Members == nil && failed {
+	if group.Members == nil && (failed || len(lag.Partitions) == 0) {
 		return // nothing at all is known
 	}
 	group.Lag = lag

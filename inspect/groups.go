@@ -67,8 +67,9 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 //
 // # What it takes
 //
-// DESCRIBE on each group; for the log also DESCRIBE and READ on the topic
-// __consumer_offsets; for the lag DESCRIBE on the topics consumed.
+// DESCRIBE on each group, and on the topics of those that are not classic, which their
+// coordinators do not describe otherwise; for the log also DESCRIBE and READ on the
+// topic __consumer_offsets; for the lag DESCRIBE on the topics consumed.
 //
 // A share of the time left goes to each step: half to the listing, half of the
 // rest to the descriptions, the remainder to the log and the lag next to each other.
@@ -169,7 +170,17 @@ func (d *descriptions) notFound(group string) {
 }
 
 func (d *descriptions) failed(group string, err error) {
-	d.missing(problemFrom(err, group, fmt.Sprintf("describe the group %q", group), fmt.Sprintf("DESCRIBE on the group %q", group)))
+	d.missing(descriptionProblem(err, group))
+}
+
+// descriptionProblem names the ACL that is missing. Coordinators describe a consumer,
+// share or streams group only to who may see every topic of it.
+func descriptionProblem(err error, group string) Problem {
+	acl := fmt.Sprintf("DESCRIBE on the group %q", group)
+	if errors.Is(err, kerr.TopicAuthorizationFailed) {
+		acl = fmt.Sprintf("DESCRIBE on all topics of the group %q", group)
+	}
+	return problemFrom(err, group, fmt.Sprintf("describe the group %q", group), acl)
 }
 
 func (d *descriptions) found(answer described) {

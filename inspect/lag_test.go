@@ -234,3 +234,18 @@ func TestLagOfManyGroupsTakesOneRequestForEachBroker(t *testing.T) {
 		t.Errorf("%d OffsetFetch, %d DescribeGroups, %d ListOffsets; want one for each of 3 brokers, and of ListOffsets one more for each kind", fetched.Hits(), described.Hits(), listed.Hits())
 	}
 }
+
+// Coordinators describe a consumer group only to who may see all of its topics, and leave
+// hidden ones out of what it committed: a lag of 0 would be a guess.
+func TestTheLagOfAGroupWhoseTopicsAreHiddenIsNotZero(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	joinGroup(t, fake, "workers", 1, kgo.ServerSideBalancer())
+	fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ConsumerGroupDescribe}, Group: "workers", Err: kerr.TopicAuthorizationFailed, Count: -1})
+	answer := lagOf(t, fake, "workers")
+	if len(answer.Data) != 1 || answer.Data[0].Members != nil || answer.Data[0].Lag != nil {
+		t.Errorf("%+v", answer.Data)
+	}
+	if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, `DESCRIBE on all topics of the group "workers"`) {
+		t.Errorf("%+v", answer.Errors)
+	}
+}

@@ -189,7 +189,7 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			case coordinatorMoved(d.err):
 				c.refuse(d.name)
 			default:
-				c.failed(ctx, "group "+d.name, nil, problemFrom(d.err, d.name, fmt.Sprintf("describe the group %q", d.name), fmt.Sprintf("DESCRIBE on the group %q", d.name)))
+				c.failed(ctx, "group "+d.name, nil, descriptionProblem(d.err, d.name))
 			}
 		}
 	}
