@@ -129,8 +129,8 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 	}
 	gone := a.setLayout(known)
 	if !a.saw(ctx, partPartitions, nil, at, func(d *watch.Differ) []watch.Event {
-		events := d.Partitions(taken)
-		return append(events, d.Gone(gone, at)...)
+		d.Gone(gone)
+		return d.Partitions(taken)
 	}) {
 		return false
 	}

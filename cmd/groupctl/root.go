@@ -164,7 +164,7 @@ comes from a file or the environment, never from the command line.`
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
-	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json")
+	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json; watch: table or jsonl")
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
 	s.security.addTo(root)
 

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -61,21 +60,12 @@ func (d *Differ) Saw(part string, node *int32, at time.Time) []Event {
 	}}}
 }
 
-// Gone forgets what could not be looked at at brokers that are not asked any more,
-// and tells that it is over where that it began was told.
-func (d *Differ) Gone(nodes []int32, at time.Time) []Event {
-	var keys []sightKey
+// Gone forgets what could not be looked at at brokers that are gone, which their own
+// events tell.
+func (d *Differ) Gone(nodes []int32) {
 	for key := range d.blind {
-		if key.node != anyNode && slices.Contains(nodes, key.node) {
-			keys = append(keys, key)
+		if slices.Contains(nodes, key.node) {
+			delete(d.blind, key)
 		}
 	}
-	slices.SortFunc(keys, func(a, b sightKey) int {
-		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.part, b.part))
-	})
-	var events []Event
-	for _, key := range keys {
-		events = append(events, d.Saw(key.part, &key.node, at)...)
-	}
-	return events
 }

@@ -1,0 +1,245 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// leaderChangeOf finds the election in which a partition got a leader, nil for none.
+func leaderChangeOf(topic string, partition int32, to *int32) func(watch.Event) bool {
+	return func(e watch.Event) bool {
+		if e.Leader == nil || e.Leader.Topic != topic || e.Leader.Partition != partition {
+			return false
+		}
+		return to == nil && e.Leader.To == nil || to != nil && e.Leader.To != nil && *to == *e.Leader.To
+	}
+}
+
+// showsLeader looks at a broker's metadata all the time, and returns when it shows that
+// another broker than before leads.
+func showsLeader(t *testing.T, c *cluster.Cluster, topic string, partition, from int32) <-chan time.Time {
+	t.Helper()
+	in := inspect.New(newClient(t, c, kgo.DialTimeout(time.Second)))
+	shown := make(chan time.Time, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			asking, cancel := context.WithTimeout(ctx, time.Second)
+			answer, err := in.Partitions(asking, topic)
+			cancel()
+			if err == nil && int(partition) < len(answer.Data) && answer.Data[partition].Leader != nil && *answer.Data[partition].Leader != from {
+				shown <- time.Now()
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return shown
+}
+
+// TestWatchTellsElectionsWithTheirCauses brings about elections of each cause on a
+// cluster of its own, and holds how soon each is told to when brokers' metadata show it.
+func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
+	c := cluster.Start(t, cluster.WithNodes(5), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
+	client := newClient(t, c)
+	admin := kadm.NewClient(client)
+	controller, err := inspect.New(client).Controller(t.Context())
+	if err != nil || controller.Data.Node == nil {
+		t.Fatalf("%v: %+v", err, controller)
+	}
+	// The nodes that are not the controller.
+	var nodes []int32
+	for _, id := range c.NodeIDs() {
+		if id != *controller.Data.Node {
+			nodes = append(nodes, id)
+		}
+	}
+	a, b, other, last := nodes[0], nodes[1], nodes[2], nodes[3]
+	topic := newPlacedTopic(t, c, [][]int32{{a, b, other}, {b, other, a}, {other, a, b}})
+	lossy := newPlacedTopic(t, c, [][]int32{{a, last}})
+	if _, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "min.insync.replicas", Value: kmsg.StringPtr("1")}}, lossy); err != nil {
+		t.Fatal(err)
+	}
+	// A group whose coordinator is the first to be killed.
+	var group string
+	eventually(t, "a group is coordinated by a broker of choice", func() (bool, string) {
+		group = unique(t, "group")
+		found, err := inspect.New(client, inspect.CreateInternalTopics()).Coordinators(t.Context(), group)
+		return err == nil && len(found.Data) == 1 && found.Data[0].Leader != nil && *found.Data[0].Leader == a, fmt.Sprint(found.Err())
+	})
+	startReader(t, c, group, topic)
+	w := startWatch(t, c, inspect.Watched{})
+	w.await(t, "there are brokers and partitions", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Brokers) == 5 })
+	w.await(t, "there is a controller", func(e watch.Event) bool {
+		return e.Snapshot != nil && e.Snapshot.Controller != nil && *e.Snapshot.Controller.Node == *controller.Data.Node
+	})
+	w.await(t, "there is the group", func(e watch.Event) bool {
+		known := e.Group != nil && e.Group.Group == group
+		return known || e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, func(g watch.Group) bool { return g.Group == group })
+	})
+	soon := func(what string, e watch.Event, shown <-chan time.Time) {
+		t.Helper()
+		delay := e.At.Sub(<-shown)
+		t.Logf("%s: told %v after metadata showed it", what, delay.Round(time.Millisecond))
+		if delay > 2*time.Second {
+			t.Errorf("%s: told %v after metadata showed it, want at most 2s", what, delay)
+		}
+	}
+
+	// A broker is killed, and comes back, and is given its partitions.
+	shown := showsLeader(t, c, topic, 0, a)
+	revive := kill(t, c, a)
+	e := w.await(t, "another broker leads in place of a killed one", leaderChangeOf(topic, 0, &b))
+	if e.Leader.Cause != watch.CauseBrokerGone || e.Leader.Unseen != 0 || *e.Leader.ToEpoch != *e.Leader.FromEpoch+1 {
+		t.Errorf("%+v", e.Leader)
+	}
+	soon("a killed broker", e, shown)
+	w.await(t, "the broker is gone", func(e watch.Event) bool { return e.Broker != nil && e.Broker.Node == a && !e.Broker.Up })
+	moved := w.await(t, "the coordinator moved", func(e watch.Event) bool {
+		return e.Coordinator != nil && e.Coordinator.Group == group && e.Coordinator.From != nil && *e.Coordinator.From == a
+	})
+	if moved.Coordinator.Cause != watch.CauseBrokerGone || moved.Coordinator.To == nil {
+		t.Errorf("%+v", moved.Coordinator)
+	}
+	w.await(t, "it left the ISR", func(e watch.Event) bool {
+		return e.ISR != nil && e.ISR.Topic == topic && e.ISR.Partition == 0 && slices.Contains(e.ISR.Left, a)
+	})
+	revive()
+	w.await(t, "the broker is back", func(e watch.Event) bool { return e.Broker != nil && e.Broker.Node == a && e.Broker.Up })
+	w.await(t, "it joined the ISR", func(e watch.Event) bool {
+		return e.ISR != nil && e.ISR.Topic == topic && e.ISR.Partition == 0 && slices.Contains(e.ISR.Joined, a)
+	})
+	var asked kadm.TopicsSet
+	asked.Add(topic, 0)
+	shown = showsLeader(t, c, topic, 0, b)
+	if _, err := admin.ElectLeaders(t.Context(), kadm.ElectPreferredReplica, asked); err != nil {
+		t.Fatal(err)
+	}
+	e = w.await(t, "the first replica leads again", leaderChangeOf(topic, 0, &a))
+	if e.Leader.Cause != watch.CausePreferred {
+		t.Errorf("%+v", e.Leader)
+	}
+	soon("a preferred election", e, shown)
+
+	// A partition is moved away from its leader.
+	var moves kadm.AlterPartitionAssignmentsReq
+	moves.Assign(topic, 2, []int32{b, a})
+	shown = showsLeader(t, c, topic, 2, other)
+	if _, err := admin.AlterPartitionAssignments(t.Context(), moves); err != nil {
+		t.Fatal(err)
+	}
+	e = w.await(t, "a partition that was moved has another leader", func(e watch.Event) bool {
+		return e.Leader != nil && e.Leader.Topic == topic && e.Leader.Partition == 2
+	})
+	if e.Leader.Cause != watch.CauseReassignment {
+		t.Errorf("%+v", e.Leader)
+	}
+	soon("a reassignment", e, shown)
+
+	// A partition loses the last that is in sync, and is given to one that is not.
+	reviveLast := kill(t, c, last)
+	w.await(t, "one is left in sync", func(e watch.Event) bool {
+		return e.ISR != nil && e.ISR.Topic == lossy && slices.Equal(e.ISR.ISR, []int32{a}) && slices.Contains(e.ISR.Left, last)
+	})
+	if err := newClient(t, c).ProduceSync(t.Context(), &kgo.Record{Topic: lossy, Value: []byte("lost")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	reviveA := kill(t, c, a)
+	w.await(t, "none can lead", leaderChangeOf(lossy, 0, nil))
+	reviveLast()
+	w.await(t, "the other is up again", func(e watch.Event) bool { return e.Broker != nil && e.Broker.Node == last && e.Broker.Up })
+	asked = kadm.TopicsSet{}
+	asked.Add(lossy, 0)
+	eventually(t, "an unclean election is held", func() (bool, string) {
+		results, err := admin.ElectLeaders(t.Context(), kadm.ElectLiveReplica, asked)
+		if err != nil {
+			return false, err.Error()
+		}
+		return results[lossy][0].Err == nil, fmt.Sprint(results[lossy][0].Err)
+	})
+	e = w.await(t, "one that was not in sync leads", func(e watch.Event) bool {
+		return leaderChangeOf(lossy, 0, &last)(e) && e.Leader.From == nil
+	})
+	if e.Leader.Cause != watch.CauseUnclean {
+		t.Errorf("%+v", e.Leader)
+	}
+	reviveA()
+
+	// The controller dies.
+	reviveController := kill(t, c, *controller.Data.Node)
+	killed := time.Now()
+	e = w.await(t, "another is the controller", func(e watch.Event) bool {
+		return e.Controller != nil && e.Controller.To != nil && *e.Controller.To != *controller.Data.Node
+	})
+	t.Logf("a killed controller: told %v after it was killed", e.At.Sub(killed).Round(time.Millisecond))
+	if *e.Controller.ToEpoch <= *controller.Data.Epoch {
+		t.Errorf("%+v", e.Controller)
+	}
+	reviveController()
+
+	// Nothing is told twice: each election of a partition has an epoch of its own.
+	told := map[string]bool{}
+	for _, e := range w.all(func(e watch.Event) bool { return e.Leader != nil }) {
+		key := fmt.Sprintf("%s-%d at %d", e.Leader.Topic, e.Leader.Partition, *e.Leader.ToEpoch)
+		if told[key] {
+			t.Errorf("%s is told twice", key)
+		}
+		told[key] = true
+	}
+}
+
+// TestWatchAndExplainWithoutTheLog takes READ on __consumer_offsets away, and has a
+// rebalance told and a group explained nevertheless.
+func TestWatchAndExplainWithoutTheLog(t *testing.T) {
+	c := cluster.Start(t, cluster.WithNodes(1),
+		cluster.WithProperty("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+		cluster.WithProperty("allow.everyone.if.no.acl.found", "true"))
+	admin, topic := kadm.NewClient(newClient(t, c)), newTopic(t, c, 4)
+	for _, acl := range []*kadm.ACLBuilder{
+		kadm.NewACLs().Topics("__consumer_offsets").Allow("User:ANONYMOUS").AllowHosts("*").Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral),
+		kadm.NewACLs().Topics("__consumer_offsets").Deny("User:ANONYMOUS").DenyHosts("*").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral),
+	} {
+		created, err := admin.CreateACLs(t.Context(), acl)
+		if err != nil || len(created) == 0 || created[0].Err != nil {
+			t.Fatalf("%v: %+v", err, created)
+		}
+	}
+	group := unique(t, "group")
+	startReader(t, c, group, topic)
+	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
+	w.await(t, "the log may not be read", func(e watch.Event) bool {
+		return e.Sight != nil && e.Sight.Part == "log" && e.Sight.Code == string(inspect.CodeNotAuthorized)
+	})
+	w.await(t, "the group has a member", func(e watch.Event) bool {
+		has := func(g watch.Group) bool { return g.Group == group && len(g.Members) == 1 }
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, has) || e.Generation != nil && e.Generation.Members == 1
+	})
+	startReader(t, c, group, topic, kgo.ClientID("second"))
+	e := w.await(t, "a member joined", func(e watch.Event) bool {
+		return e.Generation != nil && slices.ContainsFunc(e.Generation.Joined, func(m watch.MemberRef) bool { return m.ClientID == "second" })
+	})
+	if e.Generation.Source != watch.SourcePoll || e.Generation.To != nil || e.Generation.ToLeader != nil {
+		t.Errorf("generation and leader are known without the log: %+v", e.Generation)
+	}
+	answer, err := inspect.New(newClient(t, c)).Explain(t.Context(), group, inspect.Explaining{For: 3 * time.Second})
+	if err != nil || len(answer.Data.Verdicts) != 1 || len(answer.Data.Unknown) == 0 {
+		t.Errorf("%v: %+v", err, answer)
+	}
+	if len(answer.Warnings) == 0 || answer.Warnings[0].Code != inspect.CodeNotAuthorized {
+		t.Errorf("nothing says that the log may not be read: %+v", answer)
+	}
+}
