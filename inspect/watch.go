@@ -95,7 +95,7 @@ func (in *Inspector) Watch(ctx context.Context, what Watched) iter.Seq2[watch.Ev
 		if !what.Elections && !what.Groups {
 			what.Elections, what.Groups = true, true
 		}
-		if what.Rate <= 0 {
+		if !(what.Rate > 0) { // NaN too
 			what.Rate = defaultWatchRate
 		}
 		config := watch.Config{OnlyCoordinators: !what.Elections, StallAfter: what.StallAfter}

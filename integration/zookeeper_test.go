@@ -166,7 +166,7 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 	if !replaced || !downSeen {
 		t.Fatalf("replaced: %v, the broker seen to be down: %v", replaced, downSeen)
 	}
-	elected := regexp.MustCompile(`controller \S+ -> [0-9]`)
+	elected := regexp.MustCompile(`controller \S+ → [0-9]`)
 	for !elected.MatchString(printed) && lines.Scan() {
 		printed += lines.Text() + "\n"
 	}

@@ -28,8 +28,8 @@ response, which many tools show, is a random broker under KRaft.
 
 Brokers that run with ZooKeeper (Kafka before 4.0) do not tell; --zookeeper reads it
 there, from the node /controller, and says which of the two holds while a cluster
-migrates to KRaft. With --watch it follows the elections, a line or an object each,
-until it is interrupted.
+migrates to KRaft. With --watch it follows the elections, a line each, or with
+-o jsonl a JSON object each, until it is interrupted.
 
 Needs DESCRIBE on the cluster; with --zookeeper nothing.`,
 		Example: `  groupctl -b localhost:9092 cluster controller
@@ -57,11 +57,18 @@ Needs DESCRIBE on the cluster; with --zookeeper nothing.`,
 		case s.bootstrap != "":
 			return &usageError{"give --bootstrap-server or --zookeeper, not both"}
 		}
+		asLines := false
+		if watch {
+			var err error
+			if asLines, err = s.endless(); err != nil {
+				return err
+			}
+		}
 		if err := s.check(); err != nil {
 			return err
 		}
 		if watch {
-			return s.watchZooKeeper(command.Context(), zookeeper)
+			return s.watchZooKeeper(command.Context(), zookeeper, schemaOf(command)+"-watch", asLines)
 		}
 		ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
 		defer cancel()

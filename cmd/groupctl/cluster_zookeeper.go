@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +30,7 @@ func zooKeeperTables(t *table, c inspect.Controller) {
 }
 
 // watchZooKeeper prints events until it is interrupted, which is how it ends well.
-func (s *session) watchZooKeeper(ctx context.Context, connect string) error {
+func (s *session) watchZooKeeper(ctx context.Context, connect, schema string, asLines bool) error {
 	for event, err := range zk.Watch(ctx, connect) {
 		if err != nil {
 			if problem, ok := errors.AsType[inspect.Problem](err); ok && problem.Code == inspect.CodeInvalidName {
@@ -40,15 +39,12 @@ func (s *session) watchZooKeeper(ctx context.Context, connect string) error {
 			s.exit = exitFailed
 			return err
 		}
-		line := eventLine(event)
-		if s.output == outputJSON {
-			encoded, err := json.Marshal(event)
-			if err != nil {
-				return err
-			}
-			line = string(escapeUnprintable(encoded))
+		if asLines {
+			err = writeEventLine(s.stdout, schema, event)
+		} else {
+			_, err = fmt.Fprintln(s.stdout, eventLine(event))
 		}
-		if _, err := fmt.Fprintln(s.stdout, line); err != nil {
+		if err != nil {
 			return fmt.Errorf("cannot write the event: %w", err)
 		}
 	}
@@ -56,7 +52,7 @@ func (s *session) watchZooKeeper(ctx context.Context, connect string) error {
 }
 
 func eventLine(e zk.Event) string {
-	at := e.At.Format("15:04:05.000")
+	at := e.At.Local().Format("15:04:05.000")
 	controller := func(n *int32) string {
 		if n == nil {
 			return "nobody"
@@ -67,9 +63,9 @@ func eventLine(e zk.Event) string {
 	case zk.Snapshot:
 		return fmt.Sprintf("%s  controller %s, epoch %s, held by %s; brokers %s", at, controller(e.Controller.Node), number(e.Controller.Epoch), nameOr(e.Controller.Mode), numbers(e.Controller.ZooKeeper.Brokers))
 	case zk.ControllerChanged:
-		line := fmt.Sprintf("%s  controller %s -> %s, epoch %s, held by %s", at, controller(e.From), controller(e.To), number(e.Controller.Epoch), nameOr(e.Controller.Mode))
+		line := fmt.Sprintf("%s  controller %s → %s, epoch %s, held by %s", at, controller(e.From), controller(e.To), number(e.Controller.Epoch), nameOr(e.Controller.Mode))
 		if e.Missed > 0 {
-			line += fmt.Sprintf("; %d elections in between were not seen", e.Missed)
+			line += "; not seen: " + counted(e.Missed, "election") + " in between"
 		}
 		return line
 	case zk.BrokersChanged:

@@ -1,9 +1,10 @@
-// Command groupctl shows who decides in a Kafka cluster: coordinators, the
-// controller, partition leaders and group leaders. It can also plan assignments,
-// and play a demo of a group at work.
+// Command groupctl shows who decides in a Kafka cluster (coordinators, the controller,
+// partition leaders and group leaders), why that moved, and who is next: it watches,
+// explains and predicts elections and rebalances, and holds elections if told to. It can
+// also plan assignments, and play a demo of a group at work.
 //
-// It prints data on stdout, as a table or as one JSON object, and everything
-// else on stderr. It exits with
+// It prints data on stdout, as a table, as one JSON object, or for what has no end as one
+// object a line, and everything else on stderr. It exits with
 //
 //	0  all that was asked for was found, or done
 //	1  Kafka or this machine failed, such as when no broker answers

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,14 +12,14 @@ import (
 // planOffline solves the problems of a file. Its result is JSON Lines, whatever --output
 // says.
 func (s *session) planOffline(ctx context.Context, flags planFlags) error {
-	if s.output != outputTable && s.output != outputJSON {
+	if s.output != outputTable && s.output != outputJSON && s.output != outputJSONLines {
 		return &usageError{fmt.Sprintf("the output %q is not known; with --input it is JSON Lines in any case", s.output)}
 	}
 	var in io.Reader = os.Stdin
 	if flags.input != "-" {
 		file, err := os.Open(flags.input)
 		if err != nil {
-			return errors.New(printable(fmt.Sprintf("cannot read the problems: %v; name a file that exists, or - for standard input", err)))
+			return &usageError{fmt.Sprintf("cannot read --input: %v; name a file that exists, or - for standard input", err)}
 		}
 		defer file.Close()
 		in = file

@@ -55,7 +55,7 @@ func TestPlanReadsProblems(t *testing.T) {
 		}
 	}
 	got := runArgs(t, "plan", "--input", filepath.Join(t.TempDir(), "no\nfile"))
-	if got.code != exitFailed || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "name a file that exists") {
+	if got.code != exitUsage || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "name a file that exists") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -135,14 +135,24 @@ func helpOn(command *cobra.Command, args []string) error {
 }
 
 func newRootCommand(s *session) *cobra.Command {
-	root := newParentCommand("groupctl", "Show who decides in a Kafka cluster")
-	root.Long = `groupctl shows who decides in a Kafka cluster: which broker coordinates a
-group, which member leads it, which node is the controller, and which brokers
-lead which partitions.
+	root := newParentCommand("groupctl", "Show who decides in a Kafka cluster, why it moved, and who is next")
+	root.Long = `groupctl shows who decides in a Kafka cluster, why it moved, and who is next:
 
-Data goes to stdout, everything else to stderr. Exit codes: 0 found; 1 Kafka or
-this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is
-missing.
+  cluster, topic  the controller and its quorum, the brokers, who leads which partition
+  group, offsets  who coordinates and who leads a group, its members, lag and history;
+                  'group explain' says why it keeps rebalancing
+  watch           elections and rebalances as they happen, with their causes
+  impact, elect   what happens if brokers go down, and elections by hand
+  plan            which member would get what, in a live group or on paper
+  demo            a group at work, step by step, in this process or on a cluster
+
+It only looks, but for 'elect' with --execute, 'group coordinator' with
+--create-internal-topic, and 'demo' with --brokers, which removes what it makes.
+
+Data goes to stdout, everything else to stderr. Exit codes: 0 found, or done; 1 Kafka
+or this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is missing.
+Times that end in Z are UTC, others are of this machine's time zone. In tables, - is
+for what is not known or does not apply.
 
 It connects in plaintext, with TLS (--tls) and with SASL (--sasl). Instead of flags,
 --config takes the file that Kafka's own tools take by --command-config. A password
@@ -164,7 +174,7 @@ comes from a file or the environment, never from the command line.`
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
-	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json; watch: table or jsonl")
+	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json; what is watched: table or jsonl")
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
 	s.security.addTo(root)
 
@@ -208,9 +218,12 @@ func newParentCommand(use, short string, children ...*cobra.Command) *cobra.Comm
 	for _, child := range children {
 		parent.AddCommand(child)
 	}
-	if len(children) > 0 {
-		parent.Example = children[0].Example
+	var examples []string
+	for _, child := range children {
+		example, _, _ := strings.Cut(child.Example, "\n")
+		examples = append(examples, example)
 	}
+	parent.Example = strings.Join(examples, "\n")
 	return parent
 }
 

@@ -11,7 +11,7 @@ import (
 func TestBrokersThatDoNotAnswer(t *testing.T) {
 	bad := kafkatest.BadBrokers(t)
 	for name, address := range bad {
-		for _, command := range []string{"group coordinator x", "group describe x", "cluster brokers", "cluster controller", "topic leaders", "plan x", "impact --brokers-down 1", "elect preferred --execute"} {
+		for _, command := range []string{"group coordinator x", "group describe x", "cluster brokers", "cluster controller", "topic leaders", "group list", "group explain x --for 1s", "offsets dump x", "plan x", "impact --brokers-down 1", "elect preferred --execute"} {
 			t.Run(name+" "+command, func(t *testing.T) {
 				start := time.Now()
 				result := runArgs(t, append([]string{"-b", address, "-o", "json", "--timeout", "500ms"}, strings.Fields(command)...)...)

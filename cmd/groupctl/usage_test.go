@@ -32,6 +32,11 @@ func TestUsage(t *testing.T) {
 		{"-b x group explain a --events /does/not/exist", "cannot read --events"},
 		{"-b x watch orders", "give elections or groups"},
 		{"-b x watch --rate 0", "more than 0"},
+		{"-b x watch --rate NaN", "more than 0"},
+		{"-b x watch --rate Inf", "more than 0"},
+		{"-b x -o yaml watch", "give -o table or -o jsonl"},
+		{"cluster controller --zookeeper x -o jsonl", "give -o table or -o json"},
+		{"plan --input /does/not/exist", "cannot read --input"},
 		{"cluster controller now", `"now"`},
 		{"topic leaders --frob", "--frob"},
 		{"--frob", "--frob"},
@@ -86,6 +91,9 @@ func TestUsageErrorsComeAsJSONWhereverTheFlagIs(t *testing.T) {
 		if result := runArgs(t, strings.Fields(args)...); result.code != exitUsage || len(parse(t, result.stdout).Errors) != 1 {
 			t.Errorf("%s: %+v", args, result)
 		}
+	}
+	if result := runArgs(t, "cluster", "controller", "--zookeeper", "x", "--watch", "-o", "json"); result.code != exitUsage || !strings.Contains(result.stderr, "give -o jsonl") {
+		t.Errorf("%+v", result)
 	}
 	for _, args := range []string{
 		"--frob -- -o json", "group describe -o json --output=table", "--frob -o json --output=table", "--frob -ojson -o=table",

@@ -5,12 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/groupkit/groupkit/inspect"
-	"github.com/groupkit/groupkit/inspect/watch"
 )
 
 // outputJSONLines is how to print what has no end: an object a line.
@@ -70,7 +75,7 @@ without it they are shown as ?.`,
 func (f watchFlags) watched(args []string) (inspect.Watched, error) {
 	what := inspect.Watched{Rate: f.rate, StallAfter: f.stallAfter}
 	switch {
-	case f.rate <= 0 || f.stallAfter <= 0 || f.lasts < 0:
+	case !(f.rate > 0) || math.IsInf(f.rate, 1) || f.stallAfter <= 0 || f.lasts < 0:
 		return what, &usageError{"--rate and --stall-after have to be more than 0, and --for not less; see 'groupctl watch --help'"}
 	case len(args) == 0:
 	case args[0] == "elections":
@@ -84,12 +89,9 @@ func (f watchFlags) watched(args []string) (inspect.Watched, error) {
 }
 
 func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time.Duration) error {
-	asLines := s.output == outputJSONLines
-	switch s.output {
-	case outputJSON:
-		return &usageError{"what is watched has no end, so it is not one JSON object; give -o jsonl for one a line"}
-	case outputJSONLines:
-		s.output = outputTable // for connect, which knows of the others alone
+	asLines, err := s.endless()
+	if err != nil {
+		return err
 	}
 	client, err := s.connect()
 	if err != nil {
@@ -102,7 +104,8 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 		time.AfterFunc(lasts, func() { cancel(nil) })
 	}
 	nothing := time.AfterFunc(s.timeout, func() {
-		cancel(fmt.Errorf("no broker answered within %v; check the address, and that a Kafka broker listens there", s.timeout))
+		seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
+		cancel(fmt.Errorf("no broker answered at %s within %v; check the address, and that a Kafka broker listens there", strings.Join(seeds, ", "), s.timeout))
 	})
 	defer nothing.Stop()
 
@@ -114,12 +117,12 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 			nothing.Stop()
 		}
 		if asLines {
-			err = writeEventLine(s, schemaOf(command), event)
+			err = writeEventLine(s.stdout, schemaOf(command), event)
 		} else {
 			err = writeEvent(s.stdout, event)
 		}
 		if err != nil {
-			return fmt.Errorf("cannot write the answer: %w", err)
+			return fmt.Errorf("cannot write the event: %w", err)
 		}
 	}
 	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled && cause != command.Context().Err() {
@@ -128,17 +131,31 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 	return nil
 }
 
-func writeEventLine(s *session, schema string, event watch.Event) error {
+// endless tells whether a command that prints until it is interrupted is to print
+// objects, one a line.
+func (s *session) endless() (asLines bool, err error) {
+	switch s.output {
+	case outputTable:
+		return false, nil
+	case outputJSON:
+		return false, &usageError{"what is watched has no end, so it is not one JSON object; give -o jsonl for one a line"}
+	case outputJSONLines:
+		s.output = outputTable // for check, which knows of the others alone
+		return true, nil
+	}
+	return false, &usageError{fmt.Sprintf("the output %q is not known; give -o table or -o jsonl", s.output)}
+}
+
+// writeEventLine prints an event, which is an object with fields, with its schema before
+// them.
+func writeEventLine(w io.Writer, schema string, event any) error {
 	var encoded bytes.Buffer
 	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(struct {
-		Schema string `json:"schema"`
-		watch.Event
-	}{schema, event})
-	if err != nil {
+	if err := encoder.Encode(event); err != nil {
 		return err
 	}
-	_, err = s.stdout.Write(escapeUnprintable(encoded.Bytes()))
+	line := `{"schema":` + strconv.Quote(schema) + "," + strings.TrimPrefix(string(escapeUnprintable(encoded.Bytes())), "{")
+	_, err := io.WriteString(w, line)
 	return err
 }

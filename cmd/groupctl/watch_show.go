@@ -84,10 +84,16 @@ func snapshotLines(s *watch.Snapshot) []watchLine {
 		}
 		add("brokers", "%s are up", numbers(s.Brokers))
 		text := fmt.Sprintf("%s: all have a leader and all replicas in sync", counted(len(s.Partitions), "partition"))
-		if offline+behind > 0 {
+		switch {
+		case len(s.Partitions) == 0:
+			text = "none"
+		case offline+behind > 0:
 			text = fmt.Sprintf("%s: %d without a leader, %d with replicas out of sync", counted(len(s.Partitions), "partition"), offline, behind)
 		}
 		add("partitions", "%s", text)
+		for _, absent := range s.AbsentTopics {
+			add("topic", "%s: does not exist, or may not be seen", name(absent))
+		}
 	}
 	if s.Controller != nil {
 		add("controller", "%s, epoch %d", nodeOr(s.Controller.Node), s.Controller.Epoch)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/inspect/zk"
 )
 
 func TestWatchPrintsAnObjectALine(t *testing.T) {
@@ -56,12 +57,41 @@ func TestWatchPrintsAnObjectALine(t *testing.T) {
 
 func TestWatchFailsWhereNobodyAnswers(t *testing.T) {
 	result := runArgs(t, "-b", "127.0.0.1:1", "--timeout", "500ms", "watch")
-	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered within 500ms") {
+	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered at 127.0.0.1:1 within 500ms") {
 		t.Errorf("%+v", result)
 	}
 	result = runArgs(t, "-b", "127.0.0.1:1", "-o", "json", "watch")
 	if result.code != exitUsage || !strings.Contains(result.stderr, "give -o jsonl") {
 		t.Errorf("%+v", result)
+	}
+}
+
+func TestWatchTellsOfNamesThatAreNotThere(t *testing.T) {
+	_, address := newCluster(t)
+	result := runArgs(t, "-b", address, "watch", "elections", "orders", "no-such", "--for", "2s")
+	if result.code != exitFound || !strings.Contains(result.stdout, "topic        no-such: does not exist, or may not be seen\n") || strings.Contains(result.stdout, "topic        orders") {
+		t.Errorf("%+v", result)
+	}
+	result = runArgs(t, "-b", address, "-o", "jsonl", "watch", "elections", "no-such", "--for", "2s")
+	if result.code != exitFound || !strings.Contains(result.stdout, `"absentTopics":["no-such"]`) {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestEventsOfZooKeeperOnALine(t *testing.T) {
+	n := func(n int32) *int32 { return &n }
+	event := zk.Event{Kind: zk.ControllerChanged, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.Local), From: n(1), To: n(3), Missed: 1}
+	event.Controller.Epoch, event.Controller.Mode = n(7), new("zookeeper")
+	if got, want := eventLine(event), "15:04:05.123  controller 1 → 3, epoch 7, held by zookeeper; not seen: 1 election in between"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var out strings.Builder
+	if err := writeEventLine(&out, "groupctl/v1/cluster-controller-watch", event); err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(out.String()), &object); err != nil || object["schema"] != "groupctl/v1/cluster-controller-watch" || object["kind"] != "controllerChanged" || object["to"] != 3.0 {
+		t.Errorf("%v: %s", err, out.String())
 	}
 }
 

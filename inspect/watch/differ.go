@@ -125,7 +125,13 @@ func (d *Differ) Partitions(look PartitionsLook) []Event {
 	}
 	if first && !d.config.OnlyCoordinators {
 		shown := slices.DeleteFunc(slices.Clone(sorted), func(p Partition) bool { return !d.watches(p.Topic) })
-		events = append(events, Event{Kind: KindSnapshot, At: look.At, Snapshot: &Snapshot{Brokers: d.brokers, Partitions: shown}})
+		snapshot := &Snapshot{Brokers: d.brokers, Partitions: shown}
+		for _, topic := range slices.Sorted(slices.Values(d.config.Topics)) {
+			if !slices.ContainsFunc(shown, func(p Partition) bool { return p.Topic == topic }) {
+				snapshot.AbsentTopics = append(snapshot.AbsentTopics, topic)
+			}
+		}
+		events = append(events, Event{Kind: KindSnapshot, At: look.At, Snapshot: snapshot})
 	}
 	return events
 }

@@ -66,6 +66,9 @@ type Snapshot struct {
 	Groups []Group `json:"groups,omitempty"`
 	// Absent are groups that are watched by name and do not exist.
 	Absent []string `json:"absent,omitempty"`
+	// AbsentTopics are topics that are watched by name and do not exist, or may not be
+	// seen. They come with Brokers and Partitions.
+	AbsentTopics []string `json:"absentTopics,omitempty"`
 }
 
 // BrokerChange is a broker that is among the live ones, or is no longer.
