@@ -96,7 +96,11 @@ func (ix *index) subscribersByName() map[string][]int32 {
 
 // subscribes tells whether the member subscribes to the topic.
 func (ix *index) subscribes(member, topic int) bool {
-	_, found := slices.BinarySearch(ix.subscribers[topic], int32(member))
+	list := ix.subscribers[topic]
+	if member < len(list) && list[member] == int32(member) {
+		return true // as always where all subscribe
+	}
+	_, found := slices.BinarySearch(list, int32(member))
 	return found
 }
 
@@ -127,6 +131,59 @@ func (ix *index) newTable() table {
 		tb[t], all = all[:topic.Partitions:topic.Partitions], all[topic.Partitions:]
 	}
 	return tb
+}
+
+// place returns the plan by numbers. What it gives against the rules of the group (see
+// Validate) is left out; exact tells that there is nothing of that, and that each
+// partition is given.
+func (ix *index) place(plan Plan) (placed table, exact bool) {
+	placed = ix.newTable()
+	missing := 0
+	for t := range placed {
+		missing += len(placed[t])
+	}
+	exact = true
+	last := -1
+	place := func(m int, topic string, partitions ...int32) {
+		if len(partitions) == 0 {
+			return
+		}
+		t, known := ix.topic(topic, last)
+		last = t
+		if !known || !ix.subscribes(m, t) {
+			exact = false
+			return
+		}
+		row := placed[t]
+		for _, p := range partitions {
+			if p < 0 || int(p) >= len(row) || row[p] != unassigned {
+				exact = false
+				continue
+			}
+			row[p] = int32(m)
+			missing--
+		}
+	}
+	for _, id := range plan.Assignment.Members() {
+		m, isMember := ix.memberNumber[id]
+		if !isMember {
+			exact = exact && plan.Assignment.Count(id) == 0
+			continue
+		}
+		last = -1
+		for _, tp := range plan.Assignment[id] {
+			place(m, tp.Topic, tp.Partitions...)
+		}
+	}
+	for _, w := range plan.Withheld {
+		m, isMember := ix.memberNumber[w.Member]
+		if !isMember {
+			exact = false
+			continue
+		}
+		place(m, w.Topic, w.Partition)
+	}
+	return placed, exact && missing == 0
 }
 
 // plan turns tb into a Plan in the promised order, with an entry for every member.

@@ -165,9 +165,31 @@ func (a Assignment) Clone() Assignment {
 	if a == nil {
 		return nil
 	}
+	topics, partitions := 0, 0
+	for _, list := range a {
+		topics += len(list)
+		for _, tp := range list {
+			partitions += len(tp.Partitions)
+		}
+	}
+	// All lists share one array: of topics, and of partitions.
+	headers, numbers := make([]TopicPartitions, 0, topics), make([]int32, 0, partitions)
 	c := make(Assignment, len(a))
 	for id, list := range a {
-		c[id] = cloneTopicPartitions(list)
+		if list == nil {
+			c[id] = nil
+			continue
+		}
+		first := len(headers)
+		for _, tp := range list {
+			if tp.Partitions != nil {
+				from := len(numbers)
+				numbers = append(numbers, tp.Partitions...)
+				tp.Partitions = numbers[from:len(numbers):len(numbers)]
+			}
+			headers = append(headers, tp)
+		}
+		c[id] = headers[first:len(headers):len(headers)]
 	}
 	return c
 }

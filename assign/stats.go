@@ -1,6 +1,9 @@
 package assign
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Stats measures a plan against its group. Loads are weights divided by the
 // member's capacity, so that a member of capacity 2 with weight 10 has load 5. What
@@ -46,42 +49,20 @@ type Stats struct {
 // Measure returns the stats of a plan for g. A withheld partition counts for the
 // member that it is meant for. What the plan gives against the rules of g (see
 // [Validate]) is left out.
-func Measure(g Group, plan Plan) Stats {
-	ix := newIndex(g)
-	placed := ix.newTable()
-	last := -1
-	place := func(id, topic string, partitions ...int32) {
-		m, isMember := ix.memberNumber[id]
-		t, known := ix.topic(topic, last)
-		last = t
-		if !isMember || !known || !ix.subscribes(m, t) {
-			return
-		}
-		for _, p := range partitions {
-			if p >= 0 && p < ix.topics[t].Partitions && placed[t][p] == unassigned {
-				placed[t][p] = int32(m)
-			}
-		}
-	}
-	for _, id := range plan.Assignment.Members() {
-		last = -1
-		for _, tp := range plan.Assignment[id] {
-			place(id, tp.Topic, tp.Partitions...)
-		}
-	}
-	for _, w := range plan.Withheld {
-		place(w.Member, w.Topic, w.Partition)
-	}
+func Measure(g Group, plan Plan) Stats { return NewReview(g).Measure(plan) }
 
+func (ix *index) measure(plan Plan, owned table) Stats {
+	placed, _ := ix.place(plan)
 	s := Stats{Members: len(ix.members), Withheld: len(plan.Withheld)}
-	owned := ix.owned()
 	counts := make([]int, len(ix.members))
+	topicCounts := make([]int, len(ix.members))
+	subscriberCounts := make([]int, 0, len(ix.members))
 	// The weights are summed at a scale where no sum is infinite.
 	weights, scale := ix.scaledWeights()
 	carried := make([]float64, len(ix.members))
 	movedWeight := 0.0
 	for t, topic := range ix.topics {
-		topicCounts := make([]int, len(ix.members))
+		clear(topicCounts)
 		for p, m := range placed[t] {
 			if m == unassigned {
 				continue
@@ -94,16 +75,13 @@ func Measure(g Group, plan Plan) Stats {
 				s.MovedPartitions++
 				movedWeight += weights[t][p]
 			}
-			if rack := ix.members[m].Rack; rack != "" && p < len(topic.Racks) {
-				for _, replicaRack := range topic.Racks[p] {
-					if replicaRack == rack {
-						s.RackLocal++
-						break
-					}
+			if p < len(topic.Racks) {
+				if rack := ix.members[m].Rack; rack != "" && slices.Contains(topic.Racks[p], rack) {
+					s.RackLocal++
 				}
 			}
 		}
-		subscriberCounts := make([]int, 0, len(ix.subscribers[t]))
+		subscriberCounts = subscriberCounts[:0]
 		for _, m := range ix.subscribers[t] {
 			subscriberCounts = append(subscriberCounts, topicCounts[m])
 		}

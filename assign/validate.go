@@ -58,10 +58,13 @@ func (e *PlanError) Unwrap() error { return ErrInvalidPlan }
 // every subscribed topic is given exactly once, and only to a subscriber. A
 // withheld partition counts as given to the member that it is meant for. Members
 // that the plan does not mention get nothing.
-func Validate(g Group, plan Plan) error {
-	v := validation{ix: newIndex(g), known: make(map[string]int32, len(g.Topics))}
-	for i := range g.Topics {
-		t := &g.Topics[i]
+func Validate(g Group, plan Plan) error { return NewReview(g).Validate(plan) }
+
+// violations lists what is wrong with a plan for the group of these topics.
+func (ix *index) violations(topics []Topic, plan Plan) []Violation {
+	v := validation{ix: ix, known: make(map[string]int32, len(topics))}
+	for i := range topics {
+		t := &topics[i]
 		if _, repeated := v.known[t.Name]; !repeated {
 			v.known[t.Name] = t.Partitions
 		}
@@ -84,13 +87,10 @@ func Validate(g Group, plan Plan) error {
 			}
 		}
 	}
-	if len(v.violations) == 0 {
-		return nil
-	}
 	slices.SortStableFunc(v.violations, func(l, r Violation) int {
 		return cmp.Or(cmp.Compare(l.Topic, r.Topic), cmp.Compare(l.Partition, r.Partition), cmp.Compare(l.Member, r.Member))
 	})
-	return &PlanError{v.violations}
+	return v.violations
 }
 
 type validation struct {

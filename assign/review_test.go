@@ -1,0 +1,136 @@
+package assign_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// damaged returns a copy of the plan with up to two mistakes, of any kind.
+func damaged(r *rand.Rand, g assign.Group, plan assign.Plan) assign.Plan {
+	plan = plan.Clone()
+	for range r.IntN(3) {
+		if len(g.Members) == 0 || len(g.Topics) == 0 {
+			return plan
+		}
+		id := g.Members[r.IntN(len(g.Members))].ID
+		topic := g.Topics[r.IntN(len(g.Topics))]
+		p := int32(r.IntN(int(topic.Partitions)+2) - 1)
+		switch r.IntN(5) {
+		case 0:
+			plan.Move(topic.Name, p, id)
+		case 1:
+			plan.Give(id, topic.Name, p)
+		case 2:
+			plan.Give([]string{id, "nobody"}[r.IntN(2)], []string{topic.Name, "nothing"}[r.IntN(2)], p)
+		case 3:
+			plan.Withheld = append(plan.Withheld, assign.Withheld{Topic: topic.Name, Partition: p, Member: []string{id, "nobody"}[r.IntN(2)]})
+		case 4:
+			delete(plan.Assignment, id)
+		}
+	}
+	return plan
+}
+
+// keepsTheRules is Validate put plainly.
+func keepsTheRules(g assign.Group, plan assign.Plan) bool {
+	may, due := make(map[string]bool), make(map[string]int)
+	for _, t := range g.Topics {
+		for _, m := range g.Members {
+			if slices.Contains(m.Topics, t.Name) {
+				for p := range t.Partitions {
+					may[fmt.Sprintf("%s %s %d", m.ID, t.Name, p)] = true
+					due[fmt.Sprintf("%s %d", t.Name, p)] = 1
+				}
+			}
+		}
+	}
+	good := true
+	give := func(member, topic string, p int32) {
+		good = good && may[fmt.Sprintf("%s %s %d", member, topic, p)]
+		due[fmt.Sprintf("%s %d", topic, p)]--
+	}
+	for id, list := range plan.Assignment {
+		for _, tp := range list {
+			for _, p := range tp.Partitions {
+				give(id, tp.Topic, p)
+			}
+		}
+	}
+	for _, w := range plan.Withheld {
+		give(w.Member, w.Topic, w.Partition)
+	}
+	for _, n := range due {
+		good = good && n == 0
+	}
+	return good
+}
+
+// One review of a group says of each of many plans what is said of it alone, and leaves
+// the plans as they are.
+func TestReview(t *testing.T) {
+	r := newRand(t)
+	valid, broken := 0, 0
+	for range cases(2000) {
+		g := randomGroup(r)
+		target, err := assign.Balanced{}.Assign(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		review := assign.NewReview(g)
+		for range 4 {
+			plan := damaged(r, g, target)
+			before := plan.Clone()
+			err := review.Validate(plan)
+			if good := keepsTheRules(g, plan); good != (err == nil) {
+				t.Fatalf("%s\n%s\ngot %v, want good: %v", inJSON(g), inJSON(plan), err, good)
+			} else if good {
+				valid++
+			} else {
+				broken++
+			}
+			if alone := assign.Validate(g, plan); !reflect.DeepEqual(err, alone) {
+				t.Errorf("valid? %v, alone: %v", err, alone)
+			}
+			if got, alone := review.Measure(plan), assign.Measure(g, plan); got != alone {
+				t.Errorf("measured %+v, alone %+v", got, alone)
+			}
+			if got, alone := review.Withhold(plan), assign.Withhold(g, plan); !reflect.DeepEqual(got, alone) {
+				t.Errorf("withheld %+v, alone %+v", got, alone)
+			}
+			if !reflect.DeepEqual(plan, before) {
+				t.Errorf("the plan was changed: %+v, before %+v", plan, before)
+			}
+		}
+	}
+	if valid < 100 && !testing.Short() || broken < 100 && !testing.Short() {
+		t.Errorf("tried %d plans that keep to the rules and %d that do not", valid, broken)
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	a := assign.Assignment{
+		"m1": {{Topic: "a", Partitions: []int32{0, 1}}, {Topic: "b", Partitions: []int32{}}, {Topic: "c"}},
+		"m2": {{Topic: "a", Partitions: []int32{2}}},
+		"m3": {}, "m4": nil,
+	}
+	want := fmt.Sprintf("%#v", a)
+	c := a.Clone()
+	if !reflect.DeepEqual(a, c) {
+		t.Fatalf("got %#v, want %#v", c, a)
+	}
+	c["m1"][0].Partitions[0] = 7
+	c["m1"] = append(c["m1"], assign.TopicPartitions{Topic: "d"})
+	c["m1"][0].Partitions = append(c["m1"][0].Partitions, 8)
+	c["m2"][0].Topic = "z"
+	if got := fmt.Sprintf("%#v", a); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := c["m2"]; len(got) != 1 || got[0].Topic != "z" || !slices.Equal(got[0].Partitions, []int32{2}) {
+		t.Errorf("got %v: it shares memory with another member's", got)
+	}
+}
