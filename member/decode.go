@@ -1,7 +1,9 @@
 package member
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -15,50 +17,61 @@ import (
 // memberbytes.Subscription, to which a fuzz test holds it.
 type subscriptionReader struct {
 	names map[string]string
+
+	// The topics of the member before: most often the next has the same.
+	bytes  []byte   // as they were sent
+	topics []string // as they were named
+	clean  []string // in order, as Member.Topics; nil when not asked for yet
 }
 
 func newSubscriptionReader() *subscriptionReader {
 	return &subscriptionReader{names: make(map[string]string)}
 }
 
-// read reads a ConsumerProtocolSubscription of any version.
-func (s *subscriptionReader) read(data []byte) (kmsg.ConsumerMemberMetadata, error) {
-	if meta, ok := s.readPlain(data); ok {
-		return meta, nil
+// read reads a ConsumerProtocolSubscription of any version. What the member owns is
+// returned apart.
+func (s *subscriptionReader) read(data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, err error) {
+	if meta, owned, ok := s.readPlain(data); ok {
+		return meta, owned, nil
 	}
-	return memberbytes.Subscription(data)
+	s.forget()
+	meta, err = memberbytes.Subscription(data)
+	return meta, claims(&meta), err
 }
 
+// forget has the topics of the next member read afresh.
+func (s *subscriptionReader) forget() { s.bytes, s.topics, s.clean = nil, nil, nil }
+
 // readPlain reads versions 0 to 3 that are complete and end where the data does.
-func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMetadata, ok bool) {
+func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, ok bool) {
 	if len(data) > memberbytes.MaxSubscription {
-		return meta, false
+		return meta, nil, false
 	}
 	in := plainBytes{rest: data, ok: true}
 	meta.Default()
 	meta.Version = int16(in.uint16())
 	if meta.Version < 0 || meta.Version > 3 {
-		return meta, false
+		return meta, nil, false
 	}
-	if n := in.count(2); n > 0 {
-		meta.Topics = make([]string, n)
-		for i := range meta.Topics {
-			meta.Topics[i] = s.name(in.bytes(in.length()))
-		}
-	}
+	meta.Topics = s.readTopics(&in)
 	if n := int32(in.uint32()); n >= 0 {
 		meta.UserData = append([]byte{}, in.bytes(int(n))...)
 	}
 	if meta.Version >= 1 {
 		n := in.count(6)
 		// One array for all: what follows holds no more numbers than this.
-		numbers := make([]int32, 0, len(in.rest)/4)
+		numbers := make([]int32, 0, (len(in.rest)-6*n)/4)
 		if n > 0 {
-			meta.OwnedPartitions = make([]kmsg.ConsumerMemberMetadataOwnedPartition, n)
+			owned = make([]assign.TopicPartitions, n)
 		}
-		for i := range meta.OwnedPartitions {
-			o := &meta.OwnedPartitions[i]
-			o.Topic = s.name(in.bytes(in.length()))
+		likely := meta.Topics // most often what is owned is in the same order
+		for i := range owned {
+			o := &owned[i]
+			if name := in.bytes(in.length()); len(likely) > 0 && likely[0] == string(name) {
+				o.Topic, likely = likely[0], likely[1:]
+			} else {
+				o.Topic = s.name(name)
+			}
 			from := len(numbers)
 			for range in.count(4) {
 				numbers = append(numbers, int32(in.uint32()))
@@ -77,7 +90,44 @@ func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMet
 			meta.Rack = &rack
 		}
 	}
-	return meta, in.ok && len(in.rest) == 0
+	return meta, owned, in.ok && len(in.rest) == 0
+}
+
+// readTopics reads the topics of a subscription. They are not to be changed.
+func (s *subscriptionReader) readTopics(in *plainBytes) []string {
+	if len(s.bytes) > 0 && bytes.HasPrefix(in.rest, s.bytes) {
+		in.rest = in.rest[len(s.bytes):]
+		return s.topics
+	}
+	s.forget()
+	from := in.rest
+	var topics []string
+	if n := in.count(2); n > 0 {
+		topics = make([]string, n)
+		for i := range topics {
+			topics[i] = s.name(in.bytes(in.length()))
+		}
+	}
+	if in.ok {
+		s.bytes, s.topics = from[:len(from)-len(in.rest)], topics
+	}
+	return topics
+}
+
+// cleaned returns topics that read returned in the order of Member.Topics: sorted, each
+// once, and without those that cannot be. Members with the same ones share the list.
+func (s *subscriptionReader) cleaned(topics []string) []string {
+	same := len(topics) > 0 && len(s.topics) == len(topics) && &s.topics[0] == &topics[0]
+	if same && s.clean != nil {
+		return s.clean
+	}
+	clean := slices.Clone(topics)
+	slices.Sort(clean)
+	clean = slices.Clip(slices.DeleteFunc(slices.Compact(clean), impossibleTopic))
+	if same {
+		s.clean = clean
+	}
+	return clean
 }
 
 // name returns the one string for these bytes.
@@ -141,8 +191,8 @@ func (p *plainBytes) count(element int) int {
 	return int(n)
 }
 
-// owned returns what a subscription claims.
-func owned(meta *kmsg.ConsumerMemberMetadata) []assign.TopicPartitions {
+// claims returns what a subscription claims to own.
+func claims(meta *kmsg.ConsumerMemberMetadata) []assign.TopicPartitions {
 	if len(meta.OwnedPartitions) == 0 {
 		return nil
 	}

@@ -47,20 +47,16 @@ func (s *subscriptionReader) member(protocol Protocol, from *kmsg.JoinGroupRespo
 	if from.InstanceID != nil {
 		m.Instance = *from.InstanceID
 	}
-	meta, err := s.read(from.ProtocolMetadata)
+	meta, owned, err := s.read(from.ProtocolMetadata)
 	if err != nil {
 		return m, err
 	}
-	m.Topics = meta.Topics
-	if !slices.IsSorted(m.Topics) {
-		m.Topics = slices.Sorted(slices.Values(m.Topics))
-	}
-	m.Topics = slices.DeleteFunc(slices.Compact(m.Topics), impossibleTopic)
+	m.Topics = s.cleaned(meta.Topics)
 	if meta.Rack != nil {
 		m.Rack = *meta.Rack
 	}
 	m.Generation = meta.Generation
-	m.Owned = owned(&meta)
+	m.Owned = owned
 	if protocol.name() == stickyName {
 		m.Owned, m.Generation = decodeSticky(meta.UserData)
 	} else {

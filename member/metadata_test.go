@@ -271,9 +271,18 @@ func FuzzSubscriptionReader(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add(hostile(0, 1, 30)[:50])
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fast, ok := newSubscriptionReader().readPlain(data)
+		reader := newSubscriptionReader()
+		fast, owned, ok := reader.readPlain(data)
 		if !ok {
 			return
+		}
+		if again, ownedAgain, ok := reader.readPlain(data); !ok || !reflect.DeepEqual(again, fast) || !reflect.DeepEqual(ownedAgain, owned) {
+			t.Fatalf("got %+v, %+v, and the second time %+v, %+v", fast, owned, again, ownedAgain)
+		}
+		for _, tp := range owned {
+			o := kmsg.NewConsumerMemberMetadataOwnedPartition()
+			o.Topic, o.Partitions = tp.Topic, tp.Partitions
+			fast.OwnedPartitions = append(fast.OwnedPartitions, o)
 		}
 		slow, err := memberbytes.Subscription(data)
 		if err != nil || !bytes.Equal(fast.AppendTo(nil), slow.AppendTo(nil)) {
@@ -291,8 +300,35 @@ func TestWhatMembersSendIsReadFast(t *testing.T) {
 		rack.AppendTo(nil),
 		{0, 0, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 0}, // version 0
 	} {
-		if _, ok := newSubscriptionReader().readPlain(data); !ok {
+		if _, _, ok := newSubscriptionReader().readPlain(data); !ok {
 			t.Errorf("%x is left to the slow way", data)
+		}
+	}
+}
+
+// Members that subscribe to the same topics, as they most often do, are read as each
+// alone would be; so is one after a member that cannot be read.
+func TestMembersAreReadOneAfterAnother(t *testing.T) {
+	protocol := protocolNamed("balanced")
+	one := []assign.TopicPartitions{{Topic: "b", Partitions: []int32{1}}, {Topic: "a", Partitions: []int32{0}}}
+	same := encodeSubscription(protocol, []string{"b", "a", "b", "not/possible"}, one, 1, nil)
+	sent := [][]byte{
+		same, same,
+		encodeSubscription(protocol, nil, nil, 1, nil),
+		encodeSubscription(protocol, []string{"b", "a"}, one[1:], 1, nil),
+		same[:12], same,
+		encodeSubscription(protocol, []string{"b", "a", "b", "not/possible", "c"}, one, 1, nil),
+		{0, 1, 2}, same,
+	}
+	reader := newSubscriptionReader()
+	for i, data := range sent {
+		got, err := reader.member(protocol, joined("m", data))
+		alone, errAlone := newSubscriptionReader().member(protocol, joined("m", data))
+		if !reflect.DeepEqual(got, alone) || (err == nil) != (errAlone == nil) {
+			t.Errorf("%d: got %+v, %v, alone %+v, %v", i, got, err, alone, errAlone)
+		}
+		if err == nil && cap(got.Topics) != len(got.Topics) {
+			t.Errorf("%d: what is appended to %v would be another member's", i, got.Topics)
 		}
 	}
 }
