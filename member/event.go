@@ -1,6 +1,7 @@
 package member
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/groupkit/groupkit/assign"
@@ -123,4 +124,9 @@ type Event struct {
 	Offset    int64
 	Records   int
 	Attempt   int
+}
+
+// listened tells whether anybody hears of an event of this level.
+func (h *Hooks) listened(level slog.Level) bool {
+	return h.cfg.OnEvent != nil || h.cfg.Logger.Enabled(h.ctx, level)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -68,6 +69,7 @@ type round struct {
 	held     map[string]held // by member id; they are in group too
 	forced   []string        // why this member brought the round about
 	anew     bool            // the plan before is not just completed
+	review   *assign.Review  // of plans for group; nil until one is asked for, and after the round
 	before   *round          // the last adopted round of this leader, until this one is planned
 	causes   []Cause
 	info     kgo.BalanceInfo
@@ -112,15 +114,24 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	r.before = nil // or all rounds would be kept
 	r.sent = r.target
 	if r.protocol.cooperative() {
-		r.sent = assign.Withhold(r.present(), r.target)
+		r.sent = r.reviewOfPresent().Withhold(r.target)
 		r.withholdForIsolated()
 	}
-	stats := assign.Measure(r.group, r.sent)
+	event := Event{Kind: EventPlanned, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes)}
+	if r.hooks.listened(slog.LevelInfo) {
+		stats := r.reviewed().Measure(r.sent)
+		event.Stats = &stats
+	}
+	r.review = nil // or it would be kept as long as the round
 	r.withholdHeld()
-	stats.Withheld = len(r.sent.Withheld)
 	r.planned = true
-	plan := r.sent.Clone() // what the user does with the event is the user's
-	r.emit(Event{Kind: EventPlanned, Plan: &plan, Stats: &stats, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes), Took: time.Since(began)})
+	if event.Stats != nil {
+		event.Stats.Withheld = len(r.sent.Withheld)
+		plan := r.sent.Clone() // what the user does with the event is the user's
+		event.Plan = &plan
+	}
+	event.Took = time.Since(began)
+	r.emit(event)
 
 	members := make([]string, 0, len(r.group.Members)+len(r.isolated))
 	for i := range r.group.Members {
@@ -262,6 +273,7 @@ func (r *round) decide() assign.Plan {
 	decided, err := guarded(&h.onPlanGuard, left(), func(ctx context.Context) (assign.Plan, error) {
 		return h.cfg.OnPlan(ctx, public)
 	})
+	r.review = nil // what follows does not rely on OnPlan having left the group alone
 	if err == nil {
 		err = r.validate(decided)
 	}
@@ -309,17 +321,6 @@ func (r *round) keep() assign.Plan {
 	return assign.Keep(r.group)
 }
 
-// validate holds a target to the rules of the group. A target withholds nothing: which
-// partitions have to wait is for the adapter to say, and what it knows nothing of it
-// would never give out.
-func (r *round) validate(target assign.Plan) error {
-	if len(target.Withheld) > 0 {
-		return fmt.Errorf("%w: it withholds %d partitions; return where they should end up, what has to wait for its owner is withheld afterwards",
-			assign.ErrInvalidPlan, len(target.Withheld))
-	}
-	return assign.Validate(r.group, target)
-}
-
 func (r *round) fallback(err error) { r.emit(Event{Kind: EventFallback, Err: err}) }
 
 func (r *round) public(proposed assign.Plan) Round {
@@ -337,7 +338,7 @@ func (r *round) public(proposed assign.Plan) Round {
 		Protocol: r.protocol.name(), Cooperative: r.protocol.cooperative(),
 		Problem: r.group, Isolated: ids,
 		Held: slices.Sorted(maps.Keys(r.held)), Causes: slices.Clone(r.causes),
-		Proposed: proposed, Stats: assign.Measure(r.group, proposed),
+		Proposed: proposed, Stats: r.reviewed().Measure(proposed),
 		Previous: previous, PreviousMembers: members,
 	}
 }
