@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -30,10 +32,24 @@ type historyCollector struct {
 	producers map[int64]bool // who committed in transactions
 }
 
-// transactionEnd is a control record.
+// transactionEnd is a control record. There may be as many as records are read, most of
+// them of other groups.
 type transactionEnd struct {
-	entry  LogEntry
-	offset int64
+	offset, producer int64
+	written          int64 // milliseconds
+	epoch            int16
+	committed        bool
+}
+
+func (e transactionEnd) entry() LogEntry {
+	outcome := transactionAborted
+	if e.committed {
+		outcome = transactionCommitted
+	}
+	return LogEntry{
+		Offset: e.offset, Timestamp: time.UnixMilli(e.written).UTC(), Kind: LogTransactionEnd,
+		Transaction: &Transaction{ProducerID: e.producer, ProducerEpoch: e.epoch, Outcome: outcome},
+	}
 }
 
 func newHistoryCollector(group string, partition int32, within LogRange) *historyCollector {
@@ -143,23 +159,18 @@ func (h *historyCollector) entry(r *kgo.Record, key recordKey) LogEntry {
 // visitControl notes that a transaction of some producer ended. Whether it is one of
 // the group's is known when all is read.
 func (h *historyCollector) visitControl(r *kgo.Record) {
-	var outcome string
+	kind := uint16(math.MaxUint16)
 	if len(r.Key) >= 4 {
-		switch binary.BigEndian.Uint16(r.Key[2:]) {
-		case 0:
-			outcome = transactionAborted
-		case 1:
-			outcome = transactionCommitted
-		}
+		kind = binary.BigEndian.Uint16(r.Key[2:])
 	}
-	if outcome == "" {
+	if kind > 1 { // neither an abort nor a commit
 		h.countUnknown(-1, false, r.Offset)
 		return
 	}
-	h.ends = append(h.ends, transactionEnd{offset: r.Offset, entry: LogEntry{
-		Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Kind: LogTransactionEnd,
-		Transaction: &Transaction{ProducerID: r.ProducerID, ProducerEpoch: r.ProducerEpoch, Outcome: outcome},
-	}})
+	h.ends = append(h.ends, transactionEnd{
+		offset: r.Offset, producer: r.ProducerID, epoch: r.ProducerEpoch,
+		written: r.Timestamp.UnixMilli(), committed: kind == 1,
+	})
 }
 
 func (h *historyCollector) countUnknown(number int16, broken bool, offset int64) {
@@ -185,11 +196,11 @@ func (h *historyCollector) history() *OffsetsHistory {
 		entries = append(entries, window...)
 	}
 	for _, end := range h.ends {
-		if !h.producers[end.entry.Transaction.ProducerID] || end.offset < h.result.From {
+		if !h.producers[end.producer] || end.offset < h.result.From {
 			h.result.Others++
 			continue
 		}
-		entries = append(entries, end.entry)
+		entries = append(entries, end.entry())
 	}
 	slices.SortFunc(entries, func(a, b LogEntry) int { return cmp.Compare(a.Offset, b.Offset) })
 	settleTransactions(entries)

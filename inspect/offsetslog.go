@@ -94,8 +94,8 @@ type UnknownRecords struct {
 // topics that records of consumer and share groups name by ID: where it is missing,
 // the ID stands for the name.
 //
-// It holds what it returns, at most 8 MiB of records before they are decoded, and one
-// answer to a fetch.
+// It holds what it returns, at most 8 MiB of records before they are decoded, one answer
+// to a fetch, and 40 bytes for each transaction that ended in what was read.
 func (in *Inspector) OffsetsLog(ctx context.Context, group string, within LogRange) (Answer[*OffsetsHistory], error) {
 	answer := newAnswer[*OffsetsHistory]()
 	if _, invalid := uniqueNames("group", []string{group}); invalid != nil {
