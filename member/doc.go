@@ -49,7 +49,7 @@
 // the package heartbeats on its own while a term is on, and a leader that the
 // coordinator has not acknowledged for the session timeout, or that could not take part
 // in a round for the rebalance timeout, must expect that another was elected. A tenth
-// of the session timeout before that the context ends. The same holds when the
+// of the shorter of the two before that the context ends. The same holds when the
 // process was stopped or its machine suspended: Err of the context tells at the first
 // look afterwards, Done a moment later.
 //

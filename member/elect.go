@@ -26,7 +26,8 @@ type ElectionConfig struct {
 	// until ctx ends, never twice at the same time, and not in two processes.
 	// Where the term ends because another candidate takes over, or by Resign or
 	// Close, no other begins before Lead has returned; where the coordinator was not
-	// heard of, Lead has a tenth of the session timeout to return.
+	// heard of, Lead has a tenth of the session timeout to return, or of the rebalance
+	// timeout where that is shorter.
 	Lead func(ctx context.Context, term Term) error
 
 	// Priority decides who leads: the candidate with the highest, of equal ones

@@ -10,10 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// What a heartbeat can say beside nil and a failure to reach the coordinator.
-var (
-	errRebalancing = errors.New("a round is on")
-)
+// errRebalancing is what a heartbeat can say beside nil, a loss, and a failure to reach
+// the coordinator.
+var errRebalancing = errors.New("a round is on")
 
 // heartbeatError sorts the error code of a HeartbeatResponse.
 func heartbeatError(code int16) error {
@@ -39,7 +38,8 @@ func heartbeatError(code int16) error {
 // Two things remove a leader that does not leave by itself: a session without
 // heartbeats, and, while a round goes on, a member that has not joined, or not synced,
 // when the rebalance timeout ends. Heartbeats answered with REBALANCE_IN_PROGRESS
-// renew the first and not the second.
+// renew the first and not the second. That a round is on may not have been heard of, so
+// both bounds always count.
 //
 // One goroutine keeps the lease; another may renew it and look at it.
 type lease struct {
@@ -48,35 +48,41 @@ type lease struct {
 	mu           sync.Mutex
 	acknowledged time.Time // when the last request was sent that was answered at all
 	settled      time.Time // when the last one was sent that told of no round
-	rebalancing  bool
-	over         bool // somebody was told that it ended
+	over         bool      // somebody was told that it ended
 }
 
 // newLease returns a lease that runs from the given time, at which the coordinator
-// knew the member and no round was on. A tenth of the session timeout is kept in
-// reserve for work to stop.
+// knew the member and no round was on. A tenth of the session timeout, or of the
+// rebalance timeout where that is shorter, is kept in reserve for work to stop.
 func newLease(s settings, from time.Time) *lease {
-	return &lease{session: s.session, rebalance: s.rebalance, margin: s.session / 10, acknowledged: from, settled: from}
+	return &lease{session: s.session, rebalance: s.rebalance, margin: min(s.session, s.rebalance) / 10, acknowledged: from, settled: from}
+}
+
+// pause returns how long to wait between two heartbeats: interval, or less, so that
+// three fit into the lease.
+func (l *lease) pause(interval time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return min(interval, (min(l.session, l.rebalance)-l.margin)/3)
 }
 
 // renew takes note of the answer to a heartbeat that was sent at the given time, or,
 // as a nil answer, to a SyncGroup. Neither time goes back: answers may overtake each
 // other.
 func (l *lease) renew(sent time.Time, answer error) {
+	if l.ended(time.Now()) {
+		return // another may lead by now, also if nobody was told of the end yet
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	round := errors.Is(answer, errRebalancing)
-	if answer != nil && !round {
+	if answer != nil && !errors.Is(answer, errRebalancing) {
 		return
 	}
 	if sent.After(l.acknowledged) {
 		l.acknowledged = sent
 	}
-	switch {
-	case round:
-		l.rebalancing = true
-	case !sent.Before(l.settled):
-		l.settled, l.rebalancing = sent, false
+	if answer == nil && sent.After(l.settled) {
+		l.settled = sent
 	}
 }
 
@@ -85,7 +91,7 @@ func (l *lease) end() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	end := l.acknowledged.Add(l.session)
-	if r := l.settled.Add(l.rebalance); l.rebalancing && r.Before(end) {
+	if r := l.settled.Add(l.rebalance); r.Before(end) {
 		end = r
 	}
 	return end.Add(-l.margin)
@@ -129,12 +135,12 @@ func (c leadContext) Err() error {
 	return nil
 }
 
-// keep sends a heartbeat each interval and returns why the lease ended: the cause of
+// keep sends a heartbeat each interval, or more often, and returns why the lease ended: the cause of
 // ctx, ErrLost, or ErrLeaseExpired. Failed heartbeats are tried again until
 // the lease runs out.
 func (l *lease) keep(ctx context.Context, interval time.Duration, heartbeat func(context.Context) error) error {
 	for {
-		wait := time.NewTimer(min(interval, l.left(time.Now())))
+		wait := time.NewTimer(min(l.pause(interval), l.left(time.Now())))
 		select {
 		case <-ctx.Done():
 			wait.Stop()

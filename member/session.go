@@ -131,7 +131,7 @@ func (s *session) keep(ctx context.Context, heartbeat func(context.Context) (sen
 		l, held := s.current()
 		var due <-chan time.Time
 		if l != nil {
-			wait := m.settings.interval
+			wait := l.pause(m.settings.interval)
 			if !held {
 				wait = min(wait, l.left(time.Now()))
 			}
@@ -184,7 +184,7 @@ func (s *session) askSession(ctx context.Context) {
 	s.settings.session = session
 	if l := s.lease; l != nil {
 		l.mu.Lock()
-		l.session, l.margin = session, session/10
+		l.session, l.margin = session, min(session, l.rebalance)/10
 		l.mu.Unlock()
 	}
 }
