@@ -117,7 +117,7 @@ func TestOnKIP848TheNewCoordinatorIsFound(t *testing.T) {
 		}
 		return conn, err
 	}
-	r := startRun(t, cluster, onKIP848, ignore, kgo.Dialer(dial), kgo.SessionTimeout(45*time.Second))
+	r := startRun(t, cluster, onKIP848, ignore, kgo.Dialer(dial), kgo.SessionTimeout(45*time.Second), kgo.RebalanceTimeout(time.Minute))
 	const full = 45 * time.Second * 9 / 10
 	eventually(t, "heartbeats are acknowledged", func() bool { return r.Health().Lease > full-time.Second })
 	coordinator := cluster.CoordinatorFor("g")
