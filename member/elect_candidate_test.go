@@ -26,20 +26,24 @@ func TestWhatAVerdictAsksOfACandidate(t *testing.T) {
 		"it goes on":                             {holds, of("me", 5), stay, true},
 		"it is asked to yield":                   {holds, yields(of("me", 5)), yield, true},
 		"it wants to resign":                     {resigning, of("me", 5), yield, true},
-		"its term is another's":                  {holds, of("you", 6), end, false},
-		"its term is nobody's":                   {holds, of("", 5), end, false},
-		"it is given another term at once":       {holds, of("me", 6), end, false},
+		"its term is another's":                  {holds, of("you", 6), end, true},
+		"its term is nobody's":                   {holds, of("", 5), end, true},
+		"it is given another term at once":       {holds, of("me", 6), end, true},
 		"the term that it ended is not resumed":  {ended, of("me", 5), rejoin, false},
 		"nor an older one":                       {ended, of("me", 4), rejoin, false},
 		"a later one is begun":                   {ended, of("me", 6), begin, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			me := c.before
-			if got := me.adopt(c.v); got != c.step || me.holds != c.holds || me.last != c.v.ballot {
+			last := c.v.ballot
+			if c.step == end || c.v.Number < c.before.begun {
+				last = c.before.last
+			}
+			if got := me.adopt(c.v); got != c.step || me.holds != c.holds || me.last != last {
 				t.Errorf("got step %d, holds %t, last %+v; want step %d, holds %t", got, me.holds, me.last, c.step, c.holds)
 			}
-			if c.step == end && me.adopt(c.v) == begin {
-				t.Error("what ended began")
+			if c.step == end && (!me.released(5) || me.adopt(c.v) == begin) {
+				t.Error("what ended is not told, or began")
 			}
 		})
 	}
@@ -59,6 +63,42 @@ func TestOnlyTheTermThatIsHeldIsReleased(t *testing.T) {
 	}
 }
 
+// While Lead has not returned the group hears that the term is held, also where this
+// member cannot read what it was told.
+func TestATermIsHeldUntilItsWorkReturned(t *testing.T) {
+	me := candidate{id: "me", wants: true}
+	me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me"}})
+	me.ran = 5
+	if got := me.unheard(); got != end || !me.candidacy().Holds {
+		t.Errorf("step %d, and it tells %+v", got, me.candidacy())
+	}
+	before := me.last
+	if !me.released(5) || me.unheard() != stay || me.last != before || me.candidacy().Idle {
+		t.Errorf("it tells %+v", me.candidacy())
+	}
+}
+
+// A term that was over before it began, while it waited for TakeoverDelay, tells nothing
+// about the one before it.
+func TestATermThatDidNotBeginIsToldSo(t *testing.T) {
+	for _, clean := range []bool{false, true} {
+		me := candidate{id: "me", wants: true}
+		me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me", Clean: clean}})
+		me.released(5)
+		if !me.candidacy().Idle {
+			t.Errorf("it tells %+v", me.candidacy())
+		}
+		v := elect([]voter{{"me", me.candidacy()}, willing("you", 1, me.last)}, ruleTime)
+		if v.Leader != "you" || v.Clean != clean {
+			t.Errorf("after a term that did not begin, clean %t, the verdict is %+v", clean, v)
+		}
+	}
+	me := candidate{id: "me"} // and does not want to lead
+	if me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me"}}) != rejoin || !me.candidacy().Idle {
+		t.Errorf("it tells %+v", me.candidacy())
+	}
+}
+
 // A leader of the group whose SyncGroup is not answered does not know whether others
 // got its verdict. It goes on to tell of it, so that whoever was named is asked.
 func TestAVerdictThatMayHaveGoneOutIsRemembered(t *testing.T) {
@@ -75,5 +115,36 @@ func TestAVerdictThatMayHaveGoneOutIsRemembered(t *testing.T) {
 	me.holds = true
 	if got := me.candidacy().Last; got != me.last {
 		t.Errorf("a leader tells of its own term, not of %+v", got)
+	}
+}
+
+// Where clocks differ a ballot that nobody heard of may have a higher number than the
+// term that is on. Whom it names does not begin while the other's work runs.
+func TestAForgottenBallotDoesNotOverlapTheTermThatIsOn(t *testing.T) {
+	forgotten := ballot{Number: 7, Leader: "x"}
+	leads := candidate{id: "y", wants: true, last: ballot{Number: 6, Leader: "y"}, begun: 6, ran: 6, holds: true}
+	named := candidate{id: "x", wants: true, last: leads.last}
+	back := candidate{id: "a", wants: true, made: forgotten, last: ballot{Number: 5, Leader: "y"}}
+	round := func() verdict {
+		return elect([]voter{{"a", back.candidacy()}, {"x", named.candidacy()}, {"y", leads.candidacy()}}, ruleTime)
+	}
+	v := round()
+	if got := named.adopt(v); got != rejoin {
+		t.Errorf("whom the forgotten ballot names takes step %d by %+v", got, v)
+	}
+	back.adopt(v)
+	if got := leads.adopt(v); got != end || !leads.holds {
+		t.Errorf("who leads takes step %d", got)
+	}
+	for range 3 { // its work has not returned
+		v = round()
+		if v.Leader != "y" || named.adopt(v) == begin || back.adopt(v) == begin {
+			t.Fatalf("the verdict is %+v", v)
+		}
+		leads.adopt(v)
+	}
+	leads.released(6)
+	if v = round(); v.Number <= 7 || !v.Clean {
+		t.Errorf("then the verdict is %+v", v)
 	}
 }

@@ -27,7 +27,9 @@ const maxAhead = 10 * 365 * 24 * time.Hour
 //
 //   - a candidacy from before the term began, sent again by the network, does not know
 //     the term, and so cannot say that it is over;
-//   - a member that was named and did not hear of it is named again.
+//   - a member that was named and did not hear of it is named again;
+//   - where two members may have a term, one of them by what is old, both are asked to
+//     end it.
 //
 // Where the term is free it goes to the candidate with the highest priority; of equal
 // ones not to the one whose term has just ended, which may have had its reasons, and
@@ -47,6 +49,7 @@ func elect(members []voter, now time.Time) verdict {
 
 	held, clean := ballot{}, last.Leader == "" && last.Clean
 	var holder *voter
+	claims := 0
 	for i := range members {
 		m := &members[i]
 		term := last
@@ -56,15 +59,18 @@ func elect(members []voter, now time.Time) verdict {
 		case m.id != last.Leader:
 			continue
 		case m.Last.Number == last.Number:
-			clean = true // it has said that just this term is over
+			// It has said that just this term is over. What was before it nobody
+			// has waited for, if it was over before it began.
+			clean = !m.Idle || m.Last.Clean
 			continue
 		}
+		claims++
 		if term.Number > held.Number {
 			held, holder = term, m
 		}
 	}
 	if holder != nil {
-		v := verdict{ballot: held, Priority: holder.Priority, Payload: holder.Payload, Yields: !holder.Candidate}
+		v := verdict{ballot: held, Priority: holder.Priority, Payload: holder.Payload, Yields: !holder.Candidate || claims > 1}
 		for _, other := range members {
 			v.Yields = v.Yields || other.Candidate && other.TakesOver && other.Priority > holder.Priority
 		}

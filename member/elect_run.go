@@ -118,13 +118,9 @@ func (e *Election) tryRound(ctx context.Context) error {
 	v, err := decodeVerdict(resp.MemberAssignment)
 	if err != nil {
 		e.emit(Event{Kind: EventIsolated, Subject: joined.LeaderID, Err: err})
-		// Nobody is named, as far as this member knows; what it has seen before it
-		// goes on to tell.
-		e.mu.Lock()
-		v = verdict{ballot: ballot{Number: e.me.last.Number}}
-		e.mu.Unlock()
+		return e.adopt(sent, joined.MemberID, joined.Generation, nil)
 	}
-	return e.adopt(sent, joined.MemberID, joined.Generation, v)
+	return e.adopt(sent, joined.MemberID, joined.Generation, &v)
 }
 
 // join sends JoinGroup until it brings a generation, with what the process tells of
@@ -247,9 +243,10 @@ func (e *Election) decide(members []kmsg.JoinGroupResponseMember) []kmsg.SyncGro
 	return assignments
 }
 
-// adopt takes note of the verdict of a round, in which the process was the member of the
-// given id, and whose SyncGroup was sent at the given time, and does what follows from it.
-func (e *Election) adopt(sent time.Time, id string, generation int32, v verdict) error {
+// adopt takes note of the verdict of a round, nil for one that cannot be read, in which the
+// process was the member of the given id, and whose SyncGroup was sent at the given time,
+// and does what follows from it.
+func (e *Election) adopt(sent time.Time, id string, generation int32, told *verdict) error {
 	e.mu.Lock()
 	if e.me.id != id { // a heartbeat was told meanwhile that the member is lost
 		e.mu.Unlock()
@@ -266,6 +263,10 @@ func (e *Election) adopt(sent time.Time, id string, generation int32, v verdict)
 		m.lease.renew(sent, nil)
 	}
 	e.leader, e.leaderOf = Leader{}, m
+	var v verdict
+	if told != nil {
+		v = *told
+	}
 	if v.Leader != "" {
 		e.leader = Leader{
 			Member: v.Leader, Priority: v.Priority, Payload: v.Payload,
@@ -275,7 +276,12 @@ func (e *Election) adopt(sent time.Time, id string, generation int32, v verdict)
 	e.changedLocked()
 	current := e.term
 	var started *term
-	s := e.me.adopt(v)
+	var s step
+	if told == nil {
+		s = e.me.unheard()
+	} else {
+		s = e.me.adopt(v)
+	}
 	if s == begin {
 		started = e.newTerm(m, generation, v)
 		started.before, e.term = current, started

@@ -40,6 +40,9 @@ func (e *Election) hold(t *term, clean bool) {
 	}
 	e.mu.Lock()
 	t.begun = t.over() == nil
+	if t.begun {
+		e.me.ran = t.number
+	}
 	e.mu.Unlock()
 	if !t.begun {
 		<-t.ctx.Done()

@@ -34,7 +34,7 @@ type ballot struct {
 	Number int64 `json:"number"`
 	// Leader is the member id of who has the term, "" for nobody.
 	Leader string `json:"leader,omitempty"`
-	// Clean says that whoever had the term before said itself that it was over.
+	// Clean says that whoever last did something in a term said itself that it was over.
 	Clean bool `json:"clean,omitempty"`
 }
 
@@ -49,6 +49,9 @@ type candidacy struct {
 	// Holds tells whether the term may still be on.
 	Last  ballot `json:"last"`
 	Holds bool   `json:"holds"`
+	// Idle says that nothing was done in the term of Last, which was the member's: it
+	// was over before it began, perhaps while it waited for TakeoverDelay.
+	Idle bool `json:"idle,omitempty"`
 }
 
 // verdict is what each member gets in SyncGroup, the same for all.
