@@ -60,11 +60,23 @@ func groupTables(t *table, groups []inspect.Group, partitions bool) {
 			number(g.Coordinator), number(g.OffsetsPartition), memberCount(g), nameOr(g.Leader), groupLag(g))
 	}
 	memberTable(t, groups)
-	holdUpTable(t, groups)
+	row := groupRows(t, len(groups) > 1)
+	holdUpTable(t, row, groups)
 	if partitions {
-		partitionLagTable(t, groups)
+		partitionLagTable(t, row, groups)
 	} else {
-		topicLagTable(t, groups)
+		topicLagTable(t, row, groups)
+	}
+}
+
+// groupRows prints rows that begin with a group, which is left out where it is the same
+// in all.
+func groupRows(t *table, many bool) func(group string, cells ...string) {
+	return func(group string, cells ...string) {
+		if many {
+			cells = append([]string{group}, cells...)
+		}
+		t.row(cells...)
 	}
 }
 
@@ -131,22 +143,22 @@ func traits(tr *inspect.Traits) string {
 	return text
 }
 
-func holdUpTable(t *table, groups []inspect.Group) {
+func holdUpTable(t *table, row func(string, ...string), groups []inspect.Group) {
 	first := true
 	for _, g := range groups {
 		for _, h := range g.HeldUpBy {
 			if first {
 				t.gap()
-				t.row("GROUP", "HELD-UP-BY", "EPOCH", "OF", "TO-GIVE-UP", "WAITING")
+				row("GROUP", "HELD-UP-BY", "EPOCH", "OF", "TO-GIVE-UP", "WAITING")
 				first = false
 			}
-			t.row(name(g.Group), name(h.Member), number(h.Epoch), number(g.TargetEpoch), assignment(h.Revoke), names(h.Waiting))
+			row(name(g.Group), name(h.Member), number(h.Epoch), number(g.TargetEpoch), assignment(h.Revoke), names(h.Waiting))
 		}
 	}
 }
 
 // topicLagTable sums up the partitions of each topic.
-func topicLagTable(t *table, groups []inspect.Group) {
+func topicLagTable(t *table, row func(string, ...string), groups []inspect.Group) {
 	first := true
 	for _, g := range groups {
 		if g.Lag == nil {
@@ -173,17 +185,17 @@ func topicLagTable(t *table, groups []inspect.Group) {
 			}
 			if first {
 				t.gap()
-				t.row("GROUP", "TOPIC", "PARTITIONS", "LAG", "MOST", "UNCOMMITTED", "UNKNOWN", "LOST")
+				row("GROUP", "TOPIC", "PARTITIONS", "LAG", "MOST", "UNCOMMITTED", "UNKNOWN", "LOST")
 				first = false
 			}
-			t.row(name(g.Group), name(rows[0].Topic), strconv.Itoa(n), strconv.FormatInt(lag, 10), strconv.FormatInt(most, 10),
+			row(name(g.Group), name(rows[0].Topic), strconv.Itoa(n), strconv.FormatInt(lag, 10), strconv.FormatInt(most, 10),
 				strconv.Itoa(uncommitted), strconv.Itoa(unknownLag), strconv.FormatInt(lost, 10))
 			rows = rows[n:]
 		}
 	}
 }
 
-func partitionLagTable(t *table, groups []inspect.Group) {
+func partitionLagTable(t *table, row func(string, ...string), groups []inspect.Group) {
 	first := true
 	for _, g := range groups {
 		if g.Lag == nil {
@@ -192,10 +204,10 @@ func partitionLagTable(t *table, groups []inspect.Group) {
 		for _, p := range g.Lag.Partitions {
 			if first {
 				t.gap()
-				t.row("GROUP", "TOPIC", "PARTITION", "COMMITTED", "START", "STABLE", "END", "LAG", "LOST", "MEMBER")
+				row("GROUP", "TOPIC", "PARTITION", "COMMITTED", "START", "STABLE", "END", "LAG", "LOST", "MEMBER")
 				first = false
 			}
-			t.row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Committed), number(p.Start), number(p.Stable), number(p.End),
+			row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Committed), number(p.Start), number(p.Stable), number(p.End),
 				number(p.Lag), strconv.FormatInt(p.Lost, 10), nameOr(p.Member))
 		}
 	}

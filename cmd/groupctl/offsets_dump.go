@@ -109,7 +109,7 @@ func sinceFlag(text string, now time.Time) (time.Time, error) {
 }
 
 func historyTable(t *table, h *inspect.OffsetsHistory) {
-	t.row("PARTITION", "LOG-START", "LOG-END", "FROM", "WHOLE", "RECORDS-READ", "OF-OTHERS", "UNKNOWN")
+	t.row("PARTITION", "LOG-START", "LOG-END", "FROM", "COMPLETE", "RECORDS-READ", "OF-OTHERS", "UNKNOWN")
 	unknownRecords := int64(0)
 	for _, u := range h.Unknown {
 		unknownRecords += u.Count

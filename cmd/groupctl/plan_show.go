@@ -199,7 +199,7 @@ func (p *livePlan) moves(t *table, assignor string) {
 			t.row(fmt.Sprintf("and %d more; -o json shows all", len(moves)-mostMoves))
 			break
 		}
-		t.row(fmt.Sprintf("%s[%d]", name(m.Topic), m.Partition), names[m.From], names[m.To])
+		t.row(partitionName(m.Topic, m.Partition), names[m.From], names[m.To])
 	}
 	if len(o.Unmet) == 0 {
 		return
@@ -212,7 +212,7 @@ func (p *livePlan) moves(t *table, assignor string) {
 			t.row(fmt.Sprintf("and %d more; -o json shows all", len(o.Unmet)-mostMoves))
 			break
 		}
-		t.row(fmt.Sprintf("%s[%d]", name(u.Topic), u.Partition), string(u.Constraint), printable(u.Reason))
+		t.row(partitionName(u.Topic, u.Partition), string(u.Constraint), printable(u.Reason))
 	}
 }
 

@@ -221,7 +221,7 @@ func TestPlanOfALiveGroup(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "plan.svg")
 		got := runArgs(t, "-b", address, "plan", "workers", "--add-members", "1", "--settle", "--assignor", "balanced", "--assignor", "failover",
 			"--pin", "orders:0=instance:gone", "--svg", file)
-		for _, want := range []string{"workers  classic  Stable", "AFTER BALANCED", "AFTER FAILOVER", "████", "joins", "ROUNDS", "orders[1]", "one   new-1", "no member that may have it"} {
+		for _, want := range []string{"workers  classic  Stable", "AFTER BALANCED", "AFTER FAILOVER", "████", "joins", "ROUNDS", "orders-1", "one   new-1", "no member that may have it"} {
 			if !strings.Contains(got.stdout, want) {
 				t.Errorf("no %q in\n%s", want, got.stdout)
 			}

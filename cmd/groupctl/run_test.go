@@ -256,6 +256,21 @@ func aligned(t *testing.T, table string) {
 	}
 }
 
+func TestDescribeNamesTheGroupInEachRowOnlyWhereThereAreSeveral(t *testing.T) {
+	_, address := newCluster(t)
+	for _, partitions := range []string{"--partitions=false", "--partitions"} {
+		one := runArgs(t, "-b", address, "group", "describe", "workers", partitions)
+		if one.code != exitFound || strings.Count(one.stdout, "GROUP") != 1 || strings.Count(one.stdout, "workers") != 1 {
+			t.Errorf("%+v", one)
+		}
+	}
+	var b strings.Builder
+	groups := []inspect.Group{{Group: "a", Lag: &inspect.GroupLag{Partitions: []inspect.PartitionLag{{Topic: "t"}}}}, {Group: "b"}}
+	if err := writeTable(&b, func(t *table) { groupTables(t, groups, false) }); err != nil || !strings.Contains(b.String(), "\na      t      1 ") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	fake, address := newCluster(t)
 	fake.Fault(kfake.Fault{Group: "secret", Err: kerr.GroupAuthorizationFailed, Count: -1})

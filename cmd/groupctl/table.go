@@ -4,35 +4,90 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/groupkit/groupkit/inspect"
 )
 
 // table prints rows in aligned columns.
-type table struct{ w *tabwriter.Writer }
+type table struct {
+	w    io.Writer
+	rows [][]string
+}
 
 func writeTable(w io.Writer, fill func(*table)) error {
 	buffered := bufio.NewWriter(w)
-	aligned := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
-	fill(&table{aligned})
-	if err := aligned.Flush(); err != nil {
-		return err
-	}
-	return buffered.Flush()
+	t := &table{w: buffered}
+	fill(t)
+	t.flush()
+	return buffered.Flush() // has the errors of all writes before it
 }
 
-func (t *table) row(cells ...string) {
-	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
-}
+func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
 // gap ends a table, so that the next one has columns of its own.
 func (t *table) gap() {
-	t.w.Flush()
+	t.flush()
 	fmt.Fprintln(t.w)
+}
+
+const (
+	// between is how many blanks there are at least between two cells.
+	between = 2
+	// overhang is how much wider than the middle one of its column a cell may be to
+	// widen it. Cells beyond that, of a name of 200 characters among short ones, push
+	// aside what follows in their own row alone.
+	overhang = 32
+)
+
+func (t *table) flush() {
+	begins := t.columns()
+	var line strings.Builder
+	for _, cells := range t.rows {
+		line.Reset()
+		at := 0
+		for i, cell := range cells {
+			if i > 0 {
+				blanks := max(between, begins[i]-at)
+				line.WriteString(strings.Repeat(" ", blanks))
+				at += blanks
+			}
+			line.WriteString(cell)
+			at += utf8.RuneCountInString(cell)
+		}
+		fmt.Fprintln(t.w, strings.TrimRight(line.String(), " "))
+	}
+	t.rows = nil
+}
+
+// columns returns where each column begins. The last cell of a row is not padded, and so
+// has no say.
+func (t *table) columns() []int {
+	var widths [][]int
+	for _, cells := range t.rows {
+		for i, cell := range cells[:max(len(cells)-1, 0)] {
+			if i == len(widths) {
+				widths = append(widths, nil)
+			}
+			widths[i] = append(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	begins := []int{0}
+	for i, column := range widths {
+		slices.Sort(column)
+		most, widest := column[len(column)/2]+overhang, 0
+		for _, width := range column {
+			if width <= most {
+				widest = width
+			}
+		}
+		begins = append(begins, begins[i]+widest+between)
+	}
+	return begins
 }
 
 const unknown = "-"

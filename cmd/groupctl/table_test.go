@@ -32,6 +32,33 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+func TestALongNameDoesNotPadTheOtherRows(t *testing.T) {
+	long := strings.Repeat("x", 120)
+	var out strings.Builder
+	err := writeTable(&out, func(t *table) {
+		t.row("only text")
+		t.row("GROUP", "STATE", "MEMBERS", "")
+		t.row("orders", "Stable", "2", "")
+		t.row(long, "Stable", "3", "x")
+		t.row("日本", "Empty", "-", "x")
+		t.gap()
+		t.row(long, "1")
+		t.row(long+"y", "2")
+	})
+	want := `only text
+GROUP   STATE   MEMBERS
+orders  Stable  2
+` + long + `  Stable  3  x
+日本      Empty   -        x
+
+` + long + `   1
+` + long + `y  2
+`
+	if err != nil || out.String() != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)
+	}
+}
+
 func TestRanges(t *testing.T) {
 	for want, in := range map[string][]int32{"": nil, "1": {1}, "0-3": {0, 1, 2, 3}, "0,2-3,9": {0, 2, 3, 9}} {
 		if got := ranges(in); got != want {
