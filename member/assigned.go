@@ -119,8 +119,8 @@ func (m *Member) remove(parts []*partition) {
 	for _, p := range parts {
 		p.setPhase(gone, ErrRevoked)
 		p.mu.Lock()
-		if p.last != nil && !closed(p.last) {
-			m.lingering[p.topicPartition] = p.last
+		if w := p.last.unended(); w != nil {
+			m.lingering[p.topicPartition] = w
 		}
 		if p.paused {
 			paused[p.topic] = append(paused[p.topic], p.partition)
@@ -141,35 +141,27 @@ func (m *Member) remove(parts []*partition) {
 	}
 }
 
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // drain waits until no handler of the partitions is under way, as long as they may
-// take, and returns an error that names those that are left. Their phase, or the end of
+// take, and returns an error that names those that are left. It waits once for each. Their phase, or the end of
 // the run, must keep further ones from starting.
 func (m *Member) drain(parts []*partition, why error) error {
 	deadline := time.NewTimer(m.drainTimeout)
 	defer deadline.Stop()
 	var late []*partition
 	for _, p := range parts {
-		if done := p.worker(); done != nil {
-			if p.isReleased() {
-				late = append(late, p) // its handler had its time
-				continue
-			}
-			select {
-			case <-done:
-				continue
-			case <-deadline.C:
-				deadline.Reset(0) // for the others
-				late = append(late, p)
-			}
+		w := p.worker()
+		if w == nil || w.abandoned.Load() {
+			continue
+		}
+		if p.isReleased() {
+			late = append(late, p) // its handler had its time
+			continue
+		}
+		select {
+		case <-w.done:
+		case <-deadline.C:
+			deadline.Reset(0) // for the others
+			late = append(late, p)
 		}
 	}
 	if len(late) == 0 {
@@ -182,12 +174,14 @@ func (m *Member) drain(parts []*partition, why error) error {
 	defer grace.Stop()
 	var errs []error
 	for _, p := range late {
+		w := p.worker()
 		select {
-		case <-p.worker():
+		case <-w.done:
 			continue
 		case <-grace.C:
 			grace.Reset(0)
 		}
+		w.abandoned.Store(true)
 		err := fmt.Errorf("%s[%d] was given up after %s: %w", p.topic, p.partition, m.drainTimeout+m.drainTimeout/2, ErrAbandoned)
 		m.emit(Event{Kind: EventAbandoned, Topic: p.topic, Partition: p.partition, Err: err})
 		errs = append(errs, err)
@@ -209,9 +203,8 @@ func (p *partition) isReleased() bool {
 	return p.released
 }
 
-// worker returns a channel that is closed when the last worker of the partition has
-// ended; nil when there was none.
-func (p *partition) worker() <-chan struct{} {
+// worker returns the last worker of the partition; nil when there was none.
+func (p *partition) worker() *worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last

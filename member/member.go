@@ -41,8 +41,8 @@ type Member struct {
 
 	mu            sync.Mutex // taken before a partition's
 	partitions    map[topicPartition]*partition
-	lingering     map[topicPartition]chan struct{} // workers of partitions that were given up, whose handler has not returned
-	refused       map[topicPartition]bool          // see release
+	lingering     map[topicPartition]*worker // workers of partitions that were given up, whose handler has not returned
+	refused       map[topicPartition]bool    // see release
 	resubscribing map[string]bool
 	cancelCommit  context.CancelFunc // of the last commit
 	run           *run               // under way
@@ -65,7 +65,7 @@ func New(cfg Config) (*Member, error) {
 	cfg = cfg.withDefaults()
 	m := &Member{
 		cfg: cfg, traits: cfg.Traits, ready: make(chan struct{}), finished: make(chan struct{}),
-		partitions: make(map[topicPartition]*partition), lingering: make(map[topicPartition]chan struct{}),
+		partitions: make(map[topicPartition]*partition), lingering: make(map[topicPartition]*worker),
 		refused: make(map[topicPartition]bool), resubscribing: make(map[string]bool),
 	}
 	m.session.m, m.session.changed = m, make(chan struct{}, 1)

@@ -41,10 +41,10 @@ type partition struct {
 	paused bool  // not fetched, for queue is full or the partition is stopped
 
 	call     *call
-	stalled  bool          // the watchdog told that the call makes no progress
-	released bool          // the leader was asked to move the partition, and call has not returned
-	stopped  error         // why nothing is handled: OnFailure chose so
-	last     chan struct{} // closed when the last worker has ended; nil when there was none
+	stalled  bool    // the watchdog told that the call makes no progress
+	released bool    // the leader was asked to move the partition, and call has not returned
+	stopped  error   // why nothing is handled: OnFailure chose so
+	last     *worker // nil when there was none
 
 	position   kgo.EpochOffset // behind what was handled; -1 before that
 	committed  kgo.EpochOffset // the last position that a commit was answered for

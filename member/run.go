@@ -135,46 +135,8 @@ func (r *run) finish() error {
 	return r.err
 }
 
-// start begins to handle a partition. The member's lock is held.
-func (r *run) start(p *partition) {
-	if r.isHalted() {
-		return
-	}
-	p.mu.Lock()
-	before := p.last
-	done := make(chan struct{})
-	p.last = done
-	p.mu.Unlock()
-	go func() {
-		ended := errGoexit
-		defer func() {
-			if ended != nil {
-				r.stop(fmt.Errorf("the handler of %s[%d] failed: %w", p.topic, p.partition, ended))
-			}
-			close(done)
-		}()
-		r.work(p, before)
-		ended = nil
-	}()
-}
-
 // work handles the records of one partition until it is given up or the run ends.
-// before is closed when an earlier worker of the same partition has ended.
-func (r *run) work(p *partition, before <-chan struct{}) {
-	if before != nil {
-		for waiting := true; waiting; {
-			select {
-			case <-before:
-				waiting = false
-			case <-r.halted:
-				return
-			case <-p.wake:
-				if p.isOver() {
-					return
-				}
-			}
-		}
-	}
+func (r *run) work(p *partition) {
 	for {
 		if records := p.next(r.m.cfg.MaxBatch); records != nil && r.process(p, records) {
 			continue

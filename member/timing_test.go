@@ -18,7 +18,7 @@ func timedMember(events *[]Event) (*Member, *partition) {
 		settings:     settings{session: 10 * time.Second, rebalance: 30 * time.Second, interval: time.Second},
 		drainTimeout: 4 * time.Second,
 		partitions:   make(map[topicPartition]*partition),
-		lingering:    make(map[topicPartition]chan struct{}),
+		lingering:    make(map[topicPartition]*worker),
 	}
 	m.session.m, m.session.settings, m.session.changed = m, m.settings, make(chan struct{}, 1)
 	p := newPartition(topicPartition{"t", 0})
@@ -109,7 +109,7 @@ func TestHowLongADrainTakes(t *testing.T) {
 				m, p := timedMember(&events)
 				call := p.begin(t.Context(), p.next(0), nil)
 				returned := make(chan struct{})
-				p.last = returned
+				p.last = &worker{done: returned}
 				go func() {
 					select {
 					case <-time.After(c.works):
