@@ -238,10 +238,10 @@ func (m *Member) resumeFetching(p *partition) {
 
 // stopPartition has nothing more of it handled or fetched.
 func (m *Member) stopPartition(p *partition, why error) {
+	m.mu.Lock() // throughout, so that Resume cannot come in between
 	p.mu.Lock()
 	p.stopped, p.paused = why, true
 	p.mu.Unlock()
-	m.mu.Lock()
 	if m.partitions[p.topicPartition] == p {
 		m.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.partition}})
 	}

@@ -39,10 +39,11 @@ type Config struct {
 	// is what one fetch brought of the partition.
 	MaxBatch int
 
-	// BufferBytes bounds the keys and values of records that wait for their
-	// handlers; the default is 64 MiB. Each partition may hold an even share,
-	// beyond which it is not fetched until its handler has caught up, plus what
-	// one fetch brings (kgo.FetchMaxPartitionBytes, 1 MiB). What kgo itself
+	// BufferBytes bounds what records take that wait for their handlers: keys,
+	// values, headers, and 200 bytes for each record. The default is 64 MiB. Each
+	// partition may hold an even share, beyond which it is not fetched until its
+	// handler has caught up, plus what one fetch brings
+	// (kgo.FetchMaxPartitionBytes, 1 MiB as sent: compressed). What kgo itself
 	// holds ready comes on top: one fetch of each broker.
 	BufferBytes int64
 
@@ -63,7 +64,8 @@ type Config struct {
 	Attempts int
 
 	// Backoff gives the pause after failed attempt n, counted from 1. The default
-	// doubles from 100 ms to 10 s, with up to a fifth more or less.
+	// doubles from 100 ms to 10 s, with up to a fifth more or less, and stands in for
+	// one that panics.
 	Backoff func(attempt int) time.Duration
 
 	// OnFailure decides what becomes of records that the handler failed on

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -85,6 +86,17 @@ func deadLetters(topic string, f *Failure) []*kgo.Record {
 		letters[i] = &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: headers}
 	}
 	return letters
+}
+
+// backoff returns the pause after a failed attempt, the default's where the user's panics.
+func (m *Member) backoff(attempt int) (pause time.Duration) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.cfg.Logger.Error("the pause is the default's", "group", m.cfg.Group, "err", &PanicError{"Backoff", p, debug.Stack()})
+			pause = backoff(attempt)
+		}
+	}()
+	return m.cfg.Backoff(attempt)
 }
 
 // ask asks the user what to do. Its panic, and a decision that is none, stop the member.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -246,4 +247,22 @@ func TestFetchErrorsAreTold(t *testing.T) {
 	}
 	refused.Remove()
 	eventually(t, "it is handled when it can be fetched", func() bool { return handled.Load() > 0 })
+}
+
+// A Backoff that panics neither ends the process nor the attempts.
+func TestBackoffMayPanic(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	handle, calls := failsOn(0)
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Attempts = 2
+		cfg.Backoff = func(int) time.Duration { panic("no pause") }
+	}, handle)
+	var failure *member.Failure
+	if err := r.wait(t); !errors.As(err, &failure) || failure.Attempts != 2 {
+		t.Errorf("Run returned %v", err)
+	}
+	if n := calls(0); n != 2 {
+		t.Errorf("%d attempts", n)
+	}
 }

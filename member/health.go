@@ -45,8 +45,10 @@ type Health struct {
 }
 
 // Ready is for a readiness probe: the member is in the group, and everything that it has
-// is handled.
-func (h Health) Ready() bool { return h.State == HealthIdle || h.State == HealthWorking }
+// is handled. Where it has partitions and Run is not under way, nothing is.
+func (h Health) Ready() bool {
+	return (h.State == HealthIdle || h.State == HealthWorking) && (h.Runs || h.Owned == 0)
+}
 
 // String is one line for people.
 func (h Health) String() string {

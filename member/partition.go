@@ -37,7 +37,7 @@ type partition struct {
 	// queue holds what was polled and not handled, the oldest first. It outlives
 	// a Run.
 	queue  []batch
-	bytes  int64 // of the records in queue
+	bytes  int64 // that the records in queue take
 	paused bool  // not fetched, for queue is full or the partition is stopped
 
 	call     *call
@@ -52,6 +52,12 @@ type partition struct {
 	highest    int64           // the high watermark at the last poll, -1 before that
 	positioned time.Time       // when position last changed
 }
+
+// What a record and a header take beside the bytes in them, about: a record may have none.
+const (
+	recordBytes = 200
+	headerBytes = 40
+)
 
 // batch is what one poll brought of a partition, and was not handled.
 type batch struct {
@@ -75,9 +81,12 @@ func (p *partition) notify() {
 // add takes what was polled and tells whether the queue now holds more than the share,
 // so that fetching has to pause.
 func (p *partition) add(polled kgo.FetchPartition, share int64) (pause bool) {
-	var bytes int64
+	bytes := int64(len(polled.Records)) * recordBytes
 	for _, r := range polled.Records {
 		bytes += int64(len(r.Key) + len(r.Value))
+		for i := range r.Headers {
+			bytes += headerBytes + int64(len(r.Headers[i].Key)+len(r.Headers[i].Value))
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -177,7 +177,7 @@ func (r *run) process(p *partition, records []*kgo.Record) bool {
 		}
 		r.m.emit(Event{Kind: EventHandlerFailed, Topic: p.topic, Partition: p.partition, Offset: records[0].Offset, Records: len(f.Records), Attempt: attempts, Err: err})
 		if attempts < r.m.cfg.Attempts {
-			if !r.pause(p, r.m.cfg.Backoff(attempts)) {
+			if !r.pause(p, r.m.backoff(attempts)) {
 				return false
 			}
 			continue
@@ -349,7 +349,7 @@ func (r *run) deadLetter(c *call, p *partition, f *Failure) bool {
 		r.m.emit(Event{Kind: EventHandlerFailed, Topic: p.topic, Partition: p.partition, Offset: f.Records[0].Offset, Records: len(f.Records), Attempt: attempt,
 			Err: fmt.Errorf("the dead letters were not acknowledged by topic %q: %w", r.m.cfg.DeadLetterTopic, err)})
 		c.beats.Add(1)
-		if !r.pause(p, r.m.cfg.Backoff(attempt)) {
+		if !r.pause(p, r.m.backoff(attempt)) {
 			return false
 		}
 	}

@@ -57,3 +57,24 @@ func TestAnAbandonedHandlerIsNeverOvertaken(t *testing.T) {
 		t.Errorf("%d calls at the same time", most.Load())
 	}
 }
+
+// A member that has partitions is not ready before Run, nor after it.
+func TestReadyIsWhoRuns(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	m := newConsumer(t, cluster, nil)
+	eventually(t, "it has the partition", func() bool { return m.Health().Owned == 1 })
+	if h := m.Health(); h.Ready() || h.State != member.HealthIdle {
+		t.Errorf("before Run: %+v", h)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx, ignore) }()
+	eventually(t, "it is ready", func() bool { return m.Health().Ready() })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if h := m.Health(); h.Ready() {
+		t.Errorf("after Run: %+v", h)
+	}
+}
