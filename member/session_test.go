@@ -18,7 +18,7 @@ import (
 // A member whose heartbeats are not answered ends its handlers before its session can
 // have ended at the coordinator, and lets them go on when it is answered again.
 func TestHandlersEndBeforeTheSessionDoes(t *testing.T) {
-	const session = 2 * time.Second
+	const session = 5 * time.Second // a tenth of it is what a busy machine may be late
 	cluster := fakeCluster(t, 1)
 	produce(t, cluster, 1, 1)
 	type ending struct {
@@ -38,8 +38,8 @@ func TestHandlersEndBeforeTheSessionDoes(t *testing.T) {
 	}, kgo.SessionTimeout(session))
 	eventually(t, "the handler runs", func() bool { return calls.Load() == 1 })
 
-	lastAnswered := time.Now() // at the latest
 	silent := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	lastAnswered := time.Now() // at the latest
 	select {
 	case e := <-ended:
 		if lasted := e.at.Sub(lastAnswered); lasted > session {
@@ -52,9 +52,8 @@ func TestHandlersEndBeforeTheSessionDoes(t *testing.T) {
 	case <-time.After(10 * session):
 		t.Fatal("the handler's context does not end")
 	}
-	if h := r.Health(); h.Ready() {
-		t.Errorf("health: %v", h)
-	}
+	// Health may be fine again: a member that is lost joins anew.
+	eventually(t, "it is told", func() bool { return len(r.all(member.EventFenced))+len(r.all(member.EventLost)) > 0 })
 	silent.Remove()
 	var book ledger
 	book.add([]*kgo.Record{{Offset: 0}})

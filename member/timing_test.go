@@ -72,6 +72,9 @@ func TestHandlersEndNineTenthsIntoTheSession(t *testing.T) {
 				if _, held := m.session.current(); !held {
 					t.Error("further calls are not held")
 				}
+				if h := m.Health(); h.State != HealthFenced || !errors.Is(h.Err, ErrLeaseExpired) || h.Lease != 0 {
+					t.Errorf("health: %+v", h)
+				}
 				p.finish(c)
 				for held := true; held; _, held = m.session.current() {
 					time.Sleep(time.Second)
