@@ -83,8 +83,8 @@ func (in *Inspector) TransactionCoordinators(ctx context.Context, ids ...string)
 
 // ShareCoordinators does the same for the partitions of share groups (KIP-932), whose
 // topic is __share_group_state. Each key is GROUP:TOPIC:PARTITION, where the topic is
-// given by its id, as Kafka writes it, or by its name, which is then looked up; rows have
-// the id.
+// given by its name, which is looked up, or by its id, as Kafka writes it; rows have the
+// id. Where a name looks like an id, the name counts.
 //
 // A key of another form is an error of the code [CodeInvalidName]; one whose topic does
 // not exist is left out, with [CodeTopicNotFound]. It takes CLUSTER_ACTION on the

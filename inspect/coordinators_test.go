@@ -287,11 +287,28 @@ func TestCoordinatorsOfShareGroups(t *testing.T) {
 	if !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeTopicNotFound}) || answer.Errors[0].Target != "g:missing:0" {
 		t.Errorf("%v", answer.Errors)
 	}
-	for _, bad := range []string{"", "orders", "orders:0", "g:orders:x", "g:orders:-1", ":orders:0", "g::0", "g:orders:99999999999", "g:h:orders:1", " \t:orders:0"} {
+	for _, bad := range []string{"", "orders", "orders:0", "g:orders:x", "g:orders:-1", ":orders:0", "g::0", "g:orders:99999999999", "g:h:orders:1", " \t:orders:0", "g:" + strings.Repeat("x", 40_000) + ":0"} {
 		_, err := in.ShareCoordinators(testContext(t), bad)
 		if p, ok := errors.AsType[inspect.Problem](err); !ok || p.Code != inspect.CodeInvalidName {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// Any 22 letters decode as the 16 bytes of an id, more or less.
+func TestShareKeysOfTopicsWhoseNamesLookLikeIDs(t *testing.T) {
+	names := []string{"orders-and-payments-v2", "orders-and-payments-vw"}
+	fake := newFake(t, kfake.SeedTopics(1, names...), kfake.SeedTopics(4, "__share_group_state"))
+	in := inspect.New(newClient(t, fake))
+	for _, name := range names {
+		answer, err := in.ShareCoordinators(testContext(t), "g:"+name+":0")
+		if want := inspect.ShareKey("g", fake.TopicInfo(name).TopicID, 0); err != nil || len(answer.Data) != 1 || answer.Data[0].Name != want {
+			t.Errorf("%s: %v, %+v, want %s", name, err, answer.Data, want)
+		}
+	}
+	answer, err := in.ShareCoordinators(testContext(t), "g:orders-and-payments-v3:0", "g:"+strings.Repeat("x", 300)+":0")
+	if err != nil || len(answer.Data) != 0 || !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeTopicNotFound, inspect.CodeTopicNotFound}) {
+		t.Errorf("%v, %+v", err, answer)
 	}
 }
 

@@ -24,8 +24,8 @@ func ShareKey(group string, topicID [16]byte, partition int32) string {
 type shareKey struct {
 	given     string
 	group     string
-	topic     string    // the name, empty if the id was given
-	topicID   *[16]byte // nil until the name is looked up
+	topic     string    // as it was given
+	topicID   *[16]byte // what it is as an id; nil if it can only be a name
 	partition int32
 }
 
@@ -43,22 +43,23 @@ func parseShareKey(text string) (shareKey, *Problem) {
 	if len(parts) != 3 || strings.Trim(parts[0], blanks) == "" || parts[1] == "" {
 		return key, bad
 	}
-	topic := parts[1]
 	partition, err := strconv.ParseInt(parts[2], 10, 32)
 	if err != nil || partition < 0 {
 		return key, bad
 	}
-	key.group, key.partition = parts[0], int32(partition)
-	if id, err := base64.RawURLEncoding.DecodeString(topic); err == nil && len(id) == 16 {
+	key.group, key.topic, key.partition = parts[0], parts[1], int32(partition)
+	if id, err := base64.RawURLEncoding.Strict().DecodeString(key.topic); err == nil && len(id) == 16 {
 		key.topicID = (*[16]byte)(id)
-	} else {
-		key.topic = topic
 	}
 	return key, nil
 }
 
 func (in *Inspector) shareCoordinators(ctx context.Context, given []string) (Answer[[]Coordinator], error) {
 	failed := newAnswer[[]Coordinator]()
+	given, invalid := uniqueNames(ofShares.what, given)
+	if invalid != nil {
+		return failed.fail(*invalid)
+	}
 	var keys []shareKey
 	names := map[string]bool{}
 	for _, text := range given {
@@ -67,7 +68,7 @@ func (in *Inspector) shareCoordinators(ctx context.Context, given []string) (Ans
 			return failed.fail(*problem)
 		}
 		keys = append(keys, key)
-		if key.topicID == nil {
+		if canBeTopic(key.topic) {
 			names[key.topic] = true
 		}
 	}
@@ -83,18 +84,19 @@ func (in *Inspector) shareCoordinators(ctx context.Context, given []string) (Ans
 	var problems []Problem
 	var written []string
 	for _, key := range keys {
-		if key.topicID == nil {
-			id, ok := ids[key.topic]
-			if !ok {
-				p, told := refused[key.topic]
-				if !told {
-					p = topicProblem(key.topic, kerr.UnknownTopicOrPartition)
-				}
-				p.Target = key.given
-				problems = append(problems, p)
-				continue
-			}
+		// A name of 22 characters may look like an id. It is one only if there is no topic
+		// of that name.
+		if id, ok := ids[key.topic]; ok {
 			key.topicID = &id
+		}
+		if key.topicID == nil {
+			p, told := refused[key.topic]
+			if !told {
+				p = topicProblem(key.topic, kerr.UnknownTopicOrPartition)
+			}
+			p.Target = key.given
+			problems = append(problems, p)
+			continue
 		}
 		written = append(written, ShareKey(key.group, *key.topicID, key.partition))
 	}
