@@ -13,7 +13,20 @@ import (
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/assign/offline"
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/live"
 )
+
+// Codes of problems that only planning has.
+const (
+	codeMemberNotFound inspect.Code = "MEMBER_NOT_FOUND"
+	codeNotSubscribed  inspect.Code = "TOPIC_NOT_SUBSCRIBED"
+)
+
+// planner plans for one live group.
+type planner struct {
+	warnings, errors []inspect.Problem
+	usage            error // what is wrong with the flags, as the group shows
+}
 
 // livePlan is what plan finds for a live group, and the data of its envelope.
 type livePlan struct {
@@ -40,8 +53,8 @@ func (s *session) planLive(command *cobra.Command, id string, flags planFlags, o
 	ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
 	defer cancel()
 
-	r := &groupReader{in: inspect.New(client, inspect.SkipMinISR())}
-	answer, plan := r.plan(ctx, id, flags, options)
+	r := new(planner)
+	answer, plan := r.plan(ctx, inspect.New(client, inspect.SkipMinISR()), id, flags, options)
 	if r.usage != nil {
 		return r.usage
 	}
@@ -77,14 +90,13 @@ func (s *session) planLive(command *cobra.Command, id string, flags planFlags, o
 
 // plan reads the group and asks the assignors. It returns nil where that cannot be done,
 // and why is among r.errors.
-func (r *groupReader) plan(ctx context.Context, id string, flags planFlags, options offline.Options) (inspect.Answer[[]inspect.Group], *livePlan) {
-	answer, group := r.read(ctx, id)
-	if group == nil {
+func (r *planner) plan(ctx context.Context, in *inspect.Inspector, id string, flags planFlags, options offline.Options) (inspect.Answer[*live.Group], *livePlan) {
+	answer, err := live.Read(ctx, in, id, live.Options{WeighLag: flags.weights == "lag"})
+	r.warnings, r.errors = answer.Warnings, answer.Errors
+	if err != nil {
 		return answer, nil
 	}
-	if flags.weights == "lag" && !r.lag(ctx, group) {
-		return answer, nil
-	}
+	group := answer.Data
 	changed, ok := r.change(group, flags)
 	if !ok {
 		return answer, nil
@@ -93,19 +105,19 @@ func (r *groupReader) plan(ctx context.Context, id string, flags planFlags, opti
 	problem := offline.Problem{ID: id, Group: changed, Assignors: flags.assignors, Options: options}
 	results, err := offline.Solver{Settle: flags.settle}.Solve(problem)
 	if err != nil {
-		r.errors = append(r.errors, inspect.Problem{Code: codeNotPlannable, Target: id, Message: fmt.Sprintf("no plan was made for the group %q: %v", id, err), Cause: err})
+		r.errors = append(r.errors, inspect.Problem{Code: live.CodeNotPlannable, Target: id, Message: fmt.Sprintf("no plan was made for the group %q: %v", id, err), Cause: err})
 		return answer, nil
 	}
 	return answer, &livePlan{
-		ID: id, Results: results, Before: group.problem.Ownership(), Problem: problem,
-		group: group.seen, current: group.problem, assignors: flags.assignors,
-		weighed: flags.weights != "" && !allZero(group.problem), settled: flags.settle,
+		ID: id, Results: results, Before: group.Problem.Ownership(), Problem: problem,
+		group: group.Seen, current: group.Problem, assignors: flags.assignors,
+		weighed: slices.ContainsFunc(group.Problem.Topics, func(t assign.Topic) bool { return t.Weights != nil }), settled: flags.settle,
 	}
 }
 
 // warnOfStrangers tells of topics in the options that nobody subscribes to: what is said of
 // them has no effect.
-func (r *groupReader) warnOfStrangers(g assign.Group, options offline.Options) {
+func (r *planner) warnOfStrangers(g assign.Group, options offline.Options) {
 	topics := subscribed(g)
 	var told []string
 	tell := func(flag, topic string) {
@@ -113,7 +125,10 @@ func (r *groupReader) warnOfStrangers(g assign.Group, options offline.Options) {
 			return
 		}
 		told = append(told, flag+topic)
-		r.warn(codeNotSubscribed, topic, "--%s names the topic %q, to which no member subscribes, so it has no effect on it; check the name", flag, topic)
+		r.warnings = append(r.warnings, inspect.Problem{
+			Code: codeNotSubscribed, Target: topic,
+			Message: fmt.Sprintf("--%s names the topic %q, to which no member subscribes, so it has no effect on it; check the name", flag, topic),
+		})
 	}
 	for _, pin := range options.Pins {
 		tell("pin", pin.Topic)

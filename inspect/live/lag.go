@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 // lag makes each partition as heavy as the group lags in it, in records: from what it
 // committed, or where it committed nothing from the start of the log, to the end. A
 // partition of which the lag is not known weighs the median of its topic.
-func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
-	answer, err := r.in.DescribeGroups(ctx, inspect.GroupDetails{Lag: true}, g.seen.Group)
+func (r *reader) lag(ctx context.Context, g *Group) bool {
+	answer, err := r.in.DescribeGroups(ctx, inspect.GroupDetails{Lag: true}, g.Seen.Group)
 	if err != nil || len(answer.Data) == 0 || answer.Data[0].Lag == nil {
 		r.errors = append(r.errors, answer.Errors...)
 		return false
@@ -20,7 +20,7 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 	rows := answer.Data[0].Lag.Partitions
 	for _, p := range answer.Errors {
 		// Without what the group committed, nothing is known of how it lags.
-		if p.Target == g.seen.Group {
+		if p.Target == g.Seen.Group {
 			r.errors = append(r.errors, p)
 			return false
 		}
@@ -38,8 +38,8 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 		r.errors = append(r.errors, answer.Errors...)
 		return false
 	}
-	for i := range g.problem.Topics {
-		t := &g.problem.Topics[i]
+	for i := range g.Problem.Topics {
+		t := &g.Problem.Topics[i]
 		lags, unknown := make([]float64, t.Partitions), []int32{}
 		var known []float64
 		for p := range t.Partitions {
@@ -63,10 +63,10 @@ func (r *groupReader) lag(ctx context.Context, g *liveGroup) bool {
 		}
 		t.Weights = lags
 	}
-	if allZero(g.problem) {
-		r.warn(codeNotPlannable, g.seen.Group, "the group %q lags nowhere, so partitions are counted instead of weighed", g.seen.Group)
-		for i := range g.problem.Topics {
-			g.problem.Topics[i].Weights = nil
+	if allZero(g.Problem) {
+		r.warn(CodeNotPlannable, g.Seen.Group, "the group %q lags nowhere, so partitions are counted instead of weighed", g.Seen.Group)
+		for i := range g.Problem.Topics {
+			g.Problem.Topics[i].Weights = nil
 		}
 	}
 	return true

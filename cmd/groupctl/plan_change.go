@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/live"
+)
+
+// change plays the members that are to leave and to join.
+func (r *planner) change(g *live.Group, flags planFlags) (changed assign.Group, ok bool) {
+	changed = assign.Group{Members: slices.Clone(g.Problem.Members), Topics: g.Problem.Topics}
+	topics := subscribed(changed)
+	for _, who := range flags.remove {
+		before := len(changed.Members)
+		changed.Members = slices.DeleteFunc(changed.Members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
+		if len(changed.Members) == before {
+			r.errors = append(r.errors, inspect.Problem{
+				Code: codeMemberNotFound, Target: who,
+				Message: fmt.Sprintf("the group %q has no member %q to remove; it has %s", g.Seen.Group, who, someMembers(changed)),
+			})
+			return changed, false
+		}
+	}
+	taken := make(map[string]bool)
+	for i := range g.Problem.Members {
+		taken[g.Problem.Members[i].ID] = true
+	}
+	for n, number := 0, 1; n < flags.addMembers; number++ {
+		id := fmt.Sprintf("new-%d", number)
+		if !taken[id] {
+			changed.Members = append(changed.Members, assign.Member{ID: id, Topics: topics})
+			n++
+		}
+	}
+	if len(changed.Members) == 0 {
+		r.usage = &usageError{fmt.Sprintf("--remove takes all members of the group %q away, and no member is left to plan for; remove fewer, or add some with --add-members", g.Seen.Group)}
+		return changed, false
+	}
+	return changed, true
+}
+
+func someMembers(g assign.Group) string {
+	const most = 5
+	var ids []string
+	for i := range g.Members {
+		if i == most {
+			return strings.Join(ids, ", ") + fmt.Sprintf(" and %d more", len(g.Members)-most)
+		}
+		ids = append(ids, fmt.Sprintf("%q", g.Members[i].ID))
+	}
+	return strings.Join(ids, ", ")
+}
+
+func subscribed(g assign.Group) []string {
+	var names []string
+	for i := range g.Members {
+		names = append(names, g.Members[i].Topics...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
