@@ -153,7 +153,14 @@ func (h *Hooks) joining() {
 func (h *Hooks) syncing() {
 	h.mu.Lock()
 	joined := h.machine.phase == StateJoining
+	// Where JoinGroup named another leader, that one may begin when its SyncGroup is
+	// answered. While it is being asked whether the broker hosts the group, and
+	// nobody leads, the answer tells the cause.
+	succeeded := h.round == nil && h.heard == h.asked
 	h.mu.Unlock()
+	if succeeded {
+		h.endTerm(ErrSucceeded)
+	}
 	if joined {
 		h.emit(Event{Kind: EventSyncing})
 	}
@@ -247,13 +254,14 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 // doubtLocked tells whether the group may follow another plan than that of r although
 // this member got what it gave itself. Of the standard protocols kgo asks for a plan
 // also where a static leader came back and the coordinator keeps the plan it had
-// (KIP-814), and does not say so. The first plan of a static member is therefore not
-// counted on, and a round brought about.
+// (KIP-814), and does not say so. The first plan of a static member under each of its
+// ids is therefore not counted on, and a round brought about.
 func (h *Hooks) doubtLocked(r *round) bool {
-	if h.settings.instance == "" || h.trusted || !r.protocol.standard() {
+	me := slices.IndexFunc(r.group.Members, func(m assign.Member) bool { return m.ID == r.info.LeaderID })
+	if me < 0 || r.group.Members[me].Instance == "" || h.trusted == r.info.LeaderID || !r.protocol.standard() {
 		return false
 	}
-	h.trusted = true
+	h.trusted = r.info.LeaderID
 	return true
 }
 

@@ -159,7 +159,7 @@ type Hooks struct {
 	round    *round // the round this member is the leader of, until SyncGroup is answered
 	adopted  *round // the last one whose plan the group adopted, for as long as this member leads
 	announce bool
-	trusted  bool // a plan that this member gets is the one that it made, see doubtLocked
+	trusted  string // the member id with which the plans that it gets are those that it made, see doubtLocked
 	owned    []assign.TopicPartitions
 	term     *term // the current one
 	last     *term // the one whose Lead may still be running
@@ -173,6 +173,7 @@ type Hooks struct {
 	replanned time.Time // when Replan last brought about a round
 
 	asked  int            // how often it was asked whether the broker hosts the group
+	heard  int            // the last time that was answered
 	asking sync.WaitGroup // the goroutines that ask; added to with mu held, before Close
 }
 
@@ -270,6 +271,9 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 	}
 	h.mu.Unlock()
 	if pending != nil {
+		if id, _ := client.GroupMetadata(); id != pending.Member {
+			h.end(pending, ErrLost) // it joined anew meanwhile
+		}
 		h.run(pending)
 	}
 	if replan {

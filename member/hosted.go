@@ -68,6 +68,7 @@ func (h *Hooks) findOutHosted() {
 		h.mu.Lock()
 		was := h.machine.hosted
 		stale := asked != h.asked
+		h.heard = max(h.heard, asked)
 		h.mu.Unlock()
 		switch {
 		case err != nil || stale || is == was:

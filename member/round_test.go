@@ -396,6 +396,48 @@ func TestARoundWithoutAPlanOfItsOwnBringsAnother(t *testing.T) {
 	}
 }
 
+// Under a well-known name nothing tells that the coordinator kept the plan that it had,
+// each time that a static member took its place again.
+func TestTheFirstPlanOfAStaticMemberUnderEachIDIsNotCountedOn(t *testing.T) {
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.Balanced{}, Name: cooperativeStickyName}}})
+	for _, id := range []string{"i-1", "i-2"} {
+		for _, counts := range []bool{false, true} {
+			l.balancer.JoinGroupMetadata([]string{"t"}, nil, l.generation)
+			m := joined(id, l.says())
+			m.InstanceID = kmsg.StringPtr("i")
+			r, _, _ := l.balancer.MemberBalancer([]kmsg.JoinGroupResponseMember{*m})
+			r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: 3, LeaderID: id})
+			if _, err := r.(*round).BalanceOrError(map[string]int32{"t": 1}); err != nil {
+				t.Fatal(err)
+			}
+			l.sync([]int32{0})
+			if l.hooks.replan == counts || (l.hooks.adopted != nil) != counts {
+				t.Errorf("of %s, counted on %t: a round follows %t", id, counts, l.hooks.replan)
+			}
+			l.hooks.replan = false
+		}
+	}
+}
+
+// The successor may begin when its SyncGroup is answered, so the term ends when this
+// member sends its own.
+func TestATermEndsWhenJoinGroupNamesAnother(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	given := l.round(1, joined("me", l.says()))
+	if l.hooks.pending == nil {
+		t.Fatalf("given %v, and no term", given)
+	}
+	t0 := l.hooks.pending
+	l.balancer.JoinGroupMetadata([]string{"t"}, nil, l.generation)
+	if t0.ctx.Err() != nil {
+		t.Error("a round ended the term")
+	}
+	l.hooks.syncing()
+	if !errors.Is(context.Cause(t0.ctx), ErrSucceeded) {
+		t.Errorf("the term ended because of %v", context.Cause(t0.ctx))
+	}
+}
+
 func TestEventsOfARoundComeInOrder(t *testing.T) {
 	l := newLeader(t, HooksConfig{})
 	l.round(4, joined("me", l.says()), joined("bad", garbled))
