@@ -39,7 +39,8 @@ The log is read backwards from its end: up to --limit entries, as far back as --
 and through no more than --records records of all groups in that partition. Kafka
 compacts the log, so of older times only the newest record of each key is left.
 
-The kinds for --kind: ` + kindNames() + `.
+The kinds for --kind:
+` + kindsInHelp() + `
 
 Needs DESCRIBE and READ on the topic __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 offsets dump orders
@@ -83,6 +84,14 @@ Needs DESCRIBE and READ on the topic __consumer_offsets.`,
 		})
 	}
 	return command
+}
+
+func kindsInHelp() string {
+	var lines []string
+	for some := range slices.Chunk(strings.Split(kindNames(), ", "), 6) {
+		lines = append(lines, "  "+strings.Join(some, ", "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func kindNames() string {

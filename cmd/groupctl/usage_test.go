@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 func TestUsage(t *testing.T) {
@@ -193,4 +195,41 @@ func TestHelpHasAnExample(t *testing.T) {
 			t.Errorf("%q: %+v", args, result)
 		}
 	}
+}
+
+// TestEveryCommandTellsWhatItDoesAndItsExamplesMakeSense parses each example, up to a pipe.
+func TestEveryCommandTellsWhatItDoesAndItsExamplesMakeSense(t *testing.T) {
+	var check func(*cobra.Command)
+	check = func(command *cobra.Command) {
+		for _, child := range command.Commands() {
+			check(child)
+		}
+		if command.Short == "" || command.Example == "" || command.Long == "" && !command.HasSubCommands() {
+			t.Errorf("%s: a part of its help is missing", command.CommandPath())
+		}
+		for _, line := range strings.Split(command.Long+"\n"+command.Example, "\n") {
+			if len([]rune(line)) > 120 {
+				t.Errorf("%s: a line of its help is %d wide: %s", command.CommandPath(), len([]rune(line)), line)
+			}
+		}
+		for _, line := range strings.Split(command.Example, "\n") {
+			line, _, _ = strings.Cut(line, " | ")
+			words := strings.Fields(strings.ReplaceAll(line, "'", ""))
+			if len(words) == 0 || words[0] != "groupctl" {
+				t.Errorf("%s: the example %q", command.CommandPath(), line)
+				continue
+			}
+			root := newRootCommand(&session{})
+			named, rest, err := root.Find(words[1:])
+			if err == nil {
+				if err = named.ParseFlags(rest); err == nil {
+					err = named.ValidateArgs(named.Flags().Args())
+				}
+			}
+			if err != nil || named.HasSubCommands() || !strings.HasPrefix(named.CommandPath(), command.CommandPath()) {
+				t.Errorf("%s: the example %q is of %s: %v", command.CommandPath(), line, named.CommandPath(), err)
+			}
+		}
+	}
+	check(newRootCommand(&session{}))
 }
