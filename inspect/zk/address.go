@@ -3,6 +3,7 @@ package zk
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -12,10 +13,11 @@ const defaultPort = "2181"
 // parseConnect reads servers as Kafka's zookeeper.connect has them: host:port with commas
 // between, and after the last a path, the chroot, below which Kafka keeps its nodes.
 func parseConnect(connect string) (servers []string, chroot string, err error) {
-	hosts, path, hasPath := strings.Cut(connect, "/")
-	if hasPath && path != "" {
-		chroot = "/" + strings.TrimRight(path, "/")
-		if strings.Contains(chroot, "//") || strings.ContainsAny(chroot, "\x00 ,") {
+	hosts, path, _ := strings.Cut(connect, "/")
+	if path = strings.TrimRight(path, "/"); path != "" {
+		chroot = "/" + path
+		parts := strings.Split(path, "/")
+		if slices.Contains(parts, "") || slices.Contains(parts, ".") || slices.Contains(parts, "..") || strings.ContainsAny(path, "\x00 ,") {
 			return nil, "", fmt.Errorf("%q is no path in ZooKeeper", chroot)
 		}
 	}

@@ -14,11 +14,20 @@ func TestConnectStrings(t *testing.T) {
 		"a:1, b:2,,":   {[]string{"a:1", "b:2"}, ""},
 		"a:1,b/kafka":  {[]string{"a:1", "b:2181"}, "/kafka"},
 		"[::1]:7/x/y/": {[]string{"[::1]:7"}, "/x/y"},
+		"a//":          {[]string{"a:2181"}, ""},
 		"::1":          {[]string{"[::1]:2181"}, ""},
 	} {
 		servers, chroot, err := parseConnect(connect)
 		if err != nil || !slices.Equal(servers, want.servers) || chroot != want.chroot {
 			t.Errorf("%q: %v, %q, %v", connect, servers, chroot, err)
+		}
+	}
+}
+
+func TestWhatIsNoConnectString(t *testing.T) {
+	for _, connect := range []string{"", ",", "/kafka", "a b", "u@a", ":1", "a:", "a/x//y", "a/..", "a/./x", "a/x,b/x", "a/x y"} {
+		if servers, chroot, err := parseConnect(connect); err == nil {
+			t.Errorf("%q: %q, %q", connect, servers, chroot)
 		}
 	}
 }
