@@ -101,6 +101,9 @@ func (m *Member) EffectiveCapacity() float64 {
 func (t *Topic) EffectiveWeights() []float64 {
 	weights := make([]float64, max(t.Partitions, 0))
 	known := copy(weights, t.Weights)
+	if known == len(weights) {
+		return weights
+	}
 	missing := 1.0
 	if known > 0 {
 		missing = median(weights[:known])
