@@ -44,12 +44,13 @@ const exactly = 0.001
 //
 // Otherwise it is a heuristic: free partitions go, heaviest first, to the member with the
 // least load, and loads are then lowered by single moves and by swaps of two until
-// neither helps. A partition leaves its owner for the sake of loads only where a member
-// is outside the Tolerance of its fair share, which is that of the whole group. Then
-// moves and swaps that keep loads within half the tolerance bring members down to their
-// share of each topic and class, by capacity, with the tolerance and rounded up; and
-// partitions that move anyway, or are free, to their rack. Whether more partitions fit
-// below ceilings of weight is a puzzle, of which it tries the easy ways.
+// neither helps. A partition leaves its owner only where a member is outside the
+// Tolerance of its fair share, which is that of the whole group, or beyond a ceiling: a
+// plan within it stays, however uneven its topics are. Partitions that move anyway, or
+// are free, then bring members down to their share of each topic and class, by capacity,
+// with the tolerance and rounded up, and go to their rack, by moves and swaps that keep
+// loads within half the tolerance. Whether more partitions fit below ceilings of weight
+// is a puzzle, of which it tries the easy ways.
 //
 // Time and memory grow with the number of partitions and with the number of
 // subscribers of each topic, added up over the topics.

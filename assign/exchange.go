@@ -76,9 +76,9 @@ const (
 )
 
 // evenTopics moves and swaps units so that fewer are above a topic's or class's even
-// share, and loads stay in half the tolerance; with freeOnly, only units that nobody owns.
-// It tells whether it did.
-func (s *spreading) evenTopics(tolerance float64, freeOnly bool) (changed bool) {
+// share, and loads stay in half the tolerance; without owned, only units that are not with
+// their owner. It tells whether it did.
+func (s *spreading) evenTopics(tolerance float64, owned bool) (changed bool) {
 	t := s.topics
 	if t == nil {
 		return false
@@ -86,7 +86,7 @@ func (s *spreading) evenTopics(tolerance float64, freeOnly bool) (changed bool) 
 	b := band{s.share * (1 - tolerance/2), s.share * (1 + tolerance/2)}
 	for group := range t.share {
 		for m := range s.capacity {
-			if t.room(s, int32(group), int32(m)) < 0 && s.lessen(b, int32(group), int32(m), freeOnly) {
+			if t.room(s, int32(group), int32(m)) < 0 && s.lessen(b, int32(group), int32(m), owned) {
 				changed = true
 			}
 		}
@@ -96,14 +96,14 @@ func (s *spreading) evenTopics(tolerance float64, freeOnly bool) (changed bool) 
 
 // lessen takes units of a topic or class that the member has too many of from it, light
 // ones first.
-func (s *spreading) lessen(b band, group, m int32, freeOnly bool) (changed bool) {
+func (s *spreading) lessen(b band, group, m int32, owned bool) (changed bool) {
 	for i := len(s.held[m]) - 1; i >= 0 && s.topics.room(s, group, m) < 0; i-- {
 		i = min(i, len(s.held[m])-1) // it may have fewer now
 		give := s.held[m][i]
-		if freeOnly && s.home[give] != unassigned || s.topics.sharesNot(s, group, give) {
+		if !owned && s.home[give] == m || s.topics.sharesNot(s, group, give) {
 			continue
 		}
-		if s.passOn(b, give, group, freeOnly) {
+		if s.passOn(b, give, group, owned) {
 			changed = true
 		}
 	}
@@ -112,7 +112,7 @@ func (s *spreading) lessen(b band, group, m int32, freeOnly bool) (changed bool)
 
 // passOn moves the unit to a member that has room for its topic or class, for another
 // unit or none.
-func (s *spreading) passOn(b band, give, group int32, freeOnly bool) bool {
+func (s *spreading) passOn(b band, give, group int32, owned bool) bool {
 	from := s.at[give]
 	eligible := s.p.kinds[s.p.lanes[s.lane[give]].kind(s.unit[give])].eligible
 	start := (int(from) + int(give)) % len(eligible)
@@ -124,7 +124,7 @@ func (s *spreading) passOn(b band, give, group int32, freeOnly bool) bool {
 		seen++
 		backs := s.backs(b, give, to)
 		for back := backs.next(); back != none; back = backs.next() {
-			if freeOnly && s.home[back] != unassigned {
+			if !owned && s.home[back] == to {
 				continue
 			}
 			if s.topics.more(s, give, to, back) < 0 && s.exchange(b, give, to, back) {

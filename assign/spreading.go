@@ -49,8 +49,11 @@ func (p *problem) planByWeight(b *Balanced) {
 	}
 	if s.placeUnowned(tolerance) {
 		s.even(tolerance, true) // what nobody owns is free to move
-		s.evenTopics(tolerance, true)
+		s.evenTopics(tolerance, false)
 	}
+	// Without a tolerance partitions are counted, and leave their owner for even topics
+	// too; with one, a plan within it stays.
+	ownedToo := tolerance == 0
 	// Each step of each of these lowers the first of these that it changes: what is
 	// beyond ceilings; loads outside half the tolerance; what a topic's members have
 	// above its even share; what moves, or is not in its rack. So that comes to an
@@ -59,7 +62,7 @@ func (p *problem) planByWeight(b *Balanced) {
 	for round := range mostRounds {
 		s.even(tolerance, false)
 		changed := s.heedCeilings()
-		changed = s.evenTopics(tolerance, false) || changed
+		changed = s.evenTopics(tolerance, ownedToo) || changed
 		if round < roundsForRacks { // later ones bring next to nothing
 			changed = s.findRacks(tolerance) || changed
 		}
