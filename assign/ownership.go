@@ -17,14 +17,10 @@ func (g Group) Ownership() Assignment {
 // owned settles the claims of all members; see Group.Ownership.
 func (ix *index) owned() table {
 	tb := ix.newTable()
-	generations := make([][]int32, len(ix.topics))
 	ix.eachClaim(func(m, t int, p int32) {
-		if generations[t] == nil {
-			generations[t] = make([]int32, len(tb[t]))
-		}
-		generation := max(ix.members[m].Generation, 0)
-		if tb[t][p] == unassigned || generation > generations[t][p] {
-			tb[t][p], generations[t][p] = int32(m), generation
+		// Of members in their order, a later one needs a later generation.
+		if holder := tb[t][p]; holder == unassigned || max(ix.members[m].Generation, 0) > max(ix.members[holder].Generation, 0) {
+			tb[t][p] = int32(m)
 		}
 	})
 	return tb
