@@ -94,18 +94,21 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 // logged reads what the log tells of a group since some time, and the generation before
 // that.
 func (in *Inspector) logged(ctx context.Context, group string, since time.Time) ([]explain.Observation, []Problem) {
-	rounds, err := in.OffsetsLog(ctx, group, LogRange{Kinds: []LogKind{LogGeneration, LogEpoch, LogMember, LogTarget}})
-	if err != nil || rounds.Data == nil {
-		problems := rounds.Errors
-		for i := range problems {
-			problems[i].Target = group
-			problems[i].Message = "what the group did before is not known: " + problems[i].Message
-		}
-		return nil, problems
-	}
 	var problems []Problem
-	problems = append(problems, rounds.Warnings...)
-	all := generationsFrom(rounds.Data.Entries)
+	read := func(within LogRange) []LogEntry {
+		answer, _ := in.OffsetsLog(ctx, group, within) // its error is among the Errors
+		for _, p := range append(answer.Errors, answer.Warnings...) {
+			p.Target, p.Message = group, "what the group did before is not known, or not all of it: "+p.Message
+			if !slices.ContainsFunc(problems, func(known Problem) bool { return known.Message == p.Message }) {
+				problems = append(problems, p)
+			}
+		}
+		if answer.Data == nil {
+			return nil
+		}
+		return answer.Data.Entries
+	}
+	all := generationsFrom(read(LogRange{Kinds: []LogKind{LogGeneration, LogEpoch, LogMember, LogTarget}}))
 	first := 0
 	for i, o := range all {
 		if o.At.Before(since) {
@@ -113,11 +116,7 @@ func (in *Inspector) logged(ctx context.Context, group string, since time.Time) 
 		}
 	}
 	all = slices.Clone(all[min(first, len(all)):])
-	commits, err := in.OffsetsLog(ctx, group, LogRange{Since: since, Kinds: []LogKind{LogCommit}})
-	if err != nil || commits.Data == nil {
-		return all, problems
-	}
-	for _, entry := range commits.Data.Entries {
+	for _, entry := range read(LogRange{Since: since, Kinds: []LogKind{LogCommit}}) {
 		if c := entry.Commit; c != nil && c.Offset != nil {
 			all = append(all, explain.Observation{
 				At: entry.Timestamp, Source: explain.SourceLog,

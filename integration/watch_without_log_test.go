@@ -1,0 +1,57 @@
+package integration
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// TestWatchAndExplainWithoutTheLog takes READ on __consumer_offsets away, and has a
+// rebalance told and a group explained nevertheless.
+func TestWatchAndExplainWithoutTheLog(t *testing.T) {
+	c := cluster.Start(t, cluster.WithNodes(1),
+		cluster.WithProperty("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+		cluster.WithProperty("allow.everyone.if.no.acl.found", "true"))
+	admin, topic := kadm.NewClient(newClient(t, c)), newTopic(t, c, 4)
+	for _, acl := range []*kadm.ACLBuilder{
+		kadm.NewACLs().Topics("__consumer_offsets").Allow("User:ANONYMOUS").AllowHosts("*").Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral),
+		kadm.NewACLs().Topics("__consumer_offsets").Deny("User:ANONYMOUS").DenyHosts("*").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral),
+	} {
+		created, err := admin.CreateACLs(t.Context(), acl)
+		if err != nil || len(created) == 0 || created[0].Err != nil {
+			t.Fatalf("%v: %+v", err, created)
+		}
+	}
+	group := unique(t, "group")
+	startReader(t, c, group, topic)
+	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
+	w.await(t, "the log may not be read", func(e watch.Event) bool {
+		return e.Sight != nil && e.Sight.Part == "log" && e.Sight.Code == string(inspect.CodeNotAuthorized)
+	})
+	w.await(t, "the group has a member", func(e watch.Event) bool {
+		has := func(g watch.Group) bool { return g.Group == group && len(g.Members) == 1 }
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, has) || e.Generation != nil && e.Generation.Members == 1 ||
+			e.Group != nil && e.Group.Members != nil && *e.Group.Members == 1
+	})
+	startReader(t, c, group, topic, kgo.ClientID("second"))
+	e := w.await(t, "a member joined", func(e watch.Event) bool {
+		return e.Generation != nil && slices.ContainsFunc(e.Generation.Joined, func(m watch.MemberRef) bool { return m.ClientID == "second" })
+	})
+	if e.Generation.Source != watch.SourcePoll || e.Generation.To != nil || e.Generation.ToLeader != nil {
+		t.Errorf("generation and leader are known without the log: %+v", e.Generation)
+	}
+	answer, err := inspect.New(newClient(t, c)).Explain(t.Context(), group, inspect.Explaining{For: 3 * time.Second})
+	if err != nil || len(answer.Data.Verdicts) != 1 || len(answer.Data.Unknown) == 0 {
+		t.Errorf("%v: %+v", err, answer)
+	}
+	if len(answer.Warnings) == 0 || answer.Warnings[0].Code != inspect.CodeNotAuthorized {
+		t.Errorf("nothing says that the log may not be read: %+v", answer)
+	}
+}
