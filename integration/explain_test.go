@@ -19,6 +19,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/explain"
@@ -36,6 +37,7 @@ type trouble struct {
 	group, topic string
 	mu           sync.Mutex
 	said         []explain.Observation
+	planning     atomic.Int64 // how long a leader that ponders takes to plan
 	everybody    []*worker
 }
 
@@ -488,6 +490,72 @@ func causes() []causeCase {
 			withLog: explain.BetweenTypes, recorded: explain.BetweenTypes, says: "between types",
 		},
 		{
+			name: "a member of KIP-848 that is slow to give up partitions",
+			set: func(g *trouble) {
+				g.start("a", kgo.ServerSideBalancer())
+				g.start("slow", kgo.ServerSideBalancer(), kgo.BlockRebalanceOnPoll())
+				g.awaitMembers(2)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				g.everybody[1].busy.Store(int64(16 * time.Second))
+				pauseFor(ctx, 2*time.Second)
+				g.start("d", kgo.ServerSideBalancer())
+			},
+			withLog: explain.SlowToRejoin, recorded: explain.SlowToRejoin, says: `the client "slow"`,
+		},
+		{
+			name: "a group of KIP-848 that is scaled",
+			set: func(g *trouble) {
+				for _, name := range []string{"a", "b", "c"} {
+					g.start(name, kgo.ServerSideBalancer())
+				}
+				g.awaitMembers(3)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 2*time.Second)
+				for _, name := range []string{"d", "e", "f"} {
+					g.start(name, kgo.ServerSideBalancer())
+				}
+				pauseFor(ctx, 14*time.Second)
+				g.everybody[0].once.Do(g.everybody[0].leave)
+			},
+			withLog: explain.Fine, recorded: explain.Fine, says: "joined or went for good",
+		},
+		{
+			name: "a leader that is slow to plan",
+			set: func(g *trouble) {
+				for _, name := range []string{"a", "b", "c"} {
+					g.start(name, g.pondering()...)
+				}
+				g.awaitMembers(3)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				g.planning.Store(int64(6 * time.Second))
+				g.start("d", g.pondering()...)
+			},
+			withLog: explain.SlowPlan, recorded: explain.SlowPlan, says: "to plan",
+		},
+		{
+			name: "members that do not prefer the same assignor",
+			set: func(g *trouble) {
+				for _, name := range []string{"a", "b"} {
+					g.start(name, kgo.Balancers(kgo.RangeBalancer(), kgo.RoundRobinBalancer()))
+				}
+				g.awaitMembers(2)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 2*time.Second)
+				for _, name := range []string{"c", "d", "e"} {
+					g.start(name, kgo.Balancers(kgo.RoundRobinBalancer(), kgo.RangeBalancer()))
+				}
+				pauseFor(ctx, 12*time.Second)
+				for _, w := range g.everybody[2:] {
+					w.once.Do(w.leave)
+				}
+			},
+			withLog: explain.ProtocolMismatch, recorded: explain.ProtocolMismatch, says: "do not prefer the same",
+		},
+		{
 			name: "two causes at once",
 			set:  slowOne,
 			bring: func(ctx context.Context, g *trouble) {
@@ -498,6 +566,22 @@ func causes() []causeCase {
 			also: []explain.Cause{explain.SlowToRejoin},
 		},
 	}
+}
+
+// pondering are the options of a member that takes [trouble.planning] to plan when it
+// leads, and whose session outlasts that.
+func (g *trouble) pondering() []kgo.Opt {
+	return []kgo.Opt{kgo.Balancers(ponderous{kgo.RangeBalancer(), &g.planning}), kgo.SessionTimeout(20 * time.Second)}
+}
+
+type ponderous struct {
+	kgo.GroupBalancer
+	takes *atomic.Int64
+}
+
+func (p ponderous) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	time.Sleep(time.Duration(p.takes.Load()))
+	return p.GroupBalancer.MemberBalancer(members)
 }
 
 // babbling is a member that says three bytes of itself that nobody can decode.

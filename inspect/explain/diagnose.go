@@ -175,7 +175,11 @@ func (h *history) fine(ordinary []*round) Verdict {
 		first := h.all[0].At
 		v.quote(first, h.commitSource(), many(commits, "commit")+" were seen since then")
 	}
-	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].to.Sub(h.waits[n-1].from) >= h.limits.Slow {
+	patience := h.limits.Slow
+	if n := len(h.looks); n > 0 && h.looks[n-1].Look.Type != "classic" {
+		patience += heartbeatOfBroker // until its members have heard
+	}
+	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].to.Sub(h.waits[n-1].from) >= patience {
 		w := h.waits[n-1]
 		v.Cause, v.Sure = Unexplained, Possible
 		v.Says = fmt.Sprintf("The group has not been stable for at least %s, for a reason that was not seen.", roughly(w.to.Sub(w.from)))

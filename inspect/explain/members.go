@@ -52,7 +52,7 @@ func (h *history) slow(departures []*departure) []Verdict {
 	}
 	if v.Explains == 0 {
 		if v.Explains = h.slowByCommits(who, &v, &longest); v.Explains == 0 {
-			return h.slowReconciliation()
+			return h.slowReconciliation(departures)
 		}
 	}
 	v.Members = sortedRefs(who)
@@ -229,90 +229,6 @@ func (h *history) lookedBefore(r *round) bool {
 	return slices.ContainsFunc(h.looks, func(o Observation) bool {
 		return o.At.Before(r.at) && r.at.Sub(o.At) < h.limits.Slow
 	})
-}
-
-// slowReconciliation: in a KIP-848 group, a member does not give up what others wait for.
-func (h *history) slowReconciliation() []Verdict {
-	type hold struct {
-		since, last time.Time
-		member      watch.Member
-		what        string
-	}
-	holds := map[string]*hold{}
-	var found []*hold
-	for _, o := range h.looks {
-		for _, m := range o.Look.Members {
-			if extra := unrevoked(m); o.Look.Type == "consumer" && extra != "" {
-				if holds[m.ID] == nil {
-					holds[m.ID] = &hold{since: o.At, member: m, what: extra}
-				}
-				holds[m.ID].last = o.At
-				continue
-			}
-			if was := holds[m.ID]; was != nil {
-				found = append(found, was)
-				delete(holds, m.ID)
-			}
-		}
-	}
-	for _, open := range holds {
-		found = append(found, open)
-	}
-	v := Verdict{
-		Cause: SlowToRejoin, Sure: Certain,
-		Do: "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms) bounds the wait.",
-	}
-	who := map[string]watch.MemberRef{}
-	var longest time.Duration
-	for _, f := range found {
-		if lasted := f.last.Sub(f.since); lasted >= h.limits.Slow {
-			who[f.member.ID] = f.member.MemberRef
-			longest = max(longest, lasted)
-			v.quote(f.since, SourcePoll, fmt.Sprintf("%s held on to %s for at least %s after it was to give it up", named(f.member.MemberRef), f.what, roughly(lasted)))
-		}
-	}
-	if len(who) == 0 {
-		return nil
-	}
-	for _, r := range h.rounds {
-		for id := range who {
-			if _, in := byID(r.after)[id]; in && !r.explained {
-				r.explained = true
-				v.Explains++
-			}
-		}
-	}
-	v.Members = sortedRefs(who)
-	v.Says = fmt.Sprintf("The group waits up to %s for %s to give up partitions.", roughly(longest), namedAll(v.Members))
-	return []Verdict{v}
-}
-
-// unrevoked is what a KIP-848 member has and is to have no more.
-func unrevoked(m watch.Member) string {
-	target := map[partition]bool{}
-	for _, t := range m.Assigned {
-		for _, p := range t.Partitions {
-			target[partition{t.Topic, p}] = true
-		}
-	}
-	n, first := 0, ""
-	for _, t := range m.Owned {
-		for _, p := range t.Partitions {
-			if !target[partition{t.Topic, p}] {
-				if n == 0 {
-					first = fmt.Sprintf("%s-%d", t.Topic, p)
-				}
-				n++
-			}
-		}
-	}
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return first
-	}
-	return fmt.Sprintf("%s and %d more", first, n-1)
 }
 
 // expired: members of which the coordinator heard nothing.
