@@ -490,15 +490,32 @@ func causes() []causeCase {
 			withLog: explain.BetweenTypes, recorded: explain.BetweenTypes, says: "between types",
 		},
 		{
-			name: "a member of KIP-848 that is slow to give up partitions",
+			name: "a member of KIP-848 that is busy for long between polls",
 			set: func(g *trouble) {
 				g.start("a", kgo.ServerSideBalancer())
 				g.start("slow", kgo.ServerSideBalancer(), kgo.BlockRebalanceOnPoll())
 				g.awaitMembers(2)
 			},
 			bring: func(ctx context.Context, g *trouble) {
-				g.everybody[1].busy.Store(int64(16 * time.Second))
+				g.everybody[1].busy.Store(int64(20 * time.Second))
 				pauseFor(ctx, 2*time.Second)
+				g.start("d", kgo.ServerSideBalancer())
+			},
+			withLog: explain.SlowToRejoin, recorded: explain.SlowToRejoin, says: `the client "slow"`,
+		},
+		{
+			name: "a member of KIP-848 that takes long when partitions are revoked",
+			set: func(g *trouble) {
+				g.start("a", kgo.ServerSideBalancer())
+				g.awaitMembers(1) // so that who comes next gives nothing up
+				var once sync.Once
+				g.start("slow", kgo.ServerSideBalancer(), kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
+					once.Do(func() { pauseFor(ctx, 15*time.Second) })
+				}))
+				g.awaitMembers(2)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 3*time.Second)
 				g.start("d", kgo.ServerSideBalancer())
 			},
 			withLog: explain.SlowToRejoin, recorded: explain.SlowToRejoin, says: `the client "slow"`,

@@ -45,7 +45,7 @@ func (u heldUp) tooLong(limits Limits) time.Duration {
 func (h *history) heldUps() []*heldUp {
 	var all []*heldUp
 	open := map[string]*heldUp{}
-	had := map[string][]watch.TopicPartitions{} // when it was not behind
+	had := map[string][]watch.TopicPartitions{} // at the look before
 	for _, o := range h.looks {
 		if o.Look.Type != "consumer" || o.Look.Generation == nil {
 			clear(open)
@@ -53,23 +53,21 @@ func (h *history) heldUps() []*heldUp {
 			continue
 		}
 		for _, m := range o.Look.Members {
+			before := had[m.ID]
+			had[m.ID] = m.Owned
 			if m.Epoch == nil || *m.Epoch >= *o.Look.Generation {
 				delete(open, m.ID)
-				had[m.ID] = m.Owned
 				continue
 			}
 			u := open[m.ID]
 			if u == nil || u.epoch != *m.Epoch {
-				if u != nil {
-					had[m.ID] = nil // what it was given meanwhile was not seen
-				}
 				u = &heldUp{since: o.At, epoch: *m.Epoch, member: m}
 				open[m.ID] = u
 				all = append(all, u)
 			}
 			u.last = o.At
 			if u.told.IsZero() {
-				if u.what = without(had[m.ID], m.Owned); len(u.what) > 0 {
+				if u.what = without(before, m.Owned); len(u.what) > 0 {
 					u.told = o.At
 				}
 			}
