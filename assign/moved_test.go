@@ -83,8 +83,8 @@ func weighedTopics(topics int, partitions int32, members int, weight func() floa
 // either.
 func TestWithinTheToleranceAPlanStays(t *testing.T) {
 	r := newRand(t)
-	skewed := 0
-	for range cases(200) {
+	skewed, tried := 0, cases(200)
+	for range tried {
 		g := weighedTopics(2+r.IntN(6), int32(40+r.IntN(40)), 2+r.IntN(6), func() float64 { return 1 + r.Float64() })
 		for i := range g.Topics {
 			g.Topics[i].Class = []string{"", "x", "y"}[r.IntN(3)]
@@ -116,8 +116,8 @@ func TestWithinTheToleranceAPlanStays(t *testing.T) {
 			t.Fatalf("it moves %+v\n%s", assign.Diff(g.Ownership(), plan.Assignment), inJSON(g))
 		}
 	}
-	if skewed < 20 {
-		t.Errorf("topics were uneven in %d groups only, which shows little", skewed)
+	if skewed < tried/3 {
+		t.Errorf("topics were uneven in %d of %d groups only, which shows little", skewed, tried)
 	}
 }
 
