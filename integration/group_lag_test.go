@@ -120,3 +120,33 @@ func TestAMemberThatDoesNotLetGoHoldsUpTheReconciliation(t *testing.T) {
 		}
 	}
 }
+
+// groupViewsAreWhole looks at a classic group of a cluster of any version.
+func groupViewsAreWhole(t *testing.T, c *cluster.Cluster) {
+	topic, group := newTopic(t, c, 2), unique(t, "group")
+	produceValues(t, c, topic, "value", 20)
+	startReader(t, c, group, topic)
+	eventually(t, "the group has a leader, and its lag is 0", func() (bool, string) {
+		answer := withLag(t, c, group)
+		if len(answer.Data) != 1 || answer.Err() != nil || len(answer.Warnings) > 0 {
+			return false, fmt.Sprintf("%+v", answer)
+		}
+		g := answer.Data[0]
+		return *g.Type == "classic" && len(g.Members) == 1 && g.Leader != nil && *g.Leader == g.Members[0].ID && g.Generation != nil && g.Since != nil &&
+			g.Lag.Records == 0 && g.Lag.Uncommitted == 0 && len(g.Lag.Partitions) == 2 && g.Members[0].Lag != nil, fmt.Sprintf("%+v, lag %+v", g, g.Lag)
+	})
+	answer, err := inspect.New(newClient(t, c)).OffsetsLog(t.Context(), group, inspect.LogRange{})
+	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || !answer.Data.Complete {
+		t.Fatalf("%v: %+v", err, answer)
+	}
+	kinds := map[inspect.LogKind]int{}
+	for _, e := range answer.Data.Entries {
+		if e.Unreadable != nil {
+			t.Errorf("at %d: %s", e.Offset, *e.Unreadable)
+		}
+		kinds[e.Kind]++
+	}
+	if kinds[inspect.LogGeneration] == 0 || kinds[inspect.LogCommit] < 2 {
+		t.Errorf("%v", kinds)
+	}
+}

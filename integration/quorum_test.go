@@ -42,6 +42,7 @@ func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
 	if err != nil || brokers.Err() != nil || len(brokers.Warnings) > 0 || len(brokers.Data) != 3 {
 		t.Errorf("%v: %+v", err, brokers)
 	}
+	groupViewsAreWhole(t, c)
 	g := buildGroupctl(t, c)
 	for _, command := range [][]string{{"cluster", "controller"}, {"cluster", "brokers"}, {"topic", "leaders", topic}} {
 		g.show(t, command...)

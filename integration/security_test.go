@@ -33,11 +33,15 @@ var rights = map[string][]right{
 	"configs":         {{kmsg.ACLResourceTypeTopic, "orders", kmsg.ACLOperationDescribeConfigs}},
 	"offsetsTopic":    {{kmsg.ACLResourceTypeTopic, "__consumer_offsets", kmsg.ACLOperationDescribe}},
 	"offsetsRead":     {{kmsg.ACLResourceTypeTopic, "__consumer_offsets", kmsg.ACLOperationRead}},
-	"group":           {{kmsg.ACLResourceTypeGroup, "workers", kmsg.ACLOperationDescribe}},
-	"transaction":     {{kmsg.ACLResourceTypeTransactionalId, "writer", kmsg.ACLOperationDescribe}},
-	"txnTopic":        {{kmsg.ACLResourceTypeTopic, "__transaction_state", kmsg.ACLOperationDescribe}},
-	"clusterAction":   {{kmsg.ACLResourceTypeCluster, "kafka-cluster", kmsg.ACLOperationClusterAction}},
-	"shareTopic":      {{kmsg.ACLResourceTypeTopic, "__share_group_state", kmsg.ACLOperationDescribe}},
+	"group": {
+		{kmsg.ACLResourceTypeGroup, "workers", kmsg.ACLOperationDescribe},
+		{kmsg.ACLResourceTypeGroup, "workers-848", kmsg.ACLOperationDescribe},
+		{kmsg.ACLResourceTypeGroup, "sharers", kmsg.ACLOperationDescribe},
+	},
+	"transaction":   {{kmsg.ACLResourceTypeTransactionalId, "writer", kmsg.ACLOperationDescribe}},
+	"txnTopic":      {{kmsg.ACLResourceTypeTopic, "__transaction_state", kmsg.ACLOperationDescribe}},
+	"clusterAction": {{kmsg.ACLResourceTypeCluster, "kafka-cluster", kmsg.ACLOperationClusterAction}},
+	"shareTopic":    {{kmsg.ACLResourceTypeTopic, "__share_group_state", kmsg.ACLOperationDescribe}},
 }
 
 type right struct {
@@ -99,22 +103,35 @@ var views = map[string]func(context.Context, *inspect.Inspector) (seen, error){
 		a, err := in.ShareCoordinators(ctx, inspect.ShareKey("jobs", [16]byte{1}, 0))
 		return seen{coordinatorHolds(a.Data), slices.Concat(a.Errors, a.Warnings)}, err
 	},
-	"groups": func(ctx context.Context, in *inspect.Inspector) (seen, error) {
-		a, err := in.DescribeGroups(ctx, inspect.GroupDetails{Log: true, Lag: true}, "workers")
-		holds := "nothing"
-		if len(a.Data) == 1 {
-			g := a.Data[0]
-			lag := g.Lag != nil && len(g.Lag.Partitions) == 2 && !slices.ContainsFunc(g.Lag.Partitions, func(p inspect.PartitionLag) bool {
-				return p.Committed == nil || p.End == nil
-			})
-			holds = fmt.Sprintf("members: %d, leader: %v, lag: %v", len(g.Members), g.Leader != nil, lag)
-		}
-		return seen{holds, slices.Concat(a.Errors, a.Warnings)}, err
-	},
+	"classic group":  groupView("workers"),
+	"consumer group": groupView("workers-848"),
+	"share group":    groupView("sharers"),
 	"history": func(ctx context.Context, in *inspect.Inspector) (seen, error) {
 		a, err := in.OffsetsLog(ctx, "workers", inspect.LogRange{})
 		return seen{fmt.Sprintf("records: %v", a.Data != nil && a.Data.Records > 0), slices.Concat(a.Errors, a.Warnings)}, err
 	},
+}
+
+func groupView(group string) func(context.Context, *inspect.Inspector) (seen, error) {
+	return func(ctx context.Context, in *inspect.Inspector) (seen, error) {
+		a, err := in.DescribeGroups(ctx, inspect.GroupDetails{Log: true, Lag: true}, group)
+		holds := "nothing"
+		if len(a.Data) == 1 {
+			g := a.Data[0]
+			lag := "none"
+			if g.Lag != nil {
+				known := 0
+				for _, p := range g.Lag.Partitions {
+					if p.Committed != nil && p.Lag != nil {
+						known++
+					}
+				}
+				lag = fmt.Sprintf("%d, uncommitted %d, unknown %d", known, g.Lag.Uncommitted, g.Lag.Unknown)
+			}
+			holds = fmt.Sprintf("members: %d, leader: %v, since: %v, lag: %s", len(g.Members), g.Leader != nil, g.Since != nil, lag)
+		}
+		return seen{holds, slices.Concat(a.Errors, a.Warnings)}, err
+	}
 }
 
 func partitionsHold(rows []inspect.Partition) string {
@@ -149,7 +166,9 @@ var whole = map[string]string{
 	"coordinators":   wholeCoordinator,
 	"transactions":   wholeCoordinator,
 	"shares":         wholeCoordinator,
-	"groups":         "members: 1, leader: true, lag: true",
+	"classic group":  "members: 1, leader: true, since: true, lag: 2, uncommitted 0, unknown 0",
+	"consumer group": "members: 1, leader: false, since: true, lag: 2, uncommitted 0, unknown 0",
+	"share group":    "members: 1, leader: false, since: true, lag: 2, uncommitted 0, unknown 0",
 	"history":        "records: true",
 }
 
@@ -160,24 +179,32 @@ var stillHolds = map[string]map[string]struct{ holds, acl string }{
 	"topic": {
 		"partitions":     {"0 partitions, 0 led, 0 with min ISR", `DESCRIBE on the topic "orders"`},
 		"all partitions": {"0 partitions, 0 led, 0 with min ISR", ""},
-		"groups":         {"members: 1, leader: true, lag: false", "DESCRIBE on"},
+		"classic group":  {"members: 1, leader: true, since: true, lag: 0, uncommitted 0, unknown 2", `DESCRIBE on the topic "orders"`},
+		"consumer group": {"members: 0, leader: false, since: false, lag: none", `DESCRIBE on all topics of the group "workers-848"`},
+		"share group":    {"members: 0, leader: false, since: false, lag: none", `DESCRIBE on all topics of the group "sharers"`},
 	},
 	"configs": {
 		"partitions":     {"2 partitions, 2 led, 0 with min ISR", "DESCRIBE_CONFIGS"},
 		"all partitions": {"2 partitions, 2 led, 0 with min ISR", "DESCRIBE_CONFIGS"},
 	},
 	"offsetsTopic": {
-		"coordinators": {"partition: false, leader: false, coordinator: false", "DESCRIBE on the topic __consumer_offsets"},
-		"groups":       {"members: 1, leader: false, lag: true", "__consumer_offsets"},
-		"history":      {"records: false", "__consumer_offsets"},
+		"coordinators":   {"partition: false, leader: false, coordinator: false", "DESCRIBE on the topic __consumer_offsets"},
+		"classic group":  {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "__consumer_offsets"},
+		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"history":        {"records: false", "__consumer_offsets"},
 	},
 	"offsetsRead": {
-		"groups":  {"members: 1, leader: false, lag: true", "READ on the topic __consumer_offsets"},
-		"history": {"records: false", "READ on the topic __consumer_offsets"},
+		"classic group":  {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "READ on the topic __consumer_offsets"},
+		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"history":        {"records: false", "READ on the topic __consumer_offsets"},
 	},
 	"group": {
-		"coordinators": {"partition: true, leader: true, coordinator: false", `DESCRIBE on the group "workers"`},
-		"groups":       {"members: 0, leader: false, lag: false", `DESCRIBE on the group "workers"`},
+		"coordinators":   {"partition: true, leader: true, coordinator: false", `DESCRIBE on the group "workers"`},
+		"classic group":  {"members: 0, leader: false, since: true, lag: none", `DESCRIBE on the group "workers"`},
+		"consumer group": {"members: 0, leader: false, since: false, lag: none", `DESCRIBE on the group "workers-848"`},
+		"share group":    {"members: 0, leader: false, since: false, lag: none", `DESCRIBE on the group "sharers"`},
 	},
 	"transaction": {"transactions": {"partition: true, leader: true, coordinator: false", `DESCRIBE on the transactional id "writer"`}},
 	"txnTopic":    {"transactions": {"partition: false, leader: false, coordinator: false", "DESCRIBE on the topic __transaction_state"}},
@@ -240,11 +267,17 @@ func startSecured(t *testing.T, authority *kafkatest.Authority) *cluster.Cluster
 		return err == nil && err2 == nil && transactions.Err() == nil && shares.Err() == nil, fmt.Sprint(err, err2, transactions.Err(), shares.Err())
 	})
 	startReader(t, c, "workers", "orders")
-	produceValues(t, c, "orders", "value", 20)
-	eventually(t, "the group has committed", func() (bool, string) {
-		offsets, err := admin.FetchOffsets(ctx, "workers")
-		return err == nil && len(offsets["orders"]) == 2, fmt.Sprint(err, offsets)
-	})
+	startReader(t, c, "workers-848", "orders", kgo.ServerSideBalancer())
+	startSharer(t, c, "sharers", "orders")
+	for _, view := range []string{"classic group", "consumer group", "share group"} {
+		eventually(t, "the "+view+" is whole", func() (bool, string) {
+			// A share group begins at the end of the log, and has no offset before
+			// it was given a record.
+			produceValues(t, c, "orders", "value", 2)
+			told, err := views[view](ctx, super)
+			return err == nil && told.holds == whole[view], fmt.Sprint(err, told)
+		})
+	}
 	for _, mechanism := range []kadm.ScramMechanism{kadm.ScramSha256, kadm.ScramSha512} { // one a request
 		altered, err := admin.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: "full", Mechanism: mechanism, Iterations: 4096, Password: secret}})
 		if err != nil || altered.Error() != nil {

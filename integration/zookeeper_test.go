@@ -26,6 +26,7 @@ func TestZooKeeper(t *testing.T) {
 		run  func(*testing.T, *cluster.Cluster)
 	}{
 		{"the brokers tell all but the controller and eligible leaders", viewsWithZooKeeper},
+		{"groups are told with leader, lag and history", groupViewsAreWhole},
 		{"groupctl shows the controller", groupctlWithZooKeeper},
 		{"the controller's election is seen as it happens", zooKeeperControllerIsReplaced},
 	} {
