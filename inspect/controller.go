@@ -183,8 +183,8 @@ func quorumNodes(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState,
 			Node:         state.ReplicaID,
 			Directory:    directoryID(state.ReplicaDirectoryID),
 			LogEndOffset: known(state.LogEndOffset),
-			LastFetch:    clock(state.LastFetchTimestamp),
-			LastCaughtUp: clock(state.LastCaughtUpTimestamp),
+			LastFetch:    timeOf(state.LastFetchTimestamp),
+			LastCaughtUp: timeOf(state.LastCaughtUpTimestamp),
 			Endpoints:    endpoints[state.ReplicaID],
 		}
 		if node.LogEndOffset != nil && end != nil {
@@ -197,15 +197,6 @@ func quorumNodes(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState,
 	}
 	slices.SortStableFunc(nodes, func(a, b QuorumNode) int { return cmp.Compare(a.Node, b.Node) })
 	return nodes
-}
-
-// clock reads a time in milliseconds; -1 stands for none.
-func clock(milliseconds int64) *time.Time {
-	if milliseconds < 0 {
-		return nil
-	}
-	t := time.UnixMilli(milliseconds).UTC()
-	return &t
 }
 
 // directoryID writes a UUID as Kafka does; zero stands for none.

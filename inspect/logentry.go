@@ -48,7 +48,8 @@ const (
 type LogEntry struct {
 	// Offset is that of the record in its partition.
 	Offset int64 `json:"offset"`
-	// Timestamp is the coordinator's time when it wrote the record.
+	// Timestamp is the coordinator's time when it wrote the record; zero if it is none
+	// from 1970 to 9999.
 	Timestamp time.Time `json:"timestamp"`
 	Kind      LogKind   `json:"kind"`
 	// Type is the type of group that writes such records: "classic",

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -47,7 +46,7 @@ func (e transactionEnd) entry() LogEntry {
 		outcome = transactionCommitted
 	}
 	return LogEntry{
-		Offset: e.offset, Timestamp: time.UnixMilli(e.written).UTC(), Kind: LogTransactionEnd,
+		Offset: e.offset, Timestamp: timeOrZero(e.written), Kind: LogTransactionEnd,
 		Transaction: &Transaction{ProducerID: e.producer, ProducerEpoch: e.epoch, Outcome: outcome},
 	}
 }
@@ -134,7 +133,7 @@ func (h *historyCollector) wants(kind LogKind) bool {
 
 func (h *historyCollector) entry(r *kgo.Record, key recordKey) LogEntry {
 	entry := LogEntry{
-		Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Kind: key.kind,
+		Offset: r.Offset, Timestamp: timeOrZero(r.Timestamp.UnixMilli()), Kind: key.kind,
 		Type: nonEmpty(key.groupType), Deleted: len(r.Value) == 0,
 	}
 	if key.rest == restMember {

@@ -1,7 +1,9 @@
 package inspect_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -220,5 +222,26 @@ func TestAHistoryThatCannotBeHad(t *testing.T) {
 				t.Errorf("%v: %+v", err, answer.Errors)
 			}
 		})
+	}
+}
+
+// JSON has no times after the year 9999, and one is not to cost all the others.
+func TestTimesThatAreNoneDoNotCostTheAnswer(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	for _, at := range []int64{math.MaxInt64, math.MinInt64 / 2, 253_402_300_800_000, 1000} {
+		value := kmsg.NewGroupMetadataValue()
+		value.Version, value.CurrentStateTimestamp = 3, at
+		writeLog(t, fake, "workers", kgo.Record{Key: kafkatest.GroupRecordKey("workers"), Value: value.AppendTo(nil), Timestamp: time.UnixMilli(at)})
+	}
+	told, answer := history(t, fake, inspect.LogRange{})
+	if _, err := json.Marshal(answer); err != nil {
+		t.Error(err)
+	}
+	var since []*time.Time
+	for _, e := range told.Entries {
+		since = append(since, e.Generation.Since)
+	}
+	if len(since) != 4 || since[0] != nil || since[1] != nil || since[2] != nil || since[3] == nil {
+		t.Errorf("%v", since)
 	}
 }

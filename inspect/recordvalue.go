@@ -3,7 +3,6 @@ package inspect
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 )
@@ -84,15 +83,6 @@ func decodeCommit(commit *LoggedCommit, number int16, value []byte) error {
 	commit.Offset, commit.LeaderEpoch = known(offset), known(epoch)
 	commit.Metadata, commit.CommittedAt = metadata, timeOf(at)
 	return nil
-}
-
-// timeOf returns nil for the negative numbers that stand for no time.
-func timeOf(millis int64) *time.Time {
-	if millis < 0 {
-		return nil
-	}
-	t := time.UnixMilli(millis).UTC()
-	return &t
 }
 
 // decodeTopics reads what kinds of records tell of topics: a

@@ -268,7 +268,7 @@ func (l *logTail) record(r *kgo.Record) (watch.GroupRecord, bool) {
 	if !watched {
 		return watch.GroupRecord{}, false
 	}
-	record := watch.GroupRecord{Group: name, Written: r.Timestamp, Tombstone: len(r.Value) == 0}
+	record := watch.GroupRecord{Group: name, Written: timeOrZero(r.Timestamp.UnixMilli()), Tombstone: len(r.Value) == 0}
 	if record.Tombstone {
 		return record, true
 	}

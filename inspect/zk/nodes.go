@@ -110,8 +110,9 @@ func readController(n node, c *inspect.Controller) error {
 		return fmt.Errorf("it names no broker")
 	}
 	c.Node = holder.BrokerID
-	since := n.created.UTC()
-	c.ZooKeeper.Since = &since
+	if since := n.created.UTC(); since.Year() >= 1970 && since.Year() <= 9999 { // JSON has no other times
+		c.ZooKeeper.Since = &since
+	}
 	if holder.KRaftControllerEpoch != nil && *holder.KRaftControllerEpoch >= 0 {
 		mode := inspect.ModeKRaft
 		c.Mode, c.ZooKeeper.KRaftEpoch = &mode, holder.KRaftControllerEpoch
