@@ -16,23 +16,34 @@ import (
 func BenchmarkLarge(b *testing.B) {
 	for _, weights := range []string{"none", "zipf", "lag", "uniform"} {
 		fresh := thousandMembers(weights)
-		settled := owning(fresh, mustAssign(b, assign.Balanced{}, fresh))
-		left, joined := settled.Clone(), settled.Clone()
-		left.Members = append(left.Members[:500], left.Members[501:]...)
-		one := joined.Members[500]
-		one.ID, one.Owned = "new", nil
-		joined.Members = append(joined.Members, one)
+		settled := func() assign.Group { return owning(fresh, mustAssign(b, assign.Balanced{}, fresh)) }
 		for _, state := range []struct {
 			name  string
-			group assign.Group
-		}{{"scratch", fresh}, {"left", left}, {"joined", joined}, {"random", ownedAtRandom(fresh)}} {
+			group func() assign.Group // made only where the benchmark runs
+		}{
+			{"scratch", func() assign.Group { return fresh }},
+			{"left", func() assign.Group {
+				g := settled()
+				g.Members = append(g.Members[:500], g.Members[501:]...)
+				return g
+			}},
+			{"joined", func() assign.Group {
+				g := settled()
+				one := g.Members[500]
+				one.ID, one.Owned = "new", nil
+				g.Members = append(g.Members, one)
+				return g
+			}},
+			{"random", func() assign.Group { return ownedAtRandom(fresh) }},
+		} {
 			b.Run(weights+"/"+state.name, func(b *testing.B) {
+				g := state.group()
 				b.ReportAllocs()
 				var plan assign.Plan
 				for b.Loop() {
-					plan = mustAssign(b, assign.Balanced{}, state.group)
+					plan = mustAssign(b, assign.Balanced{}, g)
 				}
-				stats := assign.Measure(state.group, plan)
+				stats := assign.Measure(g, plan)
 				b.ReportMetric(stats.MaxLoad/stats.LowerBound, "load/bound")
 				b.ReportMetric(float64(stats.MovedPartitions), "moved")
 				b.ReportMetric(float64(stats.RackLocal), "local")
