@@ -281,8 +281,14 @@ func (s *soaker) commit(id string, generation int32) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp, err := req.RequestWith(ctx, s.client)
-	if err == nil && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
+	for err == nil && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
 		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+		if !errors.Is(err, kerr.UnknownTopicID) {
+			break
+		}
+		// The broker has not heard of the topic yet, and does not look at the member.
+		time.Sleep(20 * time.Millisecond)
+		resp, err = req.RequestWith(ctx, s.client)
 	}
 	if err == nil {
 		return "accepted"

@@ -63,8 +63,9 @@ type HooksConfig struct {
 	// before its term begins: 0, the default, or at least the longest session
 	// timeout of the group's members. It covers the successions that a lease
 	// cannot see coming: a static member replaced by another process with the
-	// same instance id, a member that an administrator removes, and a client that
-	// leaves before Hooks.Close. The former leader's lease has ended by then.
+	// same instance id, a member that an administrator removes, a member that speaks
+	// KIP-848 and joins the group only to leave it, and a client that leaves before
+	// Hooks.Close. The former leader's lease has ended by then.
 	// It is the successor that waits, so set it in all members.
 	TakeoverDelay time.Duration
 
