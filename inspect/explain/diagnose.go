@@ -181,7 +181,13 @@ func (h *history) fine(ordinary []*round) Verdict {
 	}
 	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].to.Sub(h.waits[n-1].from) >= patience {
 		w := h.waits[n-1]
-		v.Cause, v.Sure = Unexplained, Possible
+		v.Sure = Possible
+		if w.completing() == 0 && w.preparing() > 0 && w.still < h.limits.Slow && len(w.members) > 1 {
+			v.Says = "Members join one after the other, and the group waits for them."
+			v.Do = "Nothing, if it was deployed or scaled just now; it is stable soon after the last one has joined. Otherwise watch it for longer."
+			return v
+		}
+		v.Cause = Unexplained
 		v.Says = fmt.Sprintf("The group has not been stable for at least %s, for a reason that was not seen.", roughly(w.to.Sub(w.from)))
 		v.Do = "Watch it for longer, and give its members' events: one of them is slow, or joins again and again."
 		return v

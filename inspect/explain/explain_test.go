@@ -165,6 +165,12 @@ func TestVerdicts(t *testing.T) {
 				polled(11, "CompletingRebalance", a, b, c), polled(19, "CompletingRebalance", a, b, c), polled(20, "PreparingRebalance", a, b, c),
 			}, []Cause{UnreadableMetadata}, Likely, `since "c-1" joined`, "back to PreparingRebalance 3 times",
 		},
+		{
+			"waits for its members since before the first look", []Observation{
+				polled(0, "PreparingRebalance", a, b), polled(3, "PreparingRebalance", a, b, member("x-1")), polled(6, "PreparingRebalance", a, b),
+				polled(8, "PreparingRebalance", a, b, member("x-2")), polled(11, "PreparingRebalance", a, b), polled(13, "PreparingRebalance", a, b, member("x-3")),
+			}, []Cause{SlowToRejoin}, Possible, "which one was not seen", "for at least 13s",
+		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
 		{"between types", []Observation{mixed}, []Cause{BetweenTypes}, Certain, `"k-1" still speaks the classic protocol`, "1 of 2 members"},

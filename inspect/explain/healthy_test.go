@@ -50,8 +50,11 @@ func TestNothingIsWrongWithHealthyGroups(t *testing.T) {
 		"ten are deployed at once, by polls": append(deploy(0, func(n int, all []watch.Member) Observation {
 			return polled(float64(n)*0.5, "PreparingRebalance", all...)
 		}), polled(5, "Stable", shares(10)...)),
-		"ten are deployed in one round":             {logged(0, 1, shares(1)...), logged(4, 2, shares(10)...)},
-		"scaled from 3 to 10":                       {logged(0, 5, shares(3)...), polled(8, "PreparingRebalance", shares(10)...), polled(10, "PreparingRebalance", shares(10)...), logged(11, 6, shares(10)...), polled(12, "Stable", shares(10)...)},
+		"ten are deployed in one round": {logged(0, 1, shares(1)...), logged(4, 2, shares(10)...)},
+		"scaled from 3 to 10":           {logged(0, 5, shares(3)...), polled(8, "PreparingRebalance", shares(10)...), polled(10, "PreparingRebalance", shares(10)...), logged(11, 6, shares(10)...), polled(12, "Stable", shares(10)...)},
+		"ten are being deployed, one by one": deploy(0, func(n int, all []watch.Member) Observation {
+			return polled(float64(n)*2.9, "PreparingRebalance", all...)
+		}),
 		"scaled from 10 to 3":                       {logged(0, 5, shares(10)...), logged(11, 6, shares(3)...)},
 		"one member":                                {logged(0, 1, one), polled(1, "Stable", one), polled(9, "Stable", one)},
 		"one member that was just started":          {{At: at(0), Source: SourcePoll, Absent: true}, polled(1, "PreparingRebalance", one), polled(4, "CompletingRebalance", one), polled(4.5, "Stable", one), logged(4.2, 1, one)},

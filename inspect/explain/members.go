@@ -44,10 +44,15 @@ func (h *history) slow(departures []*departure) []Verdict {
 	}
 	h.alsoDropped(departures, who)
 	if w := h.waiting(); w != nil {
+		last := h.looks[len(h.looks)-1]
+		before := last.Look
+		if w.before != nil {
+			before = w.before
+		}
 		v.Explains++
 		longest = max(longest, w.preparing())
-		v.quote(w.from, SourcePoll, fmt.Sprintf("the group waits for its members since then, for at least %s%s", roughly(w.preparing()), h.bound(*w.before)))
-		open := &round{at: h.looks[len(h.looks)-1].At, waitedSince: w.from, before: *w.before, waited: w.preparing()}
+		v.quote(w.from, SourcePoll, fmt.Sprintf("the group waits for its members since then, for at least %s%s", roughly(w.preparing()), h.bound(*before)))
+		open := &round{at: last.At, waitedSince: w.from, before: *before, waited: w.preparing()}
 		h.lateBySigns(open, who, &v)
 	}
 	if v.Explains == 0 {
@@ -92,13 +97,19 @@ func (h *history) bound(g watch.Group) string {
 	return ""
 }
 
-// waiting is a wait for members that has not ended, nil if there is none.
+// waiting is a wait for members that has not ended, nil if there is none. One that had
+// begun before the first look may be that of a group that starts: it waits three seconds
+// by default for each member that comes (group.initial.rebalance.delay.ms), and so counts
+// only when none did for longer.
 func (h *history) waiting() *wait {
 	if len(h.waits) == 0 {
 		return nil
 	}
 	w := &h.waits[len(h.waits)-1]
-	if w.over || w.before == nil || len(w.before.Members) == 0 || w.preparing() < h.limits.Slow || w.completing() > w.preparing() {
+	if w.over || w.preparing() < h.limits.Slow || w.completing() > w.preparing() {
+		return nil
+	}
+	if starts := w.before == nil || len(w.before.Members) == 0; starts && w.still < h.limits.Slow {
 		return nil
 	}
 	return w

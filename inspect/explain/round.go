@@ -60,6 +60,11 @@ type wait struct {
 	before   *watch.Group            // the last settled group, nil if never seen
 	over     bool
 	after    *watch.Group // the settled group that ended it
+	// grew is when it began to prepare or a member came on top of those that there had
+	// been, and still the longest time in which it prepared and none did.
+	grew  time.Time
+	still time.Duration
+	most  map[who]int // how many of a name there were at a time
 }
 
 type stateAt struct {
@@ -197,8 +202,9 @@ func (h *history) findWaits() {
 			continue
 		}
 		if open == nil {
-			open = &wait{from: h.looks[i].At, before: settled, members: map[string]watch.Member{}}
+			open = &wait{from: h.looks[i].At, before: settled, members: map[string]watch.Member{}, most: map[who]int{}}
 		}
+		open.grow(h.looks[i].At, look)
 		open.to = h.looks[i].At
 		open.states = append(open.states, stateAt{h.looks[i].At, look.State})
 		for _, m := range look.Members {
@@ -210,6 +216,24 @@ func (h *history) findWaits() {
 	}
 	if open != nil {
 		h.waits = append(h.waits, *open)
+	}
+}
+
+// grow takes one look.
+func (w *wait) grow(at time.Time, look *watch.Group) {
+	grew := len(w.states) == 0 || w.states[len(w.states)-1].state != "PreparingRebalance"
+	counts := map[who]int{}
+	for _, m := range look.Members {
+		name := whoIs(m.MemberRef)
+		if counts[name]++; counts[name] > w.most[name] {
+			w.most[name], grew = counts[name], true
+		}
+	}
+	if grew {
+		w.grew = at
+	}
+	if look.State == "PreparingRebalance" {
+		w.still = max(w.still, at.Sub(w.grew))
 	}
 }
 
