@@ -547,6 +547,7 @@ func causes() []causeCase {
 				g.awaitMembers(3)
 			},
 			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 3*time.Second)
 				g.planning.Store(int64(6 * time.Second))
 				g.start("d", g.pondering()...)
 			},

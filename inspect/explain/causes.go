@@ -399,13 +399,18 @@ func (h *history) slowPlans() []Verdict {
 		}
 		v.quote(r.at, r.source, fmt.Sprintf("%s: all had joined %s before the plan of %s came", generationOf(r), roughly(r.planned), leader))
 	}
-	failed := slices.ContainsFunc(h.waits, wait.planFails)
-	if n := len(h.waits); n > 0 && !failed && !h.waits[n-1].over && h.waits[n-1].turns() == 0 && h.waits[n-1].completing() >= h.limits.SlowPlan {
-		w := h.waits[n-1]
-		longest = max(longest, w.completing())
-		v.Explains++
-		v.Sure = Likely
-		v.quote(w.from, SourcePoll, fmt.Sprintf("all have joined, and the group waits for its leader's plan for at least %s", roughly(w.completing())))
+	if !slices.ContainsFunc(h.waits, wait.planFails) {
+		for _, w := range h.waits {
+			// Those that are over are rounds, but for one that had begun before the first look.
+			begun := w.over && w.before == nil && !h.isLogged
+			if w.over && !begun || w.turns() > 0 || w.completing() < h.limits.SlowPlan {
+				continue
+			}
+			longest = max(longest, w.completing())
+			v.Explains++
+			v.Sure = Likely
+			v.quote(w.from, SourcePoll, fmt.Sprintf("all have joined, and the group waits for its leader's plan for at least %s", roughly(w.completing())))
+		}
 	}
 	if v.Explains == 0 {
 		return nil

@@ -206,6 +206,8 @@ func (h *history) fine(ordinary []*round) Verdict {
 		v.Cause, v.Sure = Unexplained, Possible
 		v.Says = "Nothing was seen of the group."
 		v.Do = "Watch it for longer, or allow READ on __consumer_offsets."
+	case len(h.rounds) == 0 && len(h.waits) > 0:
+		v.Says = "The group was rebalancing at first, and went on."
 	case len(h.rounds) == 0:
 		v.Says = "The group did not rebalance."
 	default:

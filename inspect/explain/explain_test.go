@@ -155,6 +155,8 @@ func TestVerdicts(t *testing.T) {
 			), []Cause{SlowToRejoin}, Likely, `for "b-1"`, "went on committing for 9s",
 		},
 		{"a slow plan", []Observation{logged(0, 1, a, b), slowPlan}, []Cause{SlowPlan}, Certain, "up to 6s to plan", `the plan of "a-1" came`},
+		{"a slow plan that had begun before the first look", []Observation{polled(0, "CompletingRebalance", a, b), polled(6, "CompletingRebalance", a, b), polled(6.5, "Stable", a, b)}, []Cause{SlowPlan}, Likely, "up to 6s to plan", "waits for its leader's plan"},
+		{"a quick rebalance that had begun before the first look", []Observation{polled(0, "CompletingRebalance", a, b), polled(1, "Stable", a, b)}, []Cause{Fine}, Certain, "was rebalancing at first", ""},
 		{"another subscription", []Observation{logged(0, 1, a, b), logged(9, 2, other, b)}, []Cause{SubscriptionChanged}, Certain, `"a-1" changed what it subscribes to`, "subscribed to orders, payments, and before to orders"},
 		{"more partitions", []Observation{logged(0, 1, member("a-1", 0, 1), member("b-1", 2, 3)), logged(9, 2, member("a-1", 0, 1, 4), member("b-1", 2, 3, 5))}, []Cause{PartitionsChanged}, Likely, "another number of partitions", "6 partitions of orders are assigned, and 4 before"},
 		{"metadata that does not decode", []Observation{polled(0, "Stable", a, unreadable)}, []Cause{UnreadableMetadata}, Certain, `"x-1" says`, "does not decode"},
