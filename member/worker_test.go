@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/member"
 )
@@ -76,5 +79,47 @@ func TestReadyIsWhoRuns(t *testing.T) {
 	}
 	if h := m.Health(); h.Ready() {
 		t.Errorf("after Run: %+v", h)
+	}
+}
+
+// A partition that was stopped, or paused because its handler was slow, is fetched and
+// handled again when it comes back after it was lost.
+func TestNoPauseOutlastsAnAssignment(t *testing.T) {
+	for name, configure := range map[string]func(*member.Config){
+		"stopped": func(cfg *member.Config) {
+			cfg.Attempts = 1
+			cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.StopPartition }
+		},
+		"slow": func(cfg *member.Config) { cfg.BufferBytes = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster(t, 1)
+			produce(t, cluster, 1, 20)
+			var calls atomic.Int32
+			var book ledger
+			r := startRun(t, cluster, configure, func(ctx context.Context, records []*kgo.Record) error {
+				if calls.Add(1) == 1 && name == "stopped" {
+					return errBad
+				}
+				if calls.Load() == 1 {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				book.add(records)
+				return nil
+			}, kgo.FetchMaxPartitionBytes(300))
+			eventually(t, "it is paused", func() bool { return len(r.Client().PauseFetchPartitions(nil)["t"]) == 1 })
+			unknown := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: -1})
+			r.await(t, member.EventLost)
+			unknown.Remove()
+			eventually(t, "all is handled", func() bool {
+				book.mu.Lock()
+				defer book.mu.Unlock()
+				return len(book.seen[0]) == 20
+			})
+			if paused := r.Client().PauseFetchPartitions(nil); len(paused) > 0 {
+				t.Errorf("still paused: %v", paused)
+			}
+		})
 	}
 }
