@@ -125,7 +125,10 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 			return fmt.Errorf("cannot write the event: %w", err)
 		}
 	}
-	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled && cause != command.Context().Err() {
+	if command.Context().Err() != nil {
+		return nil // interrupted, which is how it ends well
+	}
+	if cause := context.Cause(ctx); cause != context.Canceled {
 		return cause
 	}
 	return nil

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +77,28 @@ func TestWatchTellsOfNamesThatAreNotThere(t *testing.T) {
 	result = runArgs(t, "-b", address, "-o", "jsonl", "watch", "elections", "no-such", "--for", "2s")
 	if result.code != exitFound || !strings.Contains(result.stdout, `"absentTopics":["no-such"]`) {
 		t.Errorf("%+v", result)
+	}
+}
+
+// interrupting ends a run at its first output, as signal.NotifyContext does.
+type interrupting struct {
+	text      strings.Builder
+	interrupt context.CancelCauseFunc
+}
+
+func (w *interrupting) Write(p []byte) (int, error) {
+	w.interrupt(errors.New("interrupt signal received"))
+	return w.text.Write(p)
+}
+
+func TestWatchEndsWellWhenItIsInterrupted(t *testing.T) {
+	_, address := newCluster(t)
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	defer interrupt(nil)
+	stdout, stderr := &interrupting{interrupt: interrupt}, &strings.Builder{}
+	code := run(ctx, []string{"-b", address, "watch", "elections"}, environment{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }})
+	if code != exitFound || stderr.Len() > 0 || stdout.text.Len() == 0 {
+		t.Errorf("exit %d, %q, after %q", code, stderr, stdout.text.String())
 	}
 }
 
