@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/member"
@@ -280,15 +281,16 @@ func (s *soaker) commit(id string, generation int32) string {
 	req.Topics = append(req.Topics, topic)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	resp, err := req.RequestWith(ctx, s.client)
-	for err == nil && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
+	// By the topic's name, as before Kafka 4.1: of a topic id that a broker does not know
+	// it says just that, and does not look at the member.
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.cfg.Seeds...), kgo.Dialer(through(s.cfg.Network)), kgo.MaxVersions(kversion.V3_8_0()))
+	if err != nil {
+		return err.Error()
+	}
+	defer client.Close()
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
 		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
-		if !errors.Is(err, kerr.UnknownTopicID) {
-			break
-		}
-		// The broker has not heard of the topic yet, and does not look at the member.
-		time.Sleep(20 * time.Millisecond)
-		resp, err = req.RequestWith(ctx, s.client)
 	}
 	if err == nil {
 		return "accepted"
