@@ -95,12 +95,16 @@ install_packages() {
     die "apt-get could not install ${missing[*]}: $(grep -m1 '^E:' "$RUN/apt.log" || tail -n1 "$RUN/apt.log") (all of it in $RUN/apt.log)"
 }
 
+# command_line PID: its words, or nothing when there is no such process. The order of
+# the redirections matters: the shell itself complains of a file that is not there.
+command_line() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" || true; }
+
 # engine_pid prints the pid of our dockerd. A pid alone may be another process
 # by now, so its command line has to name our pid file.
 engine_pid() {
   local pid
   pid=$(cat "$PIDFILE" 2>/dev/null) || return 1
-  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "--pidfile=$PIDFILE " || return 1
+  [ -n "$pid" ] && command_line "$pid" | grep -qF -- "--pidfile=$PIDFILE " || return 1
   echo "$pid"
 }
 
@@ -170,7 +174,7 @@ stop_private() {
   if pid=$(engine_pid) || pid=$LAUNCHED && [ -n "$pid" ]; then end_process "$pid" 30; fi
   LAUNCHED=
   pid=$(cat "$RUN/exec/containerd/containerd.pid" 2>/dev/null) || pid=
-  if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$RUN/exec/containerd/"; then
+  if [ -n "$pid" ] && command_line "$pid" | grep -qF "$RUN/exec/containerd/"; then
     end_process "$pid" 10
   fi
   rm -f "$SOCKET" "$PIDFILE"
