@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"slices"
@@ -33,7 +34,8 @@ const (
 	stopped = "stopped"
 	// draining: the process begins to handle records for long.
 	draining = "draining"
-	// handled: records were handled, by the owner of their partition.
+	// handled: records were handled, by the owner of their partition; without Values they
+	// are still being handled.
 	handled = "handled"
 	// happened: an event of the member.
 	happened = "happened"
@@ -54,6 +56,7 @@ type entry struct {
 	Commit string `json:",omitempty"` // how a commit under the member and generation from before was answered
 
 	// handled
+	Looked     bool     `json:",omitempty"` // the context of the handler had not ended when it looked, which was after At
 	Generation int32    `json:",omitempty"`
 	Partition  int32    `json:",omitempty"`
 	Values     []string `json:",omitempty"`
@@ -125,7 +128,20 @@ func (l *ledger) add(e *entry) {
 	l.entries = append(l.entries, *e)
 }
 
-// last returns the newest entry that fits.
+// latest returns the entry that fits of which the time is the latest. It may have been
+// told before others: a process that woke looks around before it tells so.
+func (l *ledger) latest(fits func(*entry) bool) (latest entry, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.entries {
+		if e := &l.entries[i]; fits(e) && (!ok || e.At >= latest.At) {
+			latest, ok = *e, true
+		}
+	}
+	return latest, ok
+}
+
+// last returns the entry that fits which was told last.
 func (l *ledger) last(fits func(*entry) bool) (entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -174,7 +190,7 @@ func intervals(entries []entry) []interval {
 	for _, in := range byTerm {
 		all = append(all, *in)
 	}
-	slices.SortFunc(all, func(a, b interval) int { return int(a.first - b.first) })
+	slices.SortFunc(all, func(a, b interval) int { return cmp.Compare(a.first, b.first) })
 	return all
 }
 
@@ -219,5 +235,28 @@ func (l *ledger) check(t *testing.T) (changes int) {
 			owners[at] = e.Member
 		}
 	}
+	checkHandlers(t, entries)
 	return changes
+}
+
+// checkHandlers holds handlers that look at their contexts to more: none handles a
+// partition that another member has had since.
+func checkHandlers(t *testing.T, entries []entry) {
+	t.Helper()
+	byTime := slices.Clone(entries)
+	slices.SortStableFunc(byTime, func(a, b entry) int { return cmp.Compare(a.At, b.At) })
+	newest := make(map[int32]entry) // by partition
+	for _, e := range byTime {
+		if e.What != handled {
+			continue
+		}
+		before, ok := newest[e.Partition]
+		if ok && e.Looked && before.Member != e.Member && before.Generation >= e.Generation {
+			t.Errorf("%s handled partition %d under generation %d, %d ns after %s did under %d",
+				e.Member, e.Partition, e.Generation, e.At-before.At, before.Member, before.Generation)
+		}
+		if !ok || e.Generation >= before.Generation {
+			newest[e.Partition] = e
+		}
+	}
 }

@@ -39,7 +39,7 @@ type soakConfig struct {
 	Ledger  string // that of the ledger
 	Group   string
 	Topic   string // "" for a candidate in an election
-	TopicID [16]byte
+	Run     bool   // a member.Member handles the records, rather than a client with hooks
 }
 
 // A command is one line on the standard input of a process.
@@ -50,7 +50,7 @@ type command struct {
 
 // What a process can be told to do.
 const (
-	doDrain       = "drain"     // handle the next records for so long, and join no round meanwhile
+	doDrain       = "drain"     // handle the next records for so long; a client with hooks joins no round meanwhile
 	doSlow        = "slow"      // let Lead return so long after its term ended, once
 	doRound       = "round"     // bring about a round
 	doResign      = "resign"    // give up leadership, and stand again
@@ -64,7 +64,9 @@ type soaker struct {
 	cfg    soakConfig
 	client *kgo.Client // of a consumer
 	hooks  *member.Hooks
+	member *member.Member
 	el     *member.Election
+	ready  chan struct{} // closed when the above are set
 
 	mu     sync.Mutex // one entry at a time
 	out    *json.Encoder
@@ -81,7 +83,7 @@ type soaker struct {
 // runSoakProcess is the main function of a process of the soak. It ends with its
 // standard input, so that it cannot outlive the test.
 func runSoakProcess() {
-	s := &soaker{}
+	s := &soaker{ready: make(chan struct{})}
 	if err := json.Unmarshal([]byte(os.Getenv(soakVariable)), &s.cfg); err != nil {
 		panic(err)
 	}
@@ -91,11 +93,15 @@ func runSoakProcess() {
 	}
 	s.out, s.in = json.NewEncoder(conn), json.NewDecoder(conn)
 	ctx, cancel := context.WithCancel(context.Background())
-	if s.cfg.Topic == "" {
+	switch {
+	case s.cfg.Topic == "":
 		s.startElection()
-	} else {
+	case s.cfg.Run:
+		s.startMember()
+	default:
 		s.startConsumer()
 	}
+	close(s.ready)
 	go func() {
 		defer cancel()
 		commands := json.NewDecoder(os.Stdin)
@@ -107,14 +113,20 @@ func runSoakProcess() {
 			s.do(c)
 		}
 	}()
-	if s.el != nil {
+	switch {
+	case s.el != nil:
 		<-ctx.Done()
 		_ = s.el.Close(context.Background())
-		return
+	case s.member != nil:
+		if err := s.member.Run(ctx, s.handle); err != nil {
+			panic(err)
+		}
+		_ = s.member.Close(context.Background())
+	default:
+		s.consume(ctx)
+		s.hooks.Close()
+		s.client.CloseAllowingRebalance()
 	}
-	s.consume(ctx)
-	s.hooks.Close()
-	s.client.CloseAllowingRebalance()
 }
 
 func (s *soaker) do(c command) {
@@ -172,20 +184,69 @@ func (s *soaker) startElection() {
 	}
 }
 
-func (s *soaker) startConsumer() {
-	var err error
-	s.hooks, err = member.NewHooks(member.HooksConfig{
+func (s *soaker) hooksConfig() member.HooksConfig {
+	return member.HooksConfig{
 		Protocols: []member.Protocol{{Assignor: assign.Balanced{}}},
 		Lead:      s.lead, OnEvent: s.event,
+	}
+}
+
+func (s *soaker) consumerOpts() []kgo.Opt {
+	return append(s.opts(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SessionTimeout(soakSession), kgo.RebalanceTimeout(soakRebalance), kgo.HeartbeatInterval(soakHeartbeat),
+		kgo.RequestTimeoutOverhead(soakSession/2),
+	)
+}
+
+func (s *soaker) startMember() {
+	var err error
+	s.member, err = member.New(member.Config{
+		Group: s.cfg.Group, Topics: []string{s.cfg.Topic},
+		HooksConfig: s.hooksConfig(), Client: s.consumerOpts(),
 	})
 	if err != nil {
 		panic(err)
 	}
-	s.client, err = kgo.NewClient(append(append(s.hooks.Opts(), s.opts()...),
+	s.client = s.member.Client()
+}
+
+// handle handles records of one partition, for as long as it may and is told to.
+func (s *soaker) handle(ctx context.Context, records []*kgo.Record) error {
+	under := s.assigned.Load()
+	at, takes := clock(), s.drain.Swap(0)
+	if takes > 0 {
+		s.tell(entry{What: draining, Member: under.Member})
+	}
+	for end := at + takes; ; at = clock() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e := entry{What: handled, At: at, Looked: true, Member: under.Member, Generation: under.Generation, Partition: records[0].Partition}
+		if at >= end {
+			for _, r := range records {
+				e.Values = append(e.Values, string(r.Value))
+			}
+			s.tell(e)
+			return nil
+		}
+		s.tell(e)
+		pause := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
+	}
+}
+
+func (s *soaker) startConsumer() {
+	var err error
+	if s.hooks, err = member.NewHooks(s.hooksConfig()); err != nil {
+		panic(err)
+	}
+	s.client, err = kgo.NewClient(append(append(s.hooks.Opts(), s.consumerOpts()...),
 		kgo.ConsumerGroup(s.cfg.Group), kgo.ConsumeTopics(s.cfg.Topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SessionTimeout(soakSession), kgo.RebalanceTimeout(soakRebalance), kgo.HeartbeatInterval(soakHeartbeat),
-		kgo.RequestTimeoutOverhead(soakSession/2),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 	)...)
 	if err != nil {
@@ -228,6 +289,7 @@ func (s *soaker) consume(ctx context.Context) {
 
 // lead acts for as long as it may.
 func (s *soaker) lead(ctx context.Context, term member.Term) error {
+	<-s.ready
 	before, generation := clock(), s.generation()
 	for {
 		e := entry{What: acted, At: clock(), Member: term.Member, Fence: term.Fence().Number}
@@ -276,7 +338,7 @@ func (s *soaker) commit(id string, generation int32) string {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation = s.cfg.Group, id, generation
 	topic, partition := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
-	topic.Topic, topic.TopicID = s.cfg.Topic, s.cfg.TopicID
+	topic.Topic = s.cfg.Topic
 	topic.Partitions = append(topic.Partitions, partition)
 	req.Topics = append(req.Topics, topic)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

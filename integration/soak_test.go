@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -44,16 +43,27 @@ type soak struct {
 	c      *cluster.Cluster
 	group  string
 	topic  string // "" of an election
-	id     kadm.TopicID
+	of     soakKind
 	ledger *ledger
 
 	processes map[int]*soakProcess
 	next      int
 	takeovers []time.Duration // from the hurt to the first act of the next leader
+	ran       int             // how many of the hurt leaders handled records by Run
 }
+
+// soakKind is what the processes of a soak are.
+type soakKind int
+
+const (
+	soakElection soakKind = iota // candidates
+	soakHooks                    // clients with hooks
+	soakMixed                    // clients with hooks, and members that handle records by Run
+)
 
 type soakProcess struct {
 	number  int
+	runs    bool // handles records by Run
 	command *exec.Cmd
 	stdin   io.WriteCloser
 	network *network
@@ -63,16 +73,11 @@ type soakProcess struct {
 
 const soakSize = 3
 
-func newSoak(t *testing.T, topic bool) *soak {
+func newSoak(t *testing.T, of soakKind) *soak {
 	t.Helper()
-	s := &soak{t: t, c: cluster.Shared(t), group: unique(t, "soak"), processes: make(map[int]*soakProcess)}
-	if topic {
+	s := &soak{t: t, of: of, c: cluster.Shared(t), group: unique(t, "soak"), processes: make(map[int]*soakProcess)}
+	if of != soakElection {
 		s.topic = newTopic(t, s.c, 6)
-		topics, err := kadm.NewClient(newClient(t, s.c)).ListTopics(t.Context(), s.topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.id = topics[s.topic].ID
 	}
 	s.ledger = newLedger(t)
 	t.Cleanup(func() {
@@ -100,8 +105,9 @@ func (s *soak) start() *soakProcess {
 	s.t.Helper()
 	s.next++
 	p := &soakProcess{number: s.next, network: newNetwork(s.t), exited: make(chan struct{})}
+	p.runs = s.of == soakMixed && p.number%2 == 1
 	cfg, err := json.Marshal(soakConfig{
-		Process: p.number, Seeds: s.c.Seeds(), Group: s.group, Topic: s.topic, TopicID: s.id,
+		Process: p.number, Seeds: s.c.Seeds(), Group: s.group, Topic: s.topic, Run: p.runs,
 		Network: p.network.listener.Addr().String(), Ledger: s.ledger.listener.Addr().String(),
 	})
 	if err != nil {
@@ -203,7 +209,7 @@ func (s *soak) leader() *soakProcess {
 	var leader *soakProcess
 	eventually(s.t, "all processes take part and one leads", func() (bool, string) {
 		for _, p := range s.processes {
-			e, ok := s.ledger.last(func(e *entry) bool {
+			e, ok := s.ledger.latest(func(e *entry) bool {
 				return e.Process == p.number && (e.What == woke || e.What == stopped || e.What == draining ||
 					e.Event == string(member.EventAssigned) || e.Event == string(member.EventLost))
 			})
@@ -279,6 +285,7 @@ func killed(s *soak, leader *soakProcess) {
 }
 
 func cutOff(s *soak, leader *soakProcess) {
+	s.keepBusy(leader)
 	since := clock()
 	leader.network.setCut(true)
 	s.succeeded(leader, since)
@@ -286,6 +293,7 @@ func cutOff(s *soak, leader *soakProcess) {
 }
 
 func paused(s *soak, leader *soakProcess) {
+	s.keepBusy(leader)
 	since := clock()
 	s.signal(leader, syscall.SIGSTOP)
 	eventually(s.t, "the leader is stopped", func() (bool, string) { return s.asleep(leader) })
@@ -294,16 +302,31 @@ func paused(s *soak, leader *soakProcess) {
 	s.woken(leader, since)
 }
 
-// drained: the leader handles records for longer than the rebalance timeout while a
-// round goes on.
-func drained(s *soak, leader *soakProcess) {
+// busy has the leader handle records for so long.
+func (s *soak) busy(leader *soakProcess, takes time.Duration) {
+	s.t.Helper()
 	since := clock()
-	s.tell(leader, command{Do: doDrain, For: soakRebalance + 2*time.Second})
+	s.tell(leader, command{Do: doDrain, For: takes})
 	eventually(s.t, "the leader is busy with records", func() (bool, string) {
 		_, ok := s.ledger.last(func(e *entry) bool { return e.What == draining && e.At > since })
 		return ok, ""
 	})
-	since = clock()
+}
+
+// keepBusy has a leader that handles records by Run be in the midst of that for longer
+// than it may be.
+func (s *soak) keepBusy(leader *soakProcess) {
+	s.t.Helper()
+	if leader.runs {
+		s.busy(leader, 2*soakSession)
+	}
+}
+
+// drained: the leader handles records for longer than the rebalance timeout while a
+// round goes on.
+func drained(s *soak, leader *soakProcess) {
+	s.busy(leader, soakRebalance+2*time.Second)
+	since := clock()
 	s.provoked(leader, "a round goes on without the leader", func() (bool, string) {
 		e, ok := s.ledger.last(func(e *entry) bool {
 			return e.Event == string(member.EventJoining) && e.Process != leader.number && e.At > since
@@ -425,7 +448,11 @@ func (s *soak) run(count int, hurt hurt) {
 		defer stop()
 	}
 	for range count {
-		hurt(s, s.leader())
+		leader := s.leader()
+		if leader.runs {
+			s.ran++
+		}
+		hurt(s, leader)
 		if s.t.Failed() {
 			return
 		}
@@ -443,6 +470,9 @@ func (s *soak) run(count int, hurt hurt) {
 		s.t.Errorf("the leader changed %d times, which is less than it was hurt, %d times", changes, count)
 	}
 	slices.Sort(s.takeovers)
+	if s.of == soakMixed {
+		s.t.Logf("%d of the leaders handled records by Run", s.ran)
+	}
 	s.t.Logf("%d times; the leader changed %d times; the next one acted after %s to %s, median %s", count, changes,
 		s.takeovers[0].Round(time.Millisecond), s.takeovers[len(s.takeovers)-1].Round(time.Millisecond), s.takeovers[len(s.takeovers)/2].Round(time.Millisecond))
 }
@@ -457,7 +487,11 @@ func TestSoakLeadersOfAGroupNeverOverlap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newSoak(t, true).run(soakCount(t), hurt)
+			of := soakMixed
+			if name == "a drain that outlasts the round" {
+				of = soakHooks // Run gives partitions up in time
+			}
+			newSoak(t, of).run(soakCount(t), hurt)
 		})
 	}
 }
@@ -470,7 +504,7 @@ func TestSoakLeadersOfAnElectionNeverOverlap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newSoak(t, false).run(soakCount(t), hurt)
+			newSoak(t, soakElection).run(soakCount(t), hurt)
 		})
 	}
 }
