@@ -37,7 +37,8 @@ const (
 //
 // It is [Inspector.ElectionState] and [predict.Run], whose promises and limits are
 // those of Predict. A step that names a broker or a rack that the cluster does not have
-// gives no prediction, with [CodeNodeNotFound] among the Errors.
+// gives no prediction, with [CodeNodeNotFound] among the Errors. One that brings down what
+// is down, or back what is up, gives the warning [CodeNoEffect].
 func (in *Inspector) Predict(ctx context.Context, steps ...predict.Step) (Answer[predict.Outcome], error) {
 	answer := newAnswer[predict.Outcome]()
 	state, err := in.ElectionState(ctx)
@@ -51,7 +52,19 @@ func (in *Inspector) Predict(ctx context.Context, steps ...predict.Step) (Answer
 		return answer, nil
 	}
 	answer.Data = outcome
+	for _, idle := range outcome.Idle {
+		answer.warn(idleProblem(idle))
+	}
 	return answer, nil
+}
+
+func idleProblem(idle predict.Idle) Problem {
+	p := Problem{Code: CodeNoEffect, Target: fmt.Sprintf("node %d", idle.Node)}
+	p.Message = fmt.Sprintf("node %d is up: its return changes nothing", idle.Node)
+	if idle.Down {
+		p.Message = fmt.Sprintf("node %d is down already: its end changes nothing", idle.Node)
+	}
+	return p
 }
 
 // ElectionState reads all on which elections depend, for [predict.Run]: brokers, also
@@ -165,6 +178,7 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	if quorum != nil {
 		c.Controller = known(quorum.LeaderID)
 		c.Voters = votersFrom(quorum, c.Brokers)
+		c.Observers = observersFrom(quorum, c.Brokers)
 	}
 	count := partitionCount(table.rows, offsetsTopicName)
 	switch {
@@ -249,6 +263,19 @@ func votersFrom(quorum *quorumPartition, brokers []predict.Broker) []predict.Vot
 	}
 	slices.SortFunc(voters, func(a, b predict.Voter) int { return int(a.ID) - int(b.ID) })
 	return voters
+}
+
+// observersFrom returns the controllers that do not vote: observers of the metadata that
+// are no brokers.
+func observersFrom(quorum *quorumPartition, brokers []predict.Broker) []int32 {
+	var ids []int32
+	for _, o := range quorum.Observers {
+		if !slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == o.ReplicaID }) {
+			ids = append(ids, o.ReplicaID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 func partitionCount(rows []Partition, topic string) int32 {

@@ -126,8 +126,14 @@ func TestPredictRunsTheStepsOnWhatIsRead(t *testing.T) {
 
 	answer, err = inspect.New(newClient(t, fake)).Predict(testContext(t), predict.Crash(4))
 	if err != nil || answer.Data.Partitions != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNodeNotFound ||
-		!strings.Contains(answer.Errors[0].Message, "no such node as 4; there are [0 1 2 7 9]") {
+		!strings.Contains(answer.Errors[0].Message, "no such node as 4; there are 0, 1, 2, 7, 9") {
 		t.Errorf("a broker that is not there: %v, %+v", err, answer)
+	}
+
+	answer, err = inspect.New(newClient(t, fake)).Predict(testContext(t), predict.Crash(7), predict.Return(1))
+	if err != nil || answer.Err() != nil || len(answer.Warnings) != 2 || answer.Warnings[0].Code != inspect.CodeNoEffect ||
+		answer.Warnings[0].Message != "node 7 is down already: its end changes nothing" || answer.Warnings[1].Message != "node 1 is up: its return changes nothing" {
+		t.Errorf("steps without effect: %v, %+v", err, answer)
 	}
 }
 

@@ -46,6 +46,8 @@ const (
 	CodeNodeNotFound Code = "NODE_NOT_FOUND"
 	// CodeReassigning: replicas of partitions are being added or removed.
 	CodeReassigning Code = "REASSIGNING"
+	// CodeNoEffect: a node is to go down and is down, or to come back and is up.
+	CodeNoEffect Code = "NO_EFFECT"
 	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
 	// group has a coordinator so far.
 	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"

@@ -32,6 +32,14 @@ func newElectPreferredCommand(s *session) *cobra.Command {
 		Long: `Show which partitions would get their first replica back as leader, where that is
 in sync and up. With --execute, do it, and show who leads then.
 
+  EXPECTED, RESULT                THE PARTITION
+  ELECTED                         gets the leader that is shown
+  ELECTION_NOT_NEEDED             is led by its first replica already
+  PREFERRED_LEADER_NOT_AVAILABLE  stays as it is: the first replica is down or
+                                  not in sync
+
+RESULT is the controller's answer, and -o json has the same words.
+
 Without a topic, all partitions are meant, internal ones too, and those that need
 no election are left out. Nothing is lost by this election.
 
@@ -57,6 +65,13 @@ func newElectUncleanCommand(s *session) *cobra.Command {
 		Short: "Give a leader to partitions that have none, in sync or not",
 		Long: `Show which leader partitions without one would get, in sync or not. With --execute
 and --records-may-be-lost, do it, and show who leads then.
+
+  EXPECTED, RESULT                THE PARTITION
+  ELECTED                         gets the leader that is shown
+  ELECTION_NOT_NEEDED             has a leader
+  ELIGIBLE_LEADERS_NOT_AVAILABLE  stays without: all of its replicas are down
+
+RESULT is the controller's answer, and -o json has the same words.
 
 Every record that the new leader does not have is lost for good. Where a replica
 that is in sync or eligible can come back, bring its broker back instead:
@@ -89,7 +104,8 @@ func elect(command *cobra.Command, s *session, kind act.Kind, execute bool, args
 	if err != nil {
 		return err
 	}
-	return answer(command, s, question[[]act.Election]{
+	shown := false
+	err = answer(command, s, question[[]act.Election]{
 		askClient: func(ctx context.Context, client *kgo.Client) (inspect.Answer[[]act.Election], error) {
 			if execute {
 				return act.New(client).Elect(ctx, kind, partitions...)
@@ -103,17 +119,23 @@ func elect(command *cobra.Command, s *session, kind act.Kind, execute bool, args
 				return
 			}
 			electTable(t, rows, execute)
-			if !execute {
-				fmt.Fprintln(s.stderr, "groupctl: nothing was changed; --execute holds the election")
-			}
+			shown = true
 		},
 	})
+	if err == nil && shown && !execute {
+		how := "--execute holds the election"
+		if kind.String() == "unclean" {
+			how = "--execute --" + lossFlag + " holds the election"
+		}
+		fmt.Fprintln(s.stderr, "groupctl: nothing was changed; "+how)
+	}
+	return err
 }
 
 func electTable(t *table, rows []act.Election, executed bool) {
-	head := []string{"TOPIC", "PARTITION", "FROM", "WOULD-LEAD", "REASON", "RESULT"}
+	head := []string{"TOPIC", "PARTITION", "FROM", "WOULD-LEAD", "REASON", "EXPECTED"}
 	if executed {
-		head[3] = "LEADS"
+		head[3], head[5] = "LEADS", "RESULT"
 	}
 	t.row(head...)
 	for _, r := range rows {
@@ -124,11 +146,7 @@ func electTable(t *table, rows []act.Election, executed bool) {
 		if reason == "" {
 			reason = unknown
 		}
-		result := "ok"
-		if r.Result != predict.ElectionDone {
-			result = string(r.Result)
-		}
-		t.row(name(r.Topic), strconv.Itoa(int(r.Partition)), number(r.From), number(to), reason, result)
+		t.row(name(r.Topic), strconv.Itoa(int(r.Partition)), number(r.From), number(to), reason, string(r.Result))
 	}
 }
 

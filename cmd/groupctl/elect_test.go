@@ -90,7 +90,7 @@ func TestElectPreferredShowsAndActs(t *testing.T) {
 	address := newUnbalancedCluster(t)
 	for range 2 { // a preview changes nothing
 		result := runArgs(t, "-b", address, "elect", "preferred")
-		if result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          1     0           preferred  ok") || !strings.Contains(result.stderr, "nothing was changed") ||
+		if result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          1     0           preferred  ELECTED") || !strings.Contains(result.stderr, "nothing was changed") ||
 			!strings.Contains(result.stderr, "orders-1 stays with broker 2") {
 			t.Errorf("%+v", result)
 		}
@@ -102,7 +102,7 @@ func TestElectPreferredShowsAndActs(t *testing.T) {
 	}
 	p := parse(t, result.stdout)
 	rows := p.Data.([]any)
-	if row := rows[0].(map[string]any); *p.Schema != "groupctl/v1/elect-preferred" || len(rows) != 2 || row["to"] != float64(0) || row["done"] != true || row["result"] != "NONE" {
+	if row := rows[0].(map[string]any); *p.Schema != "groupctl/v1/elect-preferred" || len(rows) != 2 || row["to"] != float64(0) || row["done"] != true || row["result"] != "ELECTED" {
 		t.Errorf("%v", rows)
 	}
 	got, err := json.MarshalIndent(shape(p.Data), "", "  ")

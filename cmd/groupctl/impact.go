@@ -12,9 +12,8 @@ import (
 )
 
 func newImpactCommand(s *session) *cobra.Command {
-	var down, back []int32
-	var racks []string
-	var crash, clean, oneByOne bool
+	var h happening
+	var crash bool
 	command := &cobra.Command{
 		Use:   "impact",
 		Short: "Predict what happens if brokers go down or come back",
@@ -25,9 +24,13 @@ another coordinator, and whether the controllers keep their majority. Nothing is
 changed.
 
 By default the brokers crash, all at once. With --clean they are stopped, as by
-SIGTERM, and hand over before they end; with --one-by-one each goes when the
-cluster is at rest after the one before, in the order given. --brokers-back says
-who returns after that, or from being down at present.
+SIGTERM, and hand over before they end. --brokers-back and --racks-back say who
+returns after that, or from being down at present.
+
+With --one-by-one each goes when the cluster is at rest after the one before:
+brokers in the order given, then racks, each with all of its brokers at once; and
+they return in the same way. Who went stays down until then. In a rolling restart
+each is back before the next goes, so ask for each broker or rack by itself.
 
   REASON             THE NEW LEADER IS
   in-sync            the first of the replicas, in their order, that is in sync
@@ -45,25 +48,27 @@ DESCRIBE on the cluster, the topics and the groups, and DESCRIBE_CONFIGS on the
 topics.`,
 		Example: `  groupctl -b localhost:9092 impact --brokers-down 2,3
   groupctl -b localhost:9092 impact --brokers-down 1,2,3 --clean --one-by-one
+  groupctl -b localhost:9092 impact --racks-down zone-a --clean --racks-back zone-a
   groupctl -b localhost:9092 impact --racks-down zone-a -o json | jq .data.offline`,
 		Annotations: map[string]string{schemaAnnotation: "impact"},
 		Args:        noArguments,
 	}
 	flags := command.Flags()
-	flags.Int32SliceVar(&down, "brokers-down", nil, "brokers that go down, by id; a broker that is also a controller is lost as both")
-	flags.StringSliceVar(&racks, "racks-down", nil, "racks that go down with all of their brokers")
-	flags.Int32SliceVar(&back, "brokers-back", nil, "brokers that come back after that")
+	flags.Int32SliceVar(&h.down, "brokers-down", nil, "brokers that go down, by id; a broker that is also a controller is lost as both")
+	flags.StringSliceVar(&h.racksDown, "racks-down", nil, "racks that go down with all of their brokers")
+	flags.Int32SliceVar(&h.back, "brokers-back", nil, "brokers that come back after that")
+	flags.StringSliceVar(&h.racksBack, "racks-back", nil, "racks that come back after that, with all of their brokers")
 	flags.BoolVar(&crash, "crash", false, "the brokers end without notice (this is the default)")
-	flags.BoolVar(&clean, "clean", false, "the brokers are stopped cleanly")
-	flags.BoolVar(&oneByOne, "one-by-one", false, "the brokers go, and come, one after another")
+	flags.BoolVar(&h.clean, "clean", false, "the brokers are stopped cleanly")
+	flags.BoolVar(&h.oneByOne, "one-by-one", false, "the brokers go, and come, one after another")
 	command.RunE = func(command *cobra.Command, _ []string) error {
-		if len(down)+len(racks)+len(back) == 0 {
-			return &usageError{"'groupctl impact' needs to know what happens; give --brokers-down, --racks-down or --brokers-back"}
+		if len(h.down)+len(h.racksDown)+len(h.back)+len(h.racksBack) == 0 {
+			return &usageError{"'groupctl impact' needs to know what happens; give --brokers-down, --racks-down, --brokers-back or --racks-back"}
 		}
-		if crash && clean {
+		if crash && h.clean {
 			return &usageError{"brokers either crash or stop; give one of --crash and --clean"}
 		}
-		steps := impactSteps(down, racks, back, clean, oneByOne)
+		steps := h.steps()
 		return answer(command, s, question[predict.Outcome]{
 			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[predict.Outcome], error) {
 				return in.Predict(ctx, steps...)
@@ -75,29 +80,39 @@ topics.`,
 	return command
 }
 
-func impactSteps(down []int32, racks []string, back []int32, clean, oneByOne bool) []predict.Step {
+// happening is what the flags say that happens.
+type happening struct {
+	down, back           []int32
+	racksDown, racksBack []string
+	clean, oneByOne      bool
+}
+
+func (h happening) steps() []predict.Step {
 	goDown, racksDown := predict.Crash, predict.CrashRacks
-	if clean {
+	if h.clean {
 		goDown, racksDown = predict.Stop, predict.StopRacks
 	}
 	var steps []predict.Step
-	if oneByOne {
-		for _, broker := range down {
+	if h.oneByOne {
+		for _, broker := range h.down {
 			steps = append(steps, goDown(broker))
 		}
-		for _, rack := range racks {
+		for _, rack := range h.racksDown {
 			steps = append(steps, racksDown(rack))
 		}
-		for _, broker := range back {
+		for _, broker := range h.back {
 			steps = append(steps, predict.Return(broker))
+		}
+		for _, rack := range h.racksBack {
+			steps = append(steps, predict.ReturnRacks(rack))
 		}
 		return steps
 	}
-	if len(down)+len(racks) > 0 {
-		steps = append(steps, predict.Both(goDown(down...), racksDown(racks...)))
+	if len(h.down)+len(h.racksDown) > 0 {
+		steps = append(steps, predict.Both(goDown(h.down...), racksDown(h.racksDown...)))
 	}
-	if len(back) > 0 {
-		steps = append(steps, predict.Return(back...))
+	if len(h.back)+len(h.racksBack) > 0 {
+		steps = append(steps, predict.Both(predict.Return(h.back...), predict.ReturnRacks(h.racksBack...)))
 	}
 	return steps
 }

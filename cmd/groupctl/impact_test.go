@@ -44,7 +44,10 @@ func TestImpactOfABroker(t *testing.T) {
 	for table := range strings.SplitSeq(strings.TrimSuffix(result.stdout, "\n"), "\n\n") {
 		aligned(t, table)
 	}
-	if result := runArgs(t, "-b", address, "impact", "--brokers-down", "77"); result.code != exitNotFound || !strings.Contains(result.stderr, "no such node as 77") {
+	if result := runArgs(t, "-b", address, "impact", "--brokers-back", id); result.code != exitFound || !strings.Contains(result.stderr, "warning: node "+id+" is up: its return changes nothing") {
+		t.Errorf("%+v", result)
+	}
+	if result := runArgs(t, "-b", address, "impact", "--brokers-down", "77"); result.code != exitNotFound || !strings.Contains(result.stderr, "no such node as 77; there are 0, 1, 2") {
 		t.Errorf("%+v", result)
 	}
 	if result := runArgs(t, "-b", address, "impact", "--racks-down", "moon"); result.code != exitNotFound || !strings.Contains(result.stderr, `no such rack as "moon"`) {
@@ -106,13 +109,18 @@ func TestImpactKeepsItsShape(t *testing.T) {
 }
 
 func TestImpactStepsOneByOne(t *testing.T) {
-	if steps := impactSteps([]int32{1, 2}, []string{"a"}, []int32{1, 2}, true, true); len(steps) != 5 {
-		t.Errorf("%d steps", len(steps))
-	}
-	if steps := impactSteps([]int32{1, 2}, []string{"a"}, []int32{1, 2}, true, false); len(steps) != 2 {
-		t.Errorf("%d steps", len(steps))
-	}
-	if steps := impactSteps(nil, nil, []int32{1, 2}, false, false); len(steps) != 1 {
-		t.Errorf("%d steps", len(steps))
+	for _, test := range []struct {
+		happens happening
+		steps   int
+	}{
+		{happening{down: []int32{1, 2}, racksDown: []string{"a"}, back: []int32{1, 2}, clean: true, oneByOne: true}, 5},
+		{happening{down: []int32{1, 2}, racksDown: []string{"a"}, back: []int32{1, 2}, clean: true}, 2},
+		{happening{racksDown: []string{"a", "b"}, racksBack: []string{"b", "a"}, oneByOne: true}, 4},
+		{happening{racksDown: []string{"a", "b"}, racksBack: []string{"b"}}, 2},
+		{happening{back: []int32{1, 2}}, 1},
+	} {
+		if steps := test.happens.steps(); len(steps) != test.steps {
+			t.Errorf("%+v: %d steps", test.happens, len(steps))
+		}
 	}
 }

@@ -66,7 +66,8 @@ type Election struct {
 	Reason predict.Rule `json:"reason"`
 	// To is the leader that was seen afterwards, nil for none, or if nothing was done.
 	To *int32 `json:"to"`
-	// Result is the controller's answer, or before that the one predicted.
+	// Result is the controller's answer, or before that the one predicted:
+	// [predict.ElectionDone], or the name of Kafka's error.
 	Result predict.ElectionResult `json:"result"`
 	// Done is whether the controller answered, so that Result and To were seen.
 	Done bool `json:"done"`

@@ -19,10 +19,10 @@ func (e Election) problem(kind Kind) (inspect.Problem, bool) {
 		return p, false
 	case predict.ElectionUnknownPartition:
 		p.Code = inspect.CodeTopicNotFound
-		p.Message = fmt.Sprintf("there is no partition %s; check the name of the topic and the number", e)
+		p.Message = fmt.Sprintf("there is no partition %s, or it may not be seen, which takes DESCRIBE on the topic; check the name of the topic and the number", e)
 		if e.Partition == predict.AllPartitions {
 			p.Target = e.Topic
-			p.Message = fmt.Sprintf("the topic %q does not exist on this cluster; check its name", e.Topic)
+			p.Message = fmt.Sprintf("the topic %q does not exist on this cluster, or may not be seen, which takes DESCRIBE on it; check its name", e.Topic)
 		}
 	case predict.ElectionPreferredUnavailable:
 		p.Message = fmt.Sprintf("%s stays with %s: its first replica is down or not in sync", e, whom(e.From))

@@ -13,6 +13,9 @@ type Cluster struct {
 	// Voters are the nodes that vote for the controller. Nil if not known; then
 	// their majority is taken for granted.
 	Voters []Voter
+	// Observers are controllers that do not vote (KIP-853). They decide nothing: steps
+	// may name them, and nothing follows.
+	Observers []int32
 	// Controller is the node that is the active controller, nil if not known.
 	Controller *int32
 	// ELR is whether eligible leader replicas are on (the feature
@@ -63,8 +66,9 @@ type Partition struct {
 	// LastKnownELR is what the metadata has under that name: with the brokers of
 	// 4.x at most the leader before the partition lost its leader.
 	LastKnownELR []int32
-	// MinISR is min.insync.replicas as configured for the topic. The brokers never
-	// ask for more than there are replicas. Less than 1 counts as 1.
+	// MinISR is min.insync.replicas as configured for the topic. Leaders never ask for
+	// more than there are replicas, and the controller, where it decides who is
+	// eligible, for no more than partition 0 of the topic has. Less than 1 counts as 1.
 	MinISR int
 	// Unclean is unclean.leader.election.enable as configured for the topic.
 	Unclean bool

@@ -22,7 +22,7 @@ type state struct {
 // terms are what an election of one partition depends on and does not change.
 type terms struct {
 	replicas []int32
-	minISR   int // at most the number of replicas
+	minISR   int // as the controller has it, see simulated
 	elr      bool
 	// alive is whether a replica may be elected: unfenced, not shutting down, and
 	// on a disk that works (ReplicationControlManager.LeaderAcceptor).

@@ -48,7 +48,7 @@ func FuzzRun(f *testing.F) {
 			case crash, stop, comeBack:
 				steps = append(steps, Step{kind: kind, nodes: ids()})
 			default:
-				steps = append(steps, CrashRacks("a"))
+				steps = append(steps, Both(CrashRacks("a"), Crash(ids()...)), ReturnRacks("a", "b"))
 			}
 		}
 		o, err := Run(c, steps...)

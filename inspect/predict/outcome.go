@@ -20,8 +20,20 @@ type Outcome struct {
 	// Elections are the answers to the steps [ElectPreferred] and [ElectUnclean]: one
 	// for each partition named; where none was, one for each that needed an election.
 	Elections []Election `json:"-"`
+	// Idle are the nodes that a step found as it would have made them: down before a
+	// [Crash] or [Stop], up before a [Return].
+	Idle []Idle `json:"-"`
 	// After is the cluster as it is then, from which a further Run may start.
 	After Cluster `json:"-"`
+}
+
+// Idle is a node on which a step has no effect.
+type Idle struct {
+	// Step is which of the steps, from 1.
+	Step int
+	Node int32
+	// Down is whether the node is down already, and not up already.
+	Down bool
 }
 
 // Change is a partition that gets another leader, or loses its leader.
@@ -99,11 +111,13 @@ type Election struct {
 	Result ElectionResult `json:"result"`
 }
 
-// ElectionResult is what the controller answers, by Kafka's own names.
+// ElectionResult is what the controller answers, by Kafka's own names but for
+// [ElectionDone].
 type ElectionResult string
 
 const (
-	ElectionDone                 ElectionResult = "NONE"
+	// ElectionDone is NONE among Kafka's names, which says that there is no error.
+	ElectionDone                 ElectionResult = "ELECTED"
 	ElectionNotNeeded            ElectionResult = "ELECTION_NOT_NEEDED"
 	ElectionPreferredUnavailable ElectionResult = "PREFERRED_LEADER_NOT_AVAILABLE"
 	ElectionNobodyEligible       ElectionResult = "ELIGIBLE_LEADERS_NOT_AVAILABLE"
@@ -148,10 +162,13 @@ func inSync(isr []int32, brokers map[int32]*Broker) int {
 func (s *simulation) outcome() Outcome {
 	o := Outcome{
 		Partitions: []Change{}, Coordinators: []CoordinatorChange{},
-		Offline: []OfflinePartition{}, UnderMinISR: []UnderMinISR{}, Elections: s.elections,
+		Offline: []OfflinePartition{}, UnderMinISR: []UnderMinISR{}, Elections: s.elections, Idle: s.idle,
 	}
 	if o.Elections == nil {
 		o.Elections = []Election{}
+	}
+	if o.Idle == nil {
+		o.Idle = []Idle{}
 	}
 	was := make(map[int32]*Broker, len(s.before.Brokers))
 	for i := range s.before.Brokers {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // ErrUnknownNode is in the error of [Run] for a step that names a node which is
@@ -15,12 +16,15 @@ var ErrUnknownNode = errors.New("no such node")
 // is no broker.
 var ErrUnknownRack = errors.New("no such rack")
 
+// mostNamed is how many nodes or racks an error names.
+const mostNamed = 20
+
 // Run says what the steps, one after another, do to the cluster. The cluster given is
 // left as it is.
 //
 // The error says that a step names a node or a rack that the cluster does not have; it
-// wraps [ErrUnknownNode] or [ErrUnknownRack]. The time it takes is in proportion to partitions times steps: some
-// tenths of a second for 100,000 partitions.
+// wraps [ErrUnknownNode] or [ErrUnknownRack]. The time it takes is in proportion to
+// partitions times steps: some tenths of a second for 100,000 partitions.
 func Run(c Cluster, steps ...Step) (Outcome, error) {
 	s := newSimulation(c)
 	for i, step := range steps {
@@ -31,26 +35,65 @@ func Run(c Cluster, steps ...Step) (Outcome, error) {
 		if err != nil {
 			return Outcome{}, err
 		}
+		s.noteIdle(i+1, step)
 		s.apply(step)
 	}
 	return s.outcome(), nil
 }
 
-// resolve puts the brokers of racks in their place, and refuses what is not there.
+// resolve puts the brokers of racks in their place, and refuses what is not there. A
+// node that is named twice is there once.
 func (s *simulation) resolve(step Step) (Step, error) {
+	named := step.nodes
 	for _, rack := range step.racks {
 		brokers := s.before.InRack(rack)
-		if len(brokers) == 0 {
-			return step, fmt.Errorf("%w as %q; there are %q", ErrUnknownRack, rack, s.before.racks())
+		if racks := s.before.racks(); len(brokers) == 0 && len(racks) == 0 {
+			return step, fmt.Errorf("%w as %q; no broker tells a rack (broker.rack)", ErrUnknownRack, rack)
+		} else if len(brokers) == 0 {
+			return step, fmt.Errorf("%w as %q; there are %s", ErrUnknownRack, rack, list(racks, "%q"))
 		}
-		step.nodes = append(slices.Clone(step.nodes), brokers...)
+		named = append(slices.Clone(named), brokers...)
 	}
-	for _, node := range step.nodes {
+	step.nodes = nil
+	for _, node := range named {
 		if !s.knows(node) {
-			return step, fmt.Errorf("%w as %d; there are %v", ErrUnknownNode, node, s.ids())
+			return step, fmt.Errorf("%w as %d; there are %s", ErrUnknownNode, node, list(s.ids(), "%d"))
+		}
+		if !slices.Contains(step.nodes, node) {
+			step.nodes = append(step.nodes, node)
 		}
 	}
 	return step, nil
+}
+
+// list names the first, and counts the others.
+func list[T any](all []T, verb string) string {
+	var texts []string
+	for _, one := range all[:min(len(all), mostNamed)] {
+		texts = append(texts, fmt.Sprintf(verb, one))
+	}
+	text := strings.Join(texts, ", ")
+	switch more := len(all) - len(texts); {
+	case len(all) == 0:
+		return "none"
+	case more > 0:
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// noteIdle notes the nodes that a step finds as it would make them.
+func (s *simulation) noteIdle(number int, step Step) {
+	down := step.kind == crash || step.kind == stop
+	if !down && step.kind != comeBack {
+		return
+	}
+	for _, node := range step.nodes {
+		b, v := s.brokers[node], s.voters[node]
+		if (b == nil || b.Down == down) && (v == nil || v.Down == down) && (b != nil || v != nil) {
+			s.idle = append(s.idle, Idle{Step: number, Node: node, Down: down})
+		}
+	}
 }
 
 // simulation is a cluster while steps are applied to it.
@@ -61,6 +104,7 @@ type simulation struct {
 	elr        bool
 	partitions []simulated
 	elections  []Election
+	idle       []Idle
 	// controllerFell is whether the node that was the controller went down.
 	controllerFell bool
 }
@@ -68,9 +112,13 @@ type simulation struct {
 // simulated is a partition in each of the states that it may be in. The first is that
 // of nodes that went and came in the order in which the steps name them.
 type simulated struct {
-	fixed  *Partition
-	minISR int
-	states []state
+	fixed *Partition
+	// minISR is what the leader asks for, at most the partition's replicas
+	// (kafka.cluster.Partition.effectiveMinIsr). The controller, which decides by it
+	// who is eligible, asks for at most the replicas of the topic's partition 0
+	// (ReplicationControlManager.getTopicEffectiveMinIsr).
+	minISR, controllerMinISR int
+	states                   []state
 }
 
 // mostStates bounds the states of one partition. It takes many nodes at once, again
@@ -87,29 +135,37 @@ func newSimulation(c Cluster) *simulation {
 	for _, v := range c.Voters {
 		s.voters[v.ID] = &v
 	}
+	replicasOfFirst := map[string]int{}
+	for i := range c.Partitions {
+		if p := &c.Partitions[i]; p.Partition == 0 {
+			replicasOfFirst[p.Topic] = len(p.Replicas)
+		}
+	}
 	s.partitions = make([]simulated, len(c.Partitions))
 	for i := range c.Partitions {
 		p := &c.Partitions[i]
+		ofFirst, known := replicasOfFirst[p.Topic]
+		if !known {
+			ofFirst = len(p.Replicas)
+		}
 		s.partitions[i] = simulated{
-			fixed:  p,
-			minISR: max(1, min(p.MinISR, len(p.Replicas))),
-			states: []state{{leader: max(p.Leader, NoLeader), isr: p.ISR, elr: p.ELR, last: p.LastKnownELR}},
+			fixed:            p,
+			minISR:           max(1, min(p.MinISR, len(p.Replicas))),
+			controllerMinISR: max(1, min(p.MinISR, ofFirst)),
+			states:           []state{{leader: max(p.Leader, NoLeader), isr: p.ISR, elr: p.ELR, last: p.LastKnownELR}},
 		}
 	}
 	return s
 }
 
-func (s *simulation) knows(node int32) bool { return s.brokers[node] != nil || s.voters[node] != nil }
+func (s *simulation) knows(node int32) bool {
+	return s.brokers[node] != nil || s.voters[node] != nil || slices.Contains(s.before.Observers, node)
+}
 
 func (s *simulation) ids() []int32 {
-	ids := slices.Collect(maps.Keys(s.brokers))
-	for id := range s.voters {
-		if s.brokers[id] == nil {
-			ids = append(ids, id)
-		}
-	}
+	ids := slices.Concat(slices.Collect(maps.Keys(s.brokers)), slices.Collect(maps.Keys(s.voters)), s.before.Observers)
 	slices.Sort(ids)
-	return ids
+	return slices.Compact(ids)
 }
 
 // hasQuorum is whether more than half of the voters run. Voters that are not known
@@ -312,7 +368,7 @@ func (s *simulation) electOne(p *simulated, one state, kind stepKind) (state, El
 
 func (s *simulation) terms(p *simulated, active func(int32) bool) terms {
 	return terms{
-		replicas: p.fixed.Replicas, minISR: p.minISR, elr: s.elr,
+		replicas: p.fixed.Replicas, minISR: p.controllerMinISR, elr: s.elr,
 		alive: func(replica int32) bool {
 			return active(replica) && !slices.Contains(p.fixed.FailedReplicas, replica)
 		},

@@ -39,7 +39,9 @@ const AllPartitions int32 = -1
 func Crash(nodes ...int32) Step { return Step{kind: crash, nodes: nodes} }
 
 // Stop stops nodes cleanly, as SIGTERM does: brokers hand over what they lead before
-// they end, and voters leave after that.
+// they end, and voters leave after that. Without a majority of the controllers a broker
+// waits for one, for up to five minutes, which most supervisors do not grant: then it is
+// taken to be killed.
 func Stop(nodes ...int32) Step { return Step{kind: stop, nodes: nodes} }
 
 // CrashRacks is [Crash] for all brokers of the racks, such as an availability zone
@@ -64,6 +66,9 @@ func Both(a, b Step) Step {
 
 // Return brings nodes back that are down, and lets them catch up.
 func Return(nodes ...int32) Step { return Step{kind: comeBack, nodes: nodes} }
+
+// ReturnRacks is [Return] for all brokers of the racks, at once.
+func ReturnRacks(racks ...string) Step { return Step{kind: comeBack, racks: racks} }
 
 // ElectPreferred asks the controller to make the first replica of each partition its
 // leader, where it is in sync and alive. Without partitions it asks for all, as the

@@ -238,7 +238,9 @@ func TestTheModelDoesAsItsTwin(t *testing.T) {
 			}
 			for i, before := range c.Partitions {
 				w := twin{
-					fixed: before, min: max(1, min(before.MinISR, len(before.Replicas))), elrOn: c.ELR,
+					// The controller goes by the replicas of partition 0.
+					min:   max(1, min(before.MinISR, len(c.Partitions[0].Replicas))),
+					fixed: before, elrOn: c.ELR,
 					leader: before.Leader, isr: newSet(before.ISR), elr: newSet(before.ELR), last: newSet(before.LastKnownELR),
 				}
 				possible := twinStep(w, step, c.Brokers)
