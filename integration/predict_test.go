@@ -120,6 +120,7 @@ const (
 func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	t.Helper()
 	// The controller would move leaders back by itself, every 5 minutes.
+	began := time.Now()
 	c := cluster.Start(t, append(options, cluster.WithNodes(labNodes), cluster.WithProperty("auto.leader.rebalance.enable", "false"))...)
 	l := &electionLab{t: t, c: c, down: map[int32]bool{}, decided: map[predict.Rule]int{}}
 	l.client = newClient(t, c, kgo.DialTimeout(2*time.Second))
@@ -131,7 +132,9 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 			return dialer.DialContext(ctx, network, address)
 		})), inspect.SkipMinISR())
 	}
+	started := time.Now()
 	l.ctl = buildGroupctl(t, c)
+	built := time.Now()
 	l.topics = []string{predict.OffsetsTopic}
 	total := 0
 	for _, topic := range []struct {
@@ -151,6 +154,7 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	if total != 200 {
 		t.Fatalf("%d partitions", total)
 	}
+	created := time.Now()
 	for i := range labGroups {
 		l.groups = append(l.groups, fmt.Sprintf("group-%d", i))
 	}
@@ -159,6 +163,8 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	// the very last record would be missing for as long.
 	l.commitForGroups()
 	l.commitForGroups()
+	t.Logf("%.1f s to start the cluster, %.1f s to build groupctl, %.1f s to create the topics, %.1f s for the groups",
+		started.Sub(began).Seconds(), built.Sub(started).Seconds(), created.Sub(built).Seconds(), time.Since(created).Seconds())
 	return l
 }
 
@@ -252,7 +258,9 @@ func (l *electionLab) play(script string) {
 	for line := range strings.SplitSeq(script, ";") {
 		step, nodes, do := l.parse(strings.TrimSpace(line))
 		all = append(all, step)
+		asked := time.Now()
 		before := l.state()
+		read := time.Now()
 		outcome, err := predict.Run(before, step)
 		if err != nil {
 			l.t.Fatal(err)
@@ -265,9 +273,9 @@ func (l *electionLab) play(script string) {
 		doubt = doubt || len(nodes) > 1
 		l.candidates = outcome.Controller.Candidates
 		quorum := outcome.Controller.Quorum
-		l.t.Logf("%-12s %3d leaders and %3d coordinators change, %3d partitions offline, %3d below min ISR; quorum %d of %d; as predicted after %.1f s (%.1f s in all)",
+		l.t.Logf("%-12s %3d leaders and %3d coordinators change, %3d partitions offline, %3d below min ISR; quorum %d of %d; as predicted after %.1f s (%.1f s in all); read in %.1f s, by groupctl in %.1f s",
 			strings.TrimSpace(line), len(outcome.Partitions), len(outcome.Coordinators), len(outcome.Offline), len(outcome.UnderMinISR),
-			len(quorum.Up), len(quorum.Voters), took.Seconds(), time.Since(began).Seconds())
+			len(quorum.Up), len(quorum.Voters), took.Seconds(), time.Since(began).Seconds(), read.Sub(asked).Seconds(), began.Sub(read).Seconds())
 	}
 	if !doubt {
 		outcome, err := predict.Run(start, all...)

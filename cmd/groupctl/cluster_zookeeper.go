@@ -52,7 +52,7 @@ func (s *session) watchZooKeeper(ctx context.Context, connect, schema string, as
 }
 
 func eventLine(e zk.Event) string {
-	at := e.At.Local().Format("15:04:05.000")
+	at := clock(e.At, ".000")
 	controller := func(n *int32) string {
 		if n == nil {
 			return "nobody"

@@ -14,8 +14,8 @@ import (
 )
 
 func newGroupExplainCommand(s *session) *cobra.Command {
-	var lasts, since time.Duration
-	var events string
+	var lasts time.Duration
+	var since, events string
 	command := &cobra.Command{
 		Use:   "explain GROUP",
 		Short: "Say why a group keeps rebalancing, and what to change",
@@ -23,7 +23,7 @@ func newGroupExplainCommand(s *session) *cobra.Command {
 evidence and with what to change.
 
 What the group did in the last hour (--since) is read from __consumer_offsets, and its
-coordinator is asked for five seconds how it is. Where that topic may not be read, or
+coordinator is asked for five seconds how it is. Times are UTC. Where that topic may not be read, or
 where no rebalance completes, give more time (--for 2m): what the coordinator answers
 meanwhile is all that there is to judge by.
 
@@ -35,6 +35,7 @@ Needs DESCRIBE on the group and its topics, and for the log DESCRIBE and READ on
 topic __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 group explain orders
   groupctl -b localhost:9092 group explain orders --for 2m --events members.jsonl
+  groupctl -b localhost:9092 group explain orders --since 2026-01-31T12:00:00Z
   groupctl -b localhost:9092 -o json group explain orders | jq -r '.data.verdicts[0].says'`,
 		Annotations: map[string]string{schemaAnnotation: "group-explain"},
 		Args: func(command *cobra.Command, args []string) error {
@@ -45,13 +46,21 @@ topic __consumer_offsets.`,
 		},
 	}
 	command.Flags().DurationVar(&lasts, "for", 5*time.Second, "how long to ask the coordinator, such as 2m")
-	command.Flags().DurationVar(&since, "since", time.Hour, "how far back to read the log")
+	command.Flags().StringVar(&since, "since", "1h", "read the log from so long ago, such as 30m, or from a time such as 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&events, "events", "", "a file of what members said, a JSON object a line")
 	command.RunE = func(command *cobra.Command, args []string) error {
-		if lasts <= 0 || since <= 0 {
-			return &usageError{"--for and --since have to be more than 0; give something like --for 2m"}
+		if lasts <= 0 {
+			return &usageError{"--for has to be more than 0; give something like --for 2m"}
 		}
-		how := inspect.Explaining{For: lasts, Since: since}
+		now := time.Now()
+		from, err := sinceFlag(since, now)
+		if err != nil {
+			return err
+		}
+		if !from.Before(now) {
+			return &usageError{fmt.Sprintf("--since %q is not in the past; give a duration such as 30m or a time such as 2026-01-31T12:00:00Z", since)}
+		}
+		how := inspect.Explaining{For: lasts, Since: now.Sub(from)}
 		if events != "" {
 			if _, err := os.Stat(events); err != nil {
 				return &usageError{fmt.Sprintf("cannot read --events: %v", err)}
@@ -111,7 +120,7 @@ func diagnosisText(t *table, d explain.Diagnosis) {
 		t.row(fmt.Sprintf("%d. %s (%s%s)", i+1, strings.ToUpper(strings.ReplaceAll(string(v.Cause), "-", " ")), v.Sure, explains))
 		paragraph(t, "   ", "   ", v.Says)
 		for _, e := range v.Evidence {
-			paragraph(t, fmt.Sprintf("   %s  ", e.At.Local().Format("15:04:05")), "             ", e.Text)
+			paragraph(t, fmt.Sprintf("   %s  ", clock(e.At, "")), "              ", e.Text)
 		}
 		paragraph(t, "   → ", "     ", v.Do)
 	}

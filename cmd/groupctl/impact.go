@@ -69,11 +69,12 @@ topics.`,
 			return &usageError{"brokers either crash or stop; give one of --crash and --clean"}
 		}
 		steps := h.steps()
-		return answer(command, s, question[predict.Outcome]{
-			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[predict.Outcome], error) {
-				return in.Predict(ctx, steps...)
+		return answer(command, s, question[*predict.Outcome]{
+			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[*predict.Outcome], error) {
+				reply, err := in.Predict(ctx, steps...)
+				return orNull(reply), err
 			},
-			hasData: func(o predict.Outcome) bool { return o.Partitions != nil },
+			hasData: func(o *predict.Outcome) bool { return o != nil },
 			table:   impactTables,
 		})
 	}
@@ -117,7 +118,19 @@ func (h happening) steps() []predict.Step {
 	return steps
 }
 
-func impactTables(t *table, o predict.Outcome) {
+// orNull is an answer whose data are null in JSON, and not an object of nulls, where
+// nothing could be predicted.
+func orNull(reply inspect.Answer[predict.Outcome]) inspect.Answer[*predict.Outcome] {
+	pointed := inspect.Answer[*predict.Outcome]{
+		ClusterID: reply.ClusterID, ObservedAt: reply.ObservedAt, Warnings: reply.Warnings, Errors: reply.Errors,
+	}
+	if reply.Data.Partitions != nil {
+		pointed.Data = &reply.Data
+	}
+	return pointed
+}
+
+func impactTables(t *table, o *predict.Outcome) {
 	newlyOffline, newlyBelow := 0, 0
 	for _, p := range o.Offline {
 		if !p.Already {

@@ -94,7 +94,7 @@ func TestImpactKeepsItsShape(t *testing.T) {
 		t.Errorf("%v: the shape changed from\n%s\nto\n%s", err, want, got)
 	}
 	var text bytes.Buffer
-	if err := writeTable(&text, func(t *table) { impactTables(t, o) }); err != nil {
+	if err := writeTable(&text, func(t *table) { impactTables(t, &o) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -163,7 +163,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 		"group-describe":     {"group", "describe", "workers"},
 		"group-list":         {"group", "list", "--type", "classic", "--lag"},
 		"offsets-dump":       {"offsets", "dump", "workers"},
-		"group-explain":      {"group", "explain", "workers", "--for", "100ms"},
+		"group-explain":      {"group", "explain", "workers", "--for", "100ms", "--since", "2026-01-31T12:00:00Z"},
 		"cluster-brokers":    {"cluster", "brokers"},
 		"cluster-controller": {"cluster", "controller"},
 		"topic-leaders":      {"topic", "leaders", "orders"},

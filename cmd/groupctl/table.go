@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -126,6 +127,12 @@ func number[N int32 | int64](n *N) string {
 		return unknown
 	}
 	return strconv.FormatInt(int64(*n), 10)
+}
+
+// clock shows a time of day in UTC, as all times are: those in JSON, and mostly those in
+// the brokers' logs. fraction is such as ".000", or nothing.
+func clock(at time.Time, fraction string) string {
+	return at.UTC().Format("15:04:05" + fraction + "Z")
 }
 
 func yesNo(b *bool) string {

@@ -17,7 +17,7 @@ const groupsShown = 20
 func writeEvent(w io.Writer, event watch.Event) error {
 	var text strings.Builder
 	for _, line := range watchLines(event) {
-		fmt.Fprintf(&text, "%s  %-11s  %s\n", event.At.Local().Format("15:04:05.0"), line.kind, line.text)
+		fmt.Fprintf(&text, "%s  %-11s  %s\n", clock(event.At, ".0"), line.kind, line.text)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

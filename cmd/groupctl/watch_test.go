@@ -104,9 +104,9 @@ func TestWatchEndsWellWhenItIsInterrupted(t *testing.T) {
 
 func TestEventsOfZooKeeperOnALine(t *testing.T) {
 	n := func(n int32) *int32 { return &n }
-	event := zk.Event{Kind: zk.ControllerChanged, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.Local), From: n(1), To: n(3), Missed: 1}
+	event := zk.Event{Kind: zk.ControllerChanged, At: time.Date(2026, 1, 2, 17, 4, 5, 123e6, time.FixedZone("", 2*3600)), From: n(1), To: n(3), Missed: 1}
 	event.Controller.Epoch, event.Controller.Mode = n(7), new("zookeeper")
-	if got, want := eventLine(event), "15:04:05.123  controller 1 → 3, epoch 7, held by zookeeper; not seen: 1 election in between"; got != want {
+	if got, want := eventLine(event), "15:04:05.123Z  controller 1 → 3, epoch 7, held by zookeeper; not seen: 1 election in between"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	var out strings.Builder
@@ -122,7 +122,7 @@ func TestEventsOfZooKeeperOnALine(t *testing.T) {
 func TestEventsOnALine(t *testing.T) {
 	n := func(n int32) *int32 { return &n }
 	s := func(s string) *string { return &s }
-	at := time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.Local)
+	at := time.Date(2026, 1, 2, 17, 4, 5, 123e6, time.FixedZone("", 2*3600))
 	instance := "inst"
 	for _, test := range []struct {
 		event watch.Event
@@ -147,7 +147,7 @@ func TestEventsOnALine(t *testing.T) {
 		if err := writeEvent(&out, test.event); err != nil {
 			t.Fatal(err)
 		}
-		if want := "15:04:05.1  " + test.want + "\n"; out.String() != want {
+		if want := "15:04:05.1Z  " + test.want + "\n"; out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
 	}
