@@ -301,7 +301,7 @@ func (l *electionLab) commandAgrees(line string, o predict.Outcome) {
 	}
 	var printed predict.Outcome
 	l.ctl.run(l.t, 0, &printed, args...)
-	printed.After, printed.Elections = o.After, o.Elections // which are not printed
+	printed.After, printed.Elections, printed.Idle = o.After, o.Elections, o.Idle // which are not printed
 	if !reflect.DeepEqual(printed, o) {
 		l.t.Errorf("groupctl %v prints %+v, predicted %+v", args, printed, o)
 	}
