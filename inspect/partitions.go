@@ -137,7 +137,7 @@ func (in *Inspector) partitions(ctx context.Context, racks map[int32]*string, to
 	if in.lacksRequest(ctx, (&kmsg.DescribeTopicPartitionsRequest{}).Key(), err) {
 		table.warnings = append(table.warnings, Problem{
 			Code: CodeUnsupported, Target: clusterTarget, Cause: err,
-			Message: "the brokers do not tell eligible leader replicas: they do not know DescribeTopicPartitions, as brokers before Kafka 3.7 and those with ZooKeeper do not",
+			Message: "the brokers do not tell eligible leader replicas: they, or some of them, do not know DescribeTopicPartitions, as brokers before Kafka 3.7 and those with ZooKeeper do not",
 		})
 		err = in.metadataOfPartitions(ctx, table, topics)
 	}

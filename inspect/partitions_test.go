@@ -284,6 +284,33 @@ func TestPartitionsOfBrokersThatDoNotKnowEligibleLeaders(t *testing.T) {
 	}
 }
 
+// While a cluster is upgraded, or migrates to KRaft, the client may take either kind.
+func TestPartitionsWhereOnlySomeBrokersKnowEligibleLeaders(t *testing.T) {
+	fake := newFake(t, kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
+	fake.ControlKey(int16(kmsg.ApiVersions), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if fake.CurrentNode() != 1 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
+		for _, key := range []kmsg.Key{kmsg.Produce, kmsg.ApiVersions, kmsg.Metadata, kmsg.DescribeConfigs} {
+			resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: int16(key), MaxVersion: kmsg.RequestForKey(int16(key)).MaxVersion()})
+		}
+		return resp, nil, true
+	})
+	kinds := map[bool]int{}
+	for range 40 {
+		answer, err := inspect.New(newClient(t, fake)).Partitions(testContext(t), "orders")
+		if err != nil || len(answer.Data) != 3 || answer.Err() != nil {
+			t.Fatalf("%v: %+v", err, answer)
+		}
+		kinds[len(answer.Warnings) > 0]++
+	}
+	if kinds[true] == 0 || kinds[false] == 0 {
+		t.Errorf("the client took one kind of broker only: %v", kinds)
+	}
+}
+
 // describePartitions changes every answer to DescribeTopicPartitions.
 func describePartitions(fake *kfake.Cluster, fill func(*kmsg.DescribeTopicPartitionsResponse)) {
 	fake.ControlKey(int16(kmsg.DescribeTopicPartitions), func(req kmsg.Request) (kmsg.Response, error, bool) {

@@ -9,9 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// lacksRequest says whether err is that the brokers do not know a request. The client
+// lacksRequest says whether err is that a broker does not know a request. The client
 // refuses to send such a request itself, with an error that is not exported, so the
-// brokers' own list is asked.
+// brokers' own lists are asked.
 func (in *Inspector) lacksRequest(ctx context.Context, key int16, err error) bool {
 	if err == nil || errors.Is(err, kerr.UnsupportedVersion) {
 		return err != nil
@@ -22,12 +22,36 @@ func (in *Inspector) lacksRequest(ctx context.Context, key int16, err error) boo
 	return !in.knows(ctx, key)
 }
 
-// knows says whether a broker lists the request; true if that cannot be found
-// out either.
+// knows says whether all brokers list the request, as far as that can be found out.
+// While a cluster is upgraded, or migrates to KRaft, some do and some do not, and the
+// client does not say which it took.
 func (in *Inspector) knows(ctx context.Context, key int16) bool {
-	resp, err := anyBroker[*kmsg.ApiVersionsResponse](ctx, in, versionsRequest)
-	return err != nil || lists(resp, key)
+	ctx, cancel := step(ctx, 1)
+	defer cancel()
+	brokers := in.client.DiscoveredBrokers()
+	answers := make(chan bool, len(brokers))
+	tokens := make(chan struct{}, versionsAsked)
+	for _, broker := range brokers {
+		go func() {
+			tokens <- struct{}{}
+			defer func() { <-tokens }()
+			resp, err := await(ctx, func() (kmsg.Response, error) { return broker.RetriableRequest(ctx, versionsRequest()) })
+			versions, err := as[*kmsg.ApiVersionsResponse](resp, err)
+			answers <- err != nil || lists(versions, key)
+		}()
+	}
+	all := true
+	for range brokers {
+		if !<-answers {
+			all = false
+			cancel() // one is enough
+		}
+	}
+	return all
 }
+
+// versionsAsked is how many brokers are asked at once for what they know.
+const versionsAsked = 16
 
 // versionsRequest asks a broker what it knows. Since v3 brokers refuse those who
 // do not say which software they are (KIP-511).
