@@ -100,8 +100,28 @@ type ZooKeeper struct {
 	Migration *Migration `json:"migration"`
 }
 
+// How far a migration to KRaft is, by what ZooKeeper holds.
+const (
+	// MigrationBegun: KRaft controllers wait for all brokers to know of them; a broker is
+	// the controller.
+	MigrationBegun = "begun"
+	// MigrationCopies: a KRaft controller has claimed /controller, and copies what
+	// ZooKeeper holds.
+	MigrationCopies = "copies"
+	// MigrationWritesBoth: brokers may run in either mode, and what the KRaft controller
+	// decides is written to ZooKeeper as well.
+	MigrationWritesBoth = "writes-both"
+	// MigrationSilent: the KRaft controller has not written to ZooKeeper for half a
+	// minute. The migration is over, which nobody notes there, or the controller is down.
+	MigrationSilent = "silent"
+	// MigrationUndone: a broker has /controller again, after KRaft had it.
+	MigrationUndone = "undone"
+)
+
 // Migration is what a KRaft controller notes in ZooKeeper of its migration (KIP-866).
 type Migration struct {
+	// Stage is one of the constants above.
+	Stage string `json:"stage"`
 	// Controller and ControllerEpoch are the KRaft controller that wrote last.
 	Controller      *int32 `json:"controller"`
 	ControllerEpoch *int32 `json:"controllerEpoch"`
@@ -109,6 +129,10 @@ type Migration struct {
 	// back to ZooKeeper; nil before the metadata was copied.
 	MetadataOffset *int64 `json:"metadataOffset"`
 	MetadataEpoch  *int32 `json:"metadataEpoch"`
+	// Written is when the node was last written, by ZooKeeper's clock. While both are
+	// written that is about twice a second, as the metadata log gets a record at least
+	// that often (metadata.max.idle.interval.ms).
+	Written *time.Time `json:"written"`
 }
 
 // Controller returns the active controller of a KRaft cluster, from

@@ -12,21 +12,14 @@ import (
 
 func zooKeeperTables(t *table, c inspect.Controller) {
 	t.row("CONTROLLER", "EPOCH", "HELD-BY", "SINCE", "BROKERS", "SOURCE")
-	t.row(number(c.Node), number(c.Epoch), nameOr(c.Mode), moment(c.ZooKeeper.Since), numbers(c.ZooKeeper.Brokers), nameOr(c.Source))
+	t.row(number(c.Node), number(c.Epoch), nameOr(c.Mode), moment(c.ZooKeeper.Since), numbersOrNone(c.ZooKeeper.Brokers), nameOr(c.Source))
 	m := c.ZooKeeper.Migration
 	if m == nil {
 		return
 	}
 	t.gap()
-	t.row("MIGRATION", "KRAFT-CONTROLLER", "KRAFT-EPOCH", "METADATA-OFFSET")
-	stage := "begun"
-	switch {
-	case c.ZooKeeper.KRaftEpoch != nil && m.MetadataOffset != nil:
-		stage = "writes-both"
-	case c.ZooKeeper.KRaftEpoch != nil:
-		stage = "copies"
-	}
-	t.row(stage, number(m.Controller), number(m.ControllerEpoch), number(m.MetadataOffset))
+	t.row("MIGRATION", "KRAFT-CONTROLLER", "KRAFT-EPOCH", "METADATA-OFFSET", "WRITTEN")
+	t.row(name(m.Stage), number(m.Controller), number(m.ControllerEpoch), number(m.MetadataOffset), moment(m.Written))
 }
 
 // watchZooKeeper prints events until it is interrupted, which is how it ends well.
@@ -61,7 +54,7 @@ func eventLine(e zk.Event) string {
 	}
 	switch e.Kind {
 	case zk.Snapshot:
-		return fmt.Sprintf("%s  controller %s, epoch %s, held by %s; brokers %s", at, controller(e.Controller.Node), number(e.Controller.Epoch), nameOr(e.Controller.Mode), numbers(e.Controller.ZooKeeper.Brokers))
+		return fmt.Sprintf("%s  controller %s, epoch %s, held by %s; brokers %s", at, controller(e.Controller.Node), number(e.Controller.Epoch), nameOr(e.Controller.Mode), numbersOrNone(e.Controller.ZooKeeper.Brokers))
 	case zk.ControllerChanged:
 		line := fmt.Sprintf("%s  controller %s → %s, epoch %s, held by %s", at, controller(e.From), controller(e.To), number(e.Controller.Epoch), nameOr(e.Controller.Mode))
 		if e.Missed > 0 {
@@ -76,9 +69,17 @@ func eventLine(e zk.Event) string {
 		if len(e.Down) > 0 {
 			parts = append(parts, "down "+numbers(e.Down))
 		}
-		return fmt.Sprintf("%s  brokers %s; now %s", at, strings.Join(parts, ", "), numbers(e.Controller.ZooKeeper.Brokers))
+		return fmt.Sprintf("%s  brokers %s; now %s", at, strings.Join(parts, ", "), numbersOrNone(e.Controller.ZooKeeper.Brokers))
 	case zk.MigrationChanged:
-		return fmt.Sprintf("%s  migration: %s", at, problemText(e.Problem))
+		m := e.Controller.ZooKeeper.Migration
+		if m == nil {
+			return at + "  migration: ZooKeeper holds nothing of one; it was undone"
+		}
+		line := fmt.Sprintf("%s  migration: %s", at, name(m.Stage))
+		if m.Controller != nil {
+			line += fmt.Sprintf(", by KRaft controller %d, epoch %s", *m.Controller, number(m.ControllerEpoch))
+		}
+		return line
 	case zk.Disconnected:
 		return fmt.Sprintf("%s  disconnected: %s", at, problemText(e.Problem))
 	}
@@ -87,7 +88,15 @@ func eventLine(e zk.Event) string {
 
 func problemText(p *inspect.Problem) string {
 	if p == nil {
-		return "it is over, or was undone"
+		return "no ZooKeeper server answers"
 	}
 	return printable(p.Message)
+}
+
+// numbersOrNone tells a list that is empty from one that is not known.
+func numbersOrNone(ns []int32) string {
+	if ns != nil && len(ns) == 0 {
+		return "none"
+	}
+	return numbers(ns)
 }

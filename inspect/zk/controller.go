@@ -94,5 +94,5 @@ func nodeOf(content []byte, stat *zk.Stat) node {
 	if content == nil {
 		content = []byte{}
 	}
-	return node{content: content, created: time.UnixMilli(stat.Ctime)}
+	return node{content: content, created: time.UnixMilli(stat.Ctime), written: time.UnixMilli(stat.Mtime)}
 }

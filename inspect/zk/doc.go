@@ -15,9 +15,10 @@
 // While a cluster migrates to KRaft (KIP-866), the KRaft controller claims /controller by
 // a node that is not ephemeral and holds its epoch as kraftControllerEpoch, so that no
 // broker can take it, and notes in /migration how far it is. [inspect.Controller].Mode
-// says which of the two holds. ZooKeeper is not written any more once the migration is
-// over: then the brokers' own answer, by [inspect.Inspector.Controller], is the one that
-// counts.
+// says which of the two holds, and [inspect.Migration].Stage how far the migration is.
+// ZooKeeper is not written any more once the migration is over: then the brokers' own
+// answer, by [inspect.Inspector.Controller], is the one that counts. It is right as soon
+// as one broker runs with KRaft.
 //
 // # What is sent
 //

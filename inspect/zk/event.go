@@ -17,8 +17,9 @@ const (
 	ControllerChanged Kind = "controllerChanged"
 	// BrokersChanged: brokers' sessions began or ended.
 	BrokersChanged Kind = "brokersChanged"
-	// MigrationChanged: the migration to KRaft began, advanced to another KRaft
-	// controller, or was undone.
+	// MigrationChanged: the migration to KRaft began, came to another stage or another
+	// KRaft controller, or was undone. Its end is not told, as nobody notes it in
+	// ZooKeeper.
 	MigrationChanged Kind = "migrationChanged"
 	// Disconnected: no ZooKeeper server answers. What changes meanwhile is told
 	// after Reconnected.
@@ -101,9 +102,9 @@ func same(a, b *int32) bool {
 }
 
 // migrationState is what tells one stage of a migration from another. Offsets, which grow
-// all the time, do not.
+// all the time, do not, nor does silence, which ends nothing that was told.
 type migrationState struct {
-	begun, copied         bool
+	stage                 string
 	controller, atEpoch   int32
 	claimed, claimedEpoch int32
 }
@@ -114,8 +115,10 @@ func migrationOf(c inspect.Controller) migrationState {
 		return state
 	}
 	if m := c.ZooKeeper.Migration; m != nil {
-		state.begun, state.copied = true, m.MetadataOffset != nil
-		state.controller, state.atEpoch = orNone(m.Controller), orNone(m.ControllerEpoch)
+		state.stage, state.controller, state.atEpoch = m.Stage, orNone(m.Controller), orNone(m.ControllerEpoch)
+		if state.stage == inspect.MigrationSilent {
+			state.stage = inspect.MigrationWritesBoth
+		}
 	}
 	if c.ZooKeeper.KRaftEpoch != nil {
 		state.claimed, state.claimedEpoch = orNone(c.Node), *c.ZooKeeper.KRaftEpoch

@@ -20,11 +20,15 @@ const (
 	clusterIDPath  = "/cluster/id"
 )
 
-// node is the content of a node of ZooKeeper and when it was made; nil content stands for
-// a node that is not there.
+// migrationSilence is much longer than a KRaft controller that writes to ZooKeeper is
+// quiet for, and than clocks differ by.
+const migrationSilence = 30 * time.Second
+
+// node is the content of a node of ZooKeeper, when it was made and last written; nil
+// content stands for a node that is not there.
 type node struct {
-	content []byte
-	created time.Time
+	content          []byte
+	created, written time.Time
 }
 
 // nodes are all that the answer is made of.
@@ -88,11 +92,13 @@ func answerFrom(n nodes, observedAt time.Time) inspect.Answer[inspect.Controller
 		unreadable(controllerPath, err)
 	}
 	if n.migration.content != nil {
-		migration, err := readMigration(n.migration.content)
+		migration, err := readMigration(n.migration)
 		if err != nil {
 			unreadable(migrationPath, err)
+		} else {
+			migration.Stage = stageOf(answer.Data, migration, observedAt)
+			zk.Migration = migration
 		}
-		zk.Migration = migration
 	}
 	answer.Warnings = append(answer.Warnings, migrationWarning(answer.Data)...)
 	return answer
@@ -110,9 +116,7 @@ func readController(n node, c *inspect.Controller) error {
 		return fmt.Errorf("it names no broker")
 	}
 	c.Node = holder.BrokerID
-	if since := n.created.UTC(); since.Year() >= 1970 && since.Year() <= 9999 { // JSON has no other times
-		c.ZooKeeper.Since = &since
-	}
+	c.ZooKeeper.Since = timeOf(n.created)
 	if holder.KRaftControllerEpoch != nil && *holder.KRaftControllerEpoch >= 0 {
 		mode := inspect.ModeKRaft
 		c.Mode, c.ZooKeeper.KRaftEpoch = &mode, holder.KRaftControllerEpoch
@@ -120,7 +124,15 @@ func readController(n node, c *inspect.Controller) error {
 	return nil
 }
 
-func readMigration(content []byte) (*inspect.Migration, error) {
+// timeOf leaves out the times that JSON does not have.
+func timeOf(at time.Time) *time.Time {
+	if at = at.UTC(); at.Year() < 1970 || at.Year() > 9999 {
+		return nil
+	}
+	return &at
+}
+
+func readMigration(n node) (*inspect.Migration, error) {
 	var m struct {
 		ID       int32 `json:"kraft_controller_id"`
 		Epoch    int32 `json:"kraft_controller_epoch"`
@@ -128,10 +140,25 @@ func readMigration(content []byte) (*inspect.Migration, error) {
 		LogEpoch int32 `json:"kraft_metadata_epoch"`
 	}
 	m.ID, m.Epoch, m.Offset, m.LogEpoch = -1, -1, -1, -1
-	if err := json.Unmarshal(content, &m); err != nil {
+	if err := json.Unmarshal(n.content, &m); err != nil {
 		return nil, err
 	}
-	return &inspect.Migration{Controller: known(m.ID), ControllerEpoch: known(m.Epoch), MetadataOffset: known(m.Offset), MetadataEpoch: known(m.LogEpoch)}, nil
+	return &inspect.Migration{Controller: known(m.ID), ControllerEpoch: known(m.Epoch), MetadataOffset: known(m.Offset), MetadataEpoch: known(m.LogEpoch), Written: timeOf(n.written)}, nil
+}
+
+// stageOf tells how far a migration is.
+func stageOf(c inspect.Controller, m *inspect.Migration, at time.Time) string {
+	switch {
+	case c.ZooKeeper.KRaftEpoch == nil && m.MetadataOffset != nil && c.Node != nil:
+		return inspect.MigrationUndone
+	case c.ZooKeeper.KRaftEpoch == nil:
+		return inspect.MigrationBegun
+	case m.Written != nil && at.Sub(*m.Written) > migrationSilence:
+		return inspect.MigrationSilent
+	case m.MetadataOffset == nil:
+		return inspect.MigrationCopies
+	}
+	return inspect.MigrationWritesBoth
 }
 
 // migrationWarning says which of the two holds where KRaft has been.
@@ -140,11 +167,19 @@ func migrationWarning(c inspect.Controller) []inspect.Problem {
 		return nil
 	}
 	p := inspect.Problem{Code: inspect.CodeMigrating, Target: controllerPath}
+	m := c.ZooKeeper.Migration
+	claimed := c.ZooKeeper.KRaftEpoch != nil
 	switch {
-	case c.ZooKeeper.KRaftEpoch != nil:
-		p.Message = fmt.Sprintf("KRaft holds: node %d, a KRaft controller, has claimed %s for the migration. If that is over, ZooKeeper is not written any more, and the brokers tell who is the controller", *c.Node, controllerPath)
+	case claimed && m != nil && m.Stage == inspect.MigrationSilent:
+		p.Message = fmt.Sprintf("KRaft holds: node %d, a KRaft controller, claimed %s, and has not written to ZooKeeper since %s. The migration is over, and the brokers tell who is the controller, or the KRaft controllers are down", *c.Node, controllerPath, m.Written.Format(time.RFC3339))
+	case claimed && m != nil && m.Stage == inspect.MigrationWritesBoth:
+		p.Message = fmt.Sprintf("KRaft holds: node %d, a KRaft controller, has claimed %s, and writes to ZooKeeper what it decides; brokers that are not listed run with KRaft, or are down", *c.Node, controllerPath)
+	case claimed:
+		p.Message = fmt.Sprintf("KRaft holds: node %d, a KRaft controller, has claimed %s, and copies what ZooKeeper holds", *c.Node, controllerPath)
+	case c.Node != nil && m.Stage == inspect.MigrationUndone:
+		p.Message = fmt.Sprintf("ZooKeeper holds: broker %d has %s, which a KRaft controller had before; the migration was undone", *c.Node, controllerPath)
 	case c.Node != nil:
-		p.Message = fmt.Sprintf("ZooKeeper holds: broker %d has %s, though KRaft controllers began to migrate the cluster", *c.Node, controllerPath)
+		p.Message = fmt.Sprintf("ZooKeeper holds: broker %d has %s, and KRaft controllers wait for all brokers to be ready for the migration", *c.Node, controllerPath)
 	default:
 		p.Message = fmt.Sprintf("neither holds at present: %s is free, and KRaft controllers began to migrate the cluster", controllerPath)
 	}

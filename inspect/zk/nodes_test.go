@@ -13,8 +13,9 @@ import (
 const (
 	heldByBroker = `{"version":2,"brokerid":1,"timestamp":"1763978000123","kraftControllerEpoch":-1}`
 	heldByKRaft  = `{"version":2,"brokerid":3000,"timestamp":"1763978100456","kraftControllerEpoch":7}`
-	begun        = `{"version":0,"kraft_controller_id":3000,"kraft_controller_epoch":7,"kraft_metadata_offset":-1,"kraft_metadata_epoch":-1}`
-	copied       = `{"version":0,"kraft_controller_id":3000,"kraft_controller_epoch":7,"kraft_metadata_offset":812,"kraft_metadata_epoch":7}`
+	begun        = `{"version":0,"kraft_metadata_offset":-1,"kraft_controller_id":-1,"kraft_metadata_epoch":-1,"kraft_controller_epoch":-1}`
+	copying      = `{"version":0,"kraft_metadata_offset":-1,"kraft_controller_id":3000,"kraft_metadata_epoch":-1,"kraft_controller_epoch":7}`
+	copied       = `{"version":0,"kraft_metadata_offset":812,"kraft_controller_id":3000,"kraft_metadata_epoch":7,"kraft_controller_epoch":7}`
 	beforeKIP866 = `{"version":1,"brokerid":2,"timestamp":"1600000000000"}`
 	clusterID    = `{"version":"1","id":"Sfr7YvlkRHSHrmSrwq9mug"}`
 )
@@ -26,7 +27,7 @@ func recorded(controller, epoch, migration string) nodes {
 		if content == "" {
 			return node{}
 		}
-		return node{content: []byte(content), created: made}
+		return node{content: []byte(content), created: made, written: made}
 	}
 	return nodes{controller: node(controller), epoch: node(epoch), migration: node(migration), clusterID: node(clusterID), brokers: []string{"10", "2", "1"}}
 }
@@ -34,21 +35,27 @@ func recorded(controller, epoch, migration string) nodes {
 func TestWhoHolds(t *testing.T) {
 	for name, test := range map[string]struct {
 		controller, migration string
+		after                 time.Duration // since the nodes were written
 		mode                  string
 		node                  int32 // -1: none
+		stage                 string
 		warns                 string
 	}{
-		"a broker":                           {heldByBroker, "", "zookeeper", 1, ""},
-		"a broker of an old version":         {beforeKIP866, "", "zookeeper", 2, ""},
-		"a broker, before KRaft has claimed": {heldByBroker, begun, "zookeeper", 1, "ZooKeeper holds: broker 1"},
-		"KRaft, copying":                     {heldByKRaft, begun, "kraft", 3000, "KRaft holds: node 3000"},
-		"KRaft, writing to both":             {heldByKRaft, copied, "kraft", 3000, "KRaft holds: node 3000"},
-		"a broker, after it was undone":      {heldByBroker, copied, "zookeeper", 1, "ZooKeeper holds: broker 1"},
-		"nobody":                             {"", "", "zookeeper", -1, ""},
-		"nobody, while migrating":            {"", copied, "zookeeper", -1, "neither holds"},
+		"a broker":                           {heldByBroker, "", 0, "zookeeper", 1, "", ""},
+		"a broker of an old version":         {beforeKIP866, "", 0, "zookeeper", 2, "", ""},
+		"a broker, before KRaft has claimed": {heldByBroker, begun, time.Hour, "zookeeper", 1, "begun", "ZooKeeper holds: broker 1"},
+		"KRaft, before it copies":            {heldByKRaft, begun, 0, "kraft", 3000, "copies", "KRaft holds: node 3000"},
+		"KRaft, copying":                     {heldByKRaft, copying, 0, "kraft", 3000, "copies", "KRaft holds: node 3000"},
+		"KRaft, writing to both":             {heldByKRaft, copied, time.Second, "kraft", 3000, "writes-both", "writes to ZooKeeper what it decides"},
+		"KRaft, alone":                       {heldByKRaft, copied, time.Minute, "kraft", 3000, "silent", "has not written to ZooKeeper since 2025-11-24T09:53:20Z"},
+		"KRaft, by a clock that is ahead":    {heldByKRaft, copied, -time.Hour, "kraft", 3000, "writes-both", "KRaft holds: node 3000"},
+		"KRaft, and no node of a migration":  {heldByKRaft, "", 0, "kraft", 3000, "", "KRaft holds: node 3000"},
+		"a broker, after it was undone":      {heldByBroker, copied, 0, "zookeeper", 1, "undone", "the migration was undone"},
+		"nobody":                             {"", "", 0, "zookeeper", -1, "", ""},
+		"nobody, while migrating":            {"", copied, 0, "zookeeper", -1, "begun", "neither holds"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := answerFrom(recorded(test.controller, "42", test.migration), time.Now())
+			answer := answerFrom(recorded(test.controller, "42", test.migration), made.Add(test.after))
 			c := answer.Data
 			if *c.Mode != test.mode || *c.Epoch != 42 || *c.Source != "/controller" || *answer.ClusterID != "Sfr7YvlkRHSHrmSrwq9mug" || !slices.Equal(c.ZooKeeper.Brokers, []int32{1, 2, 10}) {
 				t.Errorf("%+v", c)
@@ -66,7 +73,7 @@ func TestWhoHolds(t *testing.T) {
 			if (test.mode == "kraft") != (c.ZooKeeper.KRaftEpoch != nil) || (test.migration != "") != (c.ZooKeeper.Migration != nil) {
 				t.Errorf("%+v", c.ZooKeeper)
 			}
-			if m := c.ZooKeeper.Migration; m != nil && (*m.Controller != 3000 || (m.MetadataOffset != nil) != (test.migration == copied)) {
+			if m := c.ZooKeeper.Migration; m != nil && (m.Stage != test.stage || (m.Controller != nil) != (test.migration != begun) || (m.MetadataOffset != nil) != (test.migration == copied) || !m.Written.Equal(made)) {
 				t.Errorf("%+v", m)
 			}
 		})
@@ -116,7 +123,7 @@ func TestChanges(t *testing.T) {
 	state := func(controller, epoch, migration string, brokers ...string) inspect.Controller {
 		n := recorded(controller, epoch, migration)
 		n.brokers = brokers
-		return answerFrom(n, time.Now()).Data
+		return answerFrom(n, made).Data
 	}
 	one := state(heldByBroker, "5", "", "1", "2", "3")
 	for name, test := range map[string]struct {
@@ -148,6 +155,14 @@ func TestChanges(t *testing.T) {
 		if !slices.Equal(kinds, test.kinds) {
 			t.Errorf("%s: %v, want %v", name, kinds, test.kinds)
 		}
+	}
+	silent := recorded(heldByKRaft, "6", copied)
+	silent.brokers = []string{"1", "2", "3"}
+	if events := changes(state(heldByKRaft, "6", copied, "1", "2", "3"), answerFrom(silent, made.Add(time.Hour)).Data, time.Now()); len(events) > 0 {
+		t.Errorf("silence is told as %+v", events)
+	}
+	if events := changes(state(heldByKRaft, "6", copying, "1", "2", "3"), state(heldByKRaft, "6", copied, "1", "2", "3"), time.Now()); len(events) != 1 || events[0].Kind != MigrationChanged {
+		t.Errorf("the end of the copying is told as %+v", events)
 	}
 	grown := state(heldByKRaft, "6", strings.Replace(copied, "812", "900", 1), "1", "2", "3")
 	if events := changes(state(heldByKRaft, "6", copied, "1", "2", "3"), grown, time.Now()); len(events) > 0 {

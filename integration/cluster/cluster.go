@@ -26,6 +26,7 @@ type Cluster struct {
 	kept   bool // left running by Close
 
 	zookeeper string // where clients reach it, empty for KRaft
+	spec      nodeSpec
 
 	closing sync.Once
 	closed  error
@@ -113,6 +114,7 @@ func (c *Cluster) start(ctx context.Context, config *config, ref string, labels 
 		cluster: c.name, image: ref, clusterID: kafkaClusterID(),
 		subnet: subnet, labels: labels, config: config,
 	}
+	c.spec = spec
 	if config.zookeeper {
 		if c.zookeeper, err = c.engine.startZooKeeper(ctx, spec); err != nil {
 			return err
@@ -162,6 +164,14 @@ func (c *Cluster) Close() error {
 
 // NodeIDs are the ids of all nodes in order, also of those that are down.
 func (c *Cluster) NodeIDs() []int32 {
+	return slices.DeleteFunc(c.allIDs(), func(id int32) bool {
+		n, err := c.node(id)
+		return err != nil || n.controllerOnly
+	})
+}
+
+// allIDs has those that clients cannot reach as well.
+func (c *Cluster) allIDs() []int32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.nodes))

@@ -40,6 +40,9 @@
 // dead or silent node after its session of 5 s. What brings a node back waits
 // until the cluster is ready again.
 //
+// A cluster with ZooKeeper can be migrated to KRaft: [Cluster.StartKRaftController],
+// [Cluster.MigrateBroker] for each broker and mode, [Cluster.FinalizeMigration].
+//
 // # Broker properties
 //
 // Topics are not created by themselves. New topics, offsets and transactions

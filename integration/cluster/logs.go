@@ -44,7 +44,7 @@ func (c *Cluster) logTails(ctx context.Context, lines int) string {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var text strings.Builder
-	for _, id := range c.NodeIDs() {
+	for _, id := range c.allIDs() {
 		n, err := c.node(id)
 		if err != nil {
 			continue

@@ -38,6 +38,10 @@ type node struct {
 	listeners map[string]string
 	ip        netip.Addr
 	state     nodeState
+	// properties are those that the node was started with; nil if an earlier run did.
+	properties map[string]string
+	// controllerOnly nodes are no brokers, and clients cannot reach them.
+	controllerOnly bool
 }
 
 // nodeState is what the harness last did to a node.
@@ -92,12 +96,12 @@ func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, chosen po
 		listeners: chosen.addresses(e.host),
 		ip:        address(spec.subnet, firstNode+int(id)),
 	}
+	made.properties = spec.config.nodeConfig(id, made.address, made.listeners)
 	labels := maps.Clone(spec.labels)
 	labels[labelNode] = strconv.Itoa(int(id))
 	labels[labelAddress] = made.address
 	labels[labelIP] = made.ip.String()
 
-	properties := formatProperties(spec.config.nodeConfig(id, made.address, made.listeners))
 	var exposed []string
 	bindings := dockernetwork.PortMap{}
 	for port, inside := range spec.config.published(chosen) {
@@ -117,7 +121,7 @@ func (e *engine) tryNode(ctx context.Context, spec nodeSpec, id int32, chosen po
 		}),
 		testcontainers.WithExposedPorts(exposed...),
 		testcontainers.WithFiles(testcontainers.ContainerFile{
-			Reader: strings.NewReader(properties), ContainerFilePath: propertiesFile, FileMode: 0o644,
+			Reader: strings.NewReader(formatProperties(made.properties)), ContainerFilePath: propertiesFile, FileMode: 0o644,
 		}),
 		testcontainers.WithConfigModifier(func(config *container.Config) { config.Hostname = nodeName(id) }),
 		testcontainers.WithHostConfigModifier(func(config *container.HostConfig) {

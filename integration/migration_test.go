@@ -1,0 +1,200 @@
+package integration
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// migrating is what is seen of a cluster that migrates, from its two sides.
+type migrating struct {
+	groupctl
+	kraft int32 // the KRaft controller
+}
+
+// zooKeeper waits until groupctl reads from ZooKeeper what is wanted.
+func (m migrating) zooKeeper(t *testing.T, stage string, wanted func(inspect.Controller) bool) inspect.Controller {
+	t.Helper()
+	var seen inspect.Controller
+	eventually(t, stage, func() (bool, string) {
+		// While the brokers elect, nobody is the controller, and the exit code says so.
+		out, _ := exec.CommandContext(t.Context(), m.path, "-o", "json", "cluster", "controller", "--zookeeper", m.c.ZooKeeper()).Output()
+		seen = inspect.Controller{}
+		a := answer{}
+		if err := errors.Join(json.Unmarshal(out, &a), json.Unmarshal(a.Data, &seen)); err != nil {
+			t.Fatalf("%s: %v in %s", stage, err, out)
+		}
+		migrates := seen.ZooKeeper.Migration != nil
+		if warned := len(a.Warnings) == 1 && a.Warnings[0].Code == inspect.CodeMigrating; warned != migrates {
+			t.Errorf("%s: warnings %v", stage, a.Warnings)
+		}
+		return seen.Node != nil && wanted(seen), string(a.Data)
+	})
+	table, err := exec.CommandContext(t.Context(), m.path, "cluster", "controller", "--zookeeper", m.c.ZooKeeper()).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v", stage, err)
+	}
+	t.Logf("%s:\n%s", stage, table)
+	return seen
+}
+
+// brokersTell is what the brokers themselves say of the controller, and that the other views hold.
+func (m migrating) brokersTell(t *testing.T, stage string, kraft bool) {
+	t.Helper()
+	if !kraft {
+		if a := m.run(t, 1, nil, "cluster", "controller"); a.Errors[0].Code != inspect.CodeUnsupported {
+			t.Errorf("%s: %v", stage, a.Errors)
+		}
+	} else {
+		var c inspect.Controller
+		m.run(t, 0, &c, "cluster", "controller")
+		if *c.Mode != inspect.ModeKRaft || *c.Node != m.kraft || len(c.Voters) != 1 || c.ZooKeeper != nil {
+			t.Errorf("%s: %+v", stage, c)
+		}
+	}
+	var coordinators []inspect.Coordinator
+	m.run(t, 0, &coordinators, "group", "coordinator", "no such group", "日本")
+	for _, row := range coordinators {
+		if row.Agrees == nil || !*row.Agrees {
+			t.Errorf("%s: %+v", stage, row)
+		}
+	}
+	// The client may take a broker of either mode.
+	for range 8 {
+		brokers, err := inspect.New(newClient(t, m.c)).Brokers(t.Context())
+		if err != nil || brokers.Err() != nil || len(brokers.Data) != 2 || *brokers.Data[0].Replicas != 50 || *brokers.Data[0].Leads+*brokers.Data[1].Leads != 50 {
+			t.Errorf("%s: %v, %+v", stage, err, brokers)
+		}
+	}
+}
+
+func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
+	c := cluster.Start(t, cluster.WithZooKeeper(), cluster.WithNodes(2))
+	m := migrating{groupctl: buildGroupctl(t, c)}
+	stage := func(s string) func(inspect.Controller) bool {
+		return func(c inspect.Controller) bool {
+			return c.ZooKeeper.Migration != nil && c.ZooKeeper.Migration.Stage == s
+		}
+	}
+	printed := followZooKeeper(t, m.groupctl)
+
+	before := m.zooKeeper(t, "before", func(inspect.Controller) bool { return true })
+	if *before.Mode != inspect.ModeZooKeeper || before.ZooKeeper.Migration != nil {
+		t.Fatalf("%+v", before)
+	}
+	m.brokersTell(t, "before", false)
+
+	answer, err := inspect.New(newClient(t, c)).Brokers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.kraft, err = c.StartKRaftController(t.Context(), *answer.ClusterID); err != nil {
+		t.Fatal(err)
+	}
+	begun := m.zooKeeper(t, "a KRaft controller waits", stage(inspect.MigrationBegun))
+	if *begun.Mode != inspect.ModeZooKeeper || *begun.Node != *before.Node || begun.ZooKeeper.KRaftEpoch != nil {
+		t.Errorf("%+v", begun)
+	}
+
+	restart := func(id int32, kraft bool) {
+		if err := c.MigrateBroker(t.Context(), id, m.kraft, kraft); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart(1, false)
+	waits := m.zooKeeper(t, "one of two brokers is ready", stage(inspect.MigrationBegun))
+	if *waits.Mode != inspect.ModeZooKeeper || *waits.Node == m.kraft {
+		t.Errorf("%+v", waits)
+	}
+	m.brokersTell(t, "one of two brokers is ready", false)
+
+	restart(2, false)
+	held := m.zooKeeper(t, "KRaft holds, and both brokers run with ZooKeeper", stage(inspect.MigrationWritesBoth))
+	if *held.Mode != inspect.ModeKRaft || *held.Node != m.kraft || held.ZooKeeper.KRaftEpoch == nil || *held.ZooKeeper.Migration.Controller != m.kraft || !slices.Equal(held.ZooKeeper.Brokers, []int32{1, 2}) || *held.Epoch <= *waits.Epoch {
+		t.Errorf("%+v", held)
+	}
+	m.brokersTell(t, "both brokers run with ZooKeeper", false)
+
+	restart(1, true)
+	hybrid := m.zooKeeper(t, "hybrid: one broker in each mode", func(c inspect.Controller) bool {
+		return slices.Equal(c.ZooKeeper.Brokers, []int32{2}) && stage(inspect.MigrationWritesBoth)(c)
+	})
+	m.brokersTell(t, "hybrid", true)
+	restart(2, true)
+	dual := m.zooKeeper(t, "no broker with ZooKeeper, and still written to", func(c inspect.Controller) bool {
+		return len(c.ZooKeeper.Brokers) == 0 && stage(inspect.MigrationWritesBoth)(c) && *c.ZooKeeper.Migration.MetadataOffset > *hybrid.ZooKeeper.Migration.MetadataOffset
+	})
+	m.brokersTell(t, "no broker with ZooKeeper", true)
+
+	if err := c.FinalizeMigration(t.Context(), m.kraft); err != nil {
+		t.Fatal(err)
+	}
+	// The metadata log grows by a record each half second, which nobody tells ZooKeeper.
+	over := m.zooKeeper(t, "over", func(inspect.Controller) bool { return true })
+	eventually(t, "the quorum has gone on without ZooKeeper", func() (bool, string) {
+		var q inspect.Controller
+		a := m.run(t, 0, &q, "cluster", "controller")
+		return q.HighWatermark != nil && *q.HighWatermark > *over.ZooKeeper.Migration.MetadataOffset+10, string(a.Data)
+	})
+	m.brokersTell(t, "over", true)
+	silent := m.zooKeeper(t, "over, for a while", func(inspect.Controller) bool { return true })
+	if *silent.ZooKeeper.Migration.MetadataOffset != *over.ZooKeeper.Migration.MetadataOffset || !silent.ZooKeeper.Migration.Written.Equal(*over.ZooKeeper.Migration.Written) || !silent.ZooKeeper.Migration.Written.After(*dual.ZooKeeper.Migration.Written) {
+		t.Errorf("written after the end: %+v, %+v", *over.ZooKeeper.Migration, *silent.ZooKeeper.Migration)
+	}
+
+	lines := printed()
+	t.Logf("groupctl followed:\n%s", lines)
+	documented(t, "migration watch", "cluster controller --zookeeper localhost:2181 --watch", lines)
+	want := fmt.Sprintf(`(?s)controller %d, epoch \d+, held by zookeeper; brokers 1,2\n.*migration: begun\n.*→ %[2]d, epoch \d+, held by kraft\n.*migration: copies.*migration: writes-both, by KRaft controller %[2]d, epoch \d+\n.*brokers down 1; now 2\n.*brokers down 2; now none`, *before.Node, m.kraft)
+	if !regexp.MustCompile(want).MatchString(lines) || strings.Contains(lines, "not seen") {
+		t.Errorf("the watch does not tell\n%s", want)
+	}
+}
+
+// followZooKeeper runs a watch, and returns what ends it and returns what it printed.
+func followZooKeeper(t *testing.T, g groupctl) func() string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	following := exec.CommandContext(ctx, g.path, "cluster", "controller", "--zookeeper", g.c.ZooKeeper(), "--watch")
+	following.Cancel = func() error { return following.Process.Signal(os.Interrupt) }
+	following.WaitDelay = 10 * time.Second
+	var printed strings.Builder
+	out, err := following.StdoutPipe()
+	if err == nil {
+		err = following.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatalf("groupctl shows nothing: %v", lines.Err())
+	}
+	fmt.Fprintln(&printed, lines.Text())
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines.Scan() {
+			fmt.Fprintln(&printed, lines.Text())
+		}
+	}()
+	t.Cleanup(cancel)
+	return func() string {
+		cancel()
+		<-read
+		_ = following.Wait()
+		return printed.String()
+	}
+}
