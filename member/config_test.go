@@ -115,6 +115,12 @@ func TestOptionsThatTheMemberOwnsAreRefusedByName(t *testing.T) {
 			t.Errorf("kgo.%s is not named: %v", name, err)
 		}
 	}
+	t.Run("by a function literal", func(t *testing.T) { // in which the runtime names what is inlined in another way
+		_, err := member.New(member.Config{Group: "g", Topics: []string{"t"}, Client: []kgo.Opt{kgo.BlockRebalanceOnPoll()}})
+		if err == nil || !strings.Contains(err.Error(), "has kgo.BlockRebalanceOnPoll") {
+			t.Errorf("an option that is the member's is taken: %v", err)
+		}
+	})
 	for _, opt := range []kgo.Opt{kgo.InstanceID("i"), kgo.Rack("r"), kgo.WithHooks(), kgo.ConsumeRegex(), kgo.SessionTimeout(time.Minute)} {
 		if m, err := member.New(member.Config{Group: "g", Topics: []string{"t"}, Client: []kgo.Opt{opt}}); err != nil {
 			t.Errorf("an option that is the user's is refused: %v", err)

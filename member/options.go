@@ -61,12 +61,12 @@ func optionName(opt kgo.Opt) string {
 	if f == nil {
 		return ""
 	}
-	// "…/kgo.Balancers.func1", or "main.main.Balancers.func1" where it was inlined.
+	// The last part is the literal's: "…/kgo.Balancers.func1". Where the call was inlined
+	// it is "main.main.Balancers.func1", and "main.main.func1.Balancers.2" within another
+	// literal.
 	path := strings.Split(f.Name(), ".")
-	for i := len(path) - 1; i > 0; i-- {
-		if strings.HasPrefix(path[i], "func") {
-			return path[i-1]
-		}
+	if len(path) < 2 {
+		return ""
 	}
-	return ""
+	return path[len(path)-2]
 }
