@@ -142,6 +142,9 @@ func TestAttachRefusesClientsThatItCannotServe(t *testing.T) {
 	seeds := kgo.SeedBrokers(cluster.ListenAddrs()...)
 	group := []kgo.Opt{seeds, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t")}
 	h, attached := newHooks(), newHooks()
+	if err := h.Attach(nil); err == nil || !strings.Contains(err.Error(), "attached to no client") {
+		t.Errorf("no client: got %v", err)
+	}
 	for name, c := range map[string]struct {
 		hooks *member.Hooks
 		opts  []kgo.Opt

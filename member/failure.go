@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,7 +31,11 @@ type Failure struct {
 // Error makes a Failure the error that Run returns for it.
 func (f *Failure) Error() string {
 	first, last := f.Records[0].Offset, f.Records[len(f.Records)-1].Offset
-	return fmt.Sprintf("the handler failed on %s[%d], offsets %d to %d, after %d attempts: %v", f.Topic, f.Partition, first, last, f.Attempts, f.Err)
+	offsets := fmt.Sprintf("offset %d", first)
+	if last > first {
+		offsets = fmt.Sprintf("offsets %d to %d", first, last)
+	}
+	return fmt.Sprintf("the handler failed on %s[%d], %s, after %d attempts: %v", f.Topic, f.Partition, offsets, f.Attempts, f.Err)
 }
 
 // Unwrap returns the handler's error.
@@ -72,9 +77,7 @@ const maxErrorHeader = 1 << 10
 // deadLetters returns copies of the records to write to the topic.
 func deadLetters(topic string, f *Failure) []*kgo.Record {
 	text := f.Err.Error()
-	if len(text) > maxErrorHeader {
-		text = text[:maxErrorHeader]
-	}
+	text = strings.ToValidUTF8(text[:min(len(text), maxErrorHeader)], "")
 	letters := make([]*kgo.Record, len(f.Records))
 	for i, r := range f.Records {
 		headers := append(slices.Clone(r.Headers),

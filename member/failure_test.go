@@ -77,7 +77,7 @@ func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
 		r, calls := setup(t, func(*member.Config) {})
 		err := r.wait(t)
 		var failure *member.Failure
-		if !errors.As(err, &failure) || !errors.Is(err, errBad) || !strings.Contains(err.Error(), "t[0], offsets 3 to 3, after 3 attempts") {
+		if !errors.As(err, &failure) || !errors.Is(err, errBad) || !strings.Contains(err.Error(), "t[0], offset 3, after 3 attempts") {
 			t.Errorf("Run returned %v", err)
 		}
 		if calls(bad) != 3 || calls(bad-1) != 1 || calls(bad+1) != 0 {

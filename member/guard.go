@@ -34,7 +34,7 @@ func guarded[T any](g *guard, limit time.Duration, f func(context.Context) (T, e
 		return zero, fmt.Errorf("%s was not called, because no time was left in this round; make the steps before it faster or raise PlanTimeout", g.what)
 	}
 	if !g.busy.CompareAndSwap(false, true) {
-		return zero, fmt.Errorf("%s is not back yet from an earlier round; let it return when its context ends", g.what)
+		return zero, fmt.Errorf("%s is not back yet from an earlier round; have it return, for nothing else can end it", g.what)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -231,6 +231,9 @@ func (h *Hooks) Opts() []kgo.Opt {
 // Opts, is in no group, asks for KIP-848, has a session timeout that PlanTimeout
 // exceeds or TakeoverDelay falls short of, or is the second client of h.
 func (h *Hooks) Attach(client *kgo.Client) error {
+	if client == nil {
+		return errors.New("the hooks are attached to no client; pass the one that kgo.NewClient made with Hooks.Opts")
+	}
 	balancers, _ := client.OptValue(kgo.Balancers).([]kgo.GroupBalancer)
 	ours := len(balancers) > 0
 	for _, b := range balancers {

@@ -19,8 +19,9 @@ const maxReasons = 16
 // when the last one was longer ago, else when it will have been, for all calls until
 // then together. A round that happens for another reason meanwhile serves as well.
 //
-// In a member that does not lead it does nothing that lasts: the coordinator lets no
-// other member call a round.
+// In a member that does not lead it brings about a round too, for what members tell holds
+// the generation, and the coordinator sees that it changed. But the leader does not hear
+// the reason, and only completes a plan that is not in place yet.
 func (h *Hooks) Replan(reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

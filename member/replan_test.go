@@ -8,8 +8,31 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/member"
 )
+
+func TestReplanOfAFollowerBringsAboutARoundOfWhichTheLeaderKnowsNoReason(t *testing.T) {
+	for name, eager := range map[string]bool{"cooperative": false, "eager": true} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster(t, 4)
+			cfg := member.HooksConfig{Protocols: []member.Protocol{{Assignor: assign.Balanced{}, Eager: eager}}, ReplanInterval: time.Millisecond}
+			leader := startMember(t, cluster, cfg, kgo.HeartbeatInterval(20*time.Millisecond))
+			eventually(t, "the first leads", leader.hooks.Leading)
+			follower := startMember(t, cluster, cfg, kgo.HeartbeatInterval(20*time.Millisecond))
+			half := func(m *testMember) bool {
+				owned, _ := m.assigned()
+				return len(owned) == 1 && len(owned[0].Partitions) == 2
+			}
+			eventually(t, "both have half", func() bool { return half(leader) && half(follower) })
+			follower.hooks.Replan("not heard")
+			eventually(t, "a round for a reason that is not known", func() bool {
+				plans := leader.all(member.EventPlanned)
+				return plans[len(plans)-1].Reason == string(member.CauseUnknown)
+			})
+		})
+	}
+}
 
 func TestReplanIsLimitedAndTellsItsReason(t *testing.T) {
 	cluster := fakeCluster(t, 4)

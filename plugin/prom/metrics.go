@@ -28,7 +28,7 @@
 //	                                                kinds of member.Cause, of others "follower"
 //	groupkit_plan_duration_seconds       histogram  from the members' metadata to the plan
 //	groupkit_plan_moves_total            counter    partitions that plans moved
-//	groupkit_fallbacks_total             counter    rounds in which an assignor or hook failed
+//	groupkit_fallbacks_total             counter    failures of assignors and hooks for which something safe stood in
 //	groupkit_lease_remaining_seconds     gauge      0 where handlers may not run
 //	groupkit_handler_lag                 gauge      by "topic" and "partition": offsets behind the end
 //	groupkit_handler_queued_records      gauge      by "topic" and "partition": fetched, not handled
@@ -80,7 +80,7 @@ func New(group string) *Metrics {
 		rebalances: prometheus.NewCounterVec(counter("rebalances_total", "Rounds that gave this member an assignment, by their causes."), []string{"cause"}),
 		events:     prometheus.NewCounterVec(counter("events_total", "Events of the member, by kind."), []string{"kind"}),
 		terms:      prometheus.NewCounter(counter("terms_total", "Terms of this member as leader that began.")),
-		fallbacks:  prometheus.NewCounter(counter("fallbacks_total", "Rounds in which an assignor or hook failed and a safe plan went out.")),
+		fallbacks:  prometheus.NewCounter(counter("fallbacks_total", "Times that an assignor or hook failed and something safe stood in for what it would have returned.")),
 		moves:      prometheus.NewCounter(counter("plan_moves_total", "Partitions that the plans of this member moved.")),
 		plans: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "groupkit", Name: "plan_duration_seconds", Help: "How long this member planned as leader.", ConstLabels: constant,
