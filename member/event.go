@@ -56,6 +56,11 @@ const (
 // The kinds of events of a [Member] beside those of its Hooks. Topic and Partition name
 // the partition that it is about.
 const (
+	// EventWaiting: the member cannot even ask the group to take it in, as Err tells: no
+	// broker can be reached, or a topic does not exist. It is looked for once in each
+	// heartbeat interval until the group has taken the member in, and told again when
+	// it changes.
+	EventWaiting EventKind = "waiting"
 	// EventRevoked: the partitions in Assigned were drained, committed and given up.
 	EventRevoked EventKind = "revoked"
 	// EventAbandoned: a handler did not return in time when its partition was given

@@ -40,7 +40,8 @@ type Health struct {
 	// StopPartition stopped.
 	Stalled []PartitionStatus
 
-	// Err tells why the member is joining again, stalled or fenced.
+	// Err tells why the member is stalled, fenced, joining again, or not able to join,
+	// as EventWaiting does.
 	Err error
 }
 
@@ -92,7 +93,9 @@ func (m *Member) Health() Health {
 	case len(h.Stalled) > 0:
 		h.State = HealthStalled
 	case !in:
-		h.State, h.Err = HealthJoining, out
+		if h.State, h.Err = HealthJoining, out; out == nil {
+			h.Err = m.waitsFor()
+		}
 	case working:
 		h.State = HealthWorking
 	default:

@@ -382,7 +382,7 @@ func (h *Hooks) emit(e Event) {
 	level := slog.LevelInfo
 	switch e.Kind {
 	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless,
-		EventAbandoned, EventHandlerFailed, EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed, EventFetchFailed, EventRecreated:
+		EventAbandoned, EventHandlerFailed, EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed, EventFetchFailed, EventRecreated, EventWaiting:
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}

@@ -31,6 +31,9 @@ type Member struct {
 	answered     answered    // KIP-848 only
 	speaksKIP848 atomic.Bool // what the client last joined with
 
+	waiting           atomic.Pointer[error] // what keeps it from joining
+	refusedConnection atomic.Pointer[error] // why the last connection was not made; nil when it was
+
 	polls pollGate
 	share atomic.Int64 // how many bytes each partition may hold
 
@@ -151,6 +154,7 @@ func (m *Member) attach(client *kgo.Client) error {
 	ctx, quit := context.WithCancel(context.Background())
 	m.quit = quit
 	m.background.Go(func() { m.session.keep(ctx, m.heartbeat) })
+	m.background.Go(func() { m.tellWhyItWaits(ctx) })
 	if m.cfg.GroupProtocol == ConsumerProtocol {
 		m.background.Go(func() { m.session.askSession(ctx) })
 	}

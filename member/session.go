@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -263,6 +264,15 @@ func (h memberHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, too
 	case key == int16(kmsg.ConsumerGroupHeartbeat):
 		h.m.speaksKIP848.Store(true)
 	}
+}
+
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (h memberHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err == nil {
+		h.m.refusedConnection.Store(nil)
+		return
+	}
+	h.m.refusedConnection.Store(&err)
 }
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
