@@ -219,6 +219,7 @@ func TestSecurity(t *testing.T) {
 	authority := kafkatest.NewAuthority(t)
 	c := startSecured(t, authority)
 	t.Run("each missing right is named, and the rest is told", func(t *testing.T) { rightsAreNamed(t, c) })
+	t.Run("members tell what keeps them out", func(t *testing.T) { membersTellWhatKeepsThemOut(t, c) })
 	t.Run("groupctl is let in by TLS, PLAIN and SCRAM", func(t *testing.T) { groupctlIsLetIn(t, c, authority) })
 }
 
