@@ -8,7 +8,6 @@ require (
 	github.com/IBM/sarama v1.61.1
 	github.com/groupkit/groupkit v0.0.0-00010101000000-000000000000
 	github.com/twmb/franz-go v1.22.2
-	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0
 	gonum.org/v1/plot v0.17.0
 )

@@ -83,10 +83,16 @@ func newTopic(t *testing.T, c *cluster.Cluster, partitions int32) string {
 // produce writes n records whose values are 0 to n-1, spread over all partitions.
 func produce(t *testing.T, c *cluster.Cluster, topic string, n int) {
 	t.Helper()
+	produceFrom(t, c, topic, 0, n)
+}
+
+// produceFrom does the same with values from first on.
+func produceFrom(t *testing.T, c *cluster.Cluster, topic string, first, n int) {
+	t.Helper()
 	client := newClient(t, c, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	records := make([]*kgo.Record, n)
 	for i := range records {
-		records[i] = kgo.StringRecord(fmt.Sprint(i))
+		records[i] = kgo.StringRecord(fmt.Sprint(first + i))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

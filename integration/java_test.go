@@ -14,13 +14,13 @@ import (
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
-// Kafka's own assignors.
-const (
-	javaRange             = "org.apache.kafka.clients.consumer.RangeAssignor"
-	javaRoundRobin        = "org.apache.kafka.clients.consumer.RoundRobinAssignor"
-	javaSticky            = "org.apache.kafka.clients.consumer.StickyAssignor"
-	javaCooperativeSticky = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
-)
+// javaAssignors are the classes of Kafka's own assignors, by the names of their protocols.
+var javaAssignors = map[string]string{
+	"range":              "org.apache.kafka.clients.consumer.RangeAssignor",
+	"roundrobin":         "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+	"sticky":             "org.apache.kafka.clients.consumer.StickyAssignor",
+	"cooperative-sticky": "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+}
 
 // javaConsumer is Kafka's VerifiableConsumer, run beside a broker in its container.
 type javaConsumer struct {
@@ -28,19 +28,22 @@ type javaConsumer struct {
 	c     *cluster.Cluster
 	files string // path of its log and pid in the container, without the ends
 	topic string
-	stop  func() // may be called repeatedly; the member leaves its group
+	end   func()
 }
 
-// startJava starts a member of Kafka's own client. assignors are class names, the most
-// preferred first.
-func startJava(t *testing.T, c *cluster.Cluster, group, topic string, assignors ...string) *javaConsumer {
+// startJava starts a member of Kafka's own client.
+func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols ...string) peer {
 	t.Helper()
+	var assignors []string
+	for _, name := range protocols {
+		assignors = append(assignors, javaAssignors[name])
+	}
 	j := &javaConsumer{t: t, c: c, topic: topic, files: "/tmp/" + unique(t, "java")}
 	command := fmt.Sprintf("java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*' org.apache.kafka.tools.VerifiableConsumer"+
 		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 6000 --reset-policy earliest --verbose",
 		c.InternalSeeds()[0], topic, group, strings.Join(assignors, ","))
 	j.sh(fmt.Sprintf("%s > %s.log 2>&1 & echo $! > %s.pid", command, j.files, j.files))
-	j.stop = sync.OnceFunc(func() {
+	j.end = sync.OnceFunc(func() {
 		j.sh(fmt.Sprintf("kill $(cat %s.pid)", j.files))
 		eventually(t, "the Java consumer has ended", func() (bool, string) {
 			log := j.log() // the process itself stays as a zombie where the broker is its parent
@@ -97,7 +100,8 @@ func (j *javaConsumer) events() (events []javaEvent) {
 	return events
 }
 
-// has returns the partitions that the consumer has.
+func (j *javaConsumer) stop() { j.end() }
+
 func (j *javaConsumer) has() []int32 {
 	has := make(map[int32]bool)
 	for _, e := range j.events() {
@@ -113,12 +117,11 @@ func (j *javaConsumer) has() []int32 {
 	return slices.Sorted(maps.Keys(has))
 }
 
-// values returns the records that it consumed.
-func (j *javaConsumer) values() map[string]bool {
-	values := make(map[string]bool)
+func (j *javaConsumer) values() map[string]int {
+	values := make(map[string]int)
 	for _, e := range j.events() {
 		if e.Name == "record_data" {
-			values[e.Value] = true
+			values[e.Value]++
 		}
 	}
 	return values

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 
@@ -13,41 +12,6 @@ import (
 	"github.com/groupkit/groupkit/integration/cluster"
 	"github.com/groupkit/groupkit/member"
 )
-
-// protocolOf returns the protocol that the coordinator chose for a group.
-func protocolOf(t *testing.T, admin *kadm.Client, group string) string {
-	t.Helper()
-	groups, err := admin.DescribeGroups(t.Context(), group)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return groups[group].Protocol
-}
-
-// handledAll waits until the records from 0 on were all handled by one of the members.
-func handledAll(t *testing.T, records int, members []*hooked, java ...*javaConsumer) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("all %d records are handled", records), func() (bool, string) {
-		seen := make(map[string]bool)
-		for _, k := range members {
-			k.mu.Lock()
-			for value := range k.handled {
-				seen[value] = true
-			}
-			k.mu.Unlock()
-		}
-		for _, j := range java {
-			maps.Copy(seen, j.values())
-		}
-		missing := 0
-		for i := range records {
-			if !seen[fmt.Sprint(i)] {
-				missing++
-			}
-		}
-		return missing == 0, fmt.Sprintf("%d are missing", missing)
-	})
-}
 
 // TestAGroupChangesItsProtocolByRollingRestart takes a group from an eager protocol to a
 // cooperative one and back, each member restarted once to offer both and once to offer
@@ -100,61 +64,62 @@ func TestAGroupChangesItsProtocolByRollingRestart(t *testing.T) {
 	}
 }
 
-// TestAGroupWithJavaMembersChangesItsProtocolByRollingRestart does the same where a
-// member is Kafka's own client: from range to cooperative-sticky and back, led by us and
-// by it.
-func TestAGroupWithJavaMembersChangesItsProtocolByRollingRestart(t *testing.T) {
+// TestAGroupWithOtherClientsChangesItsProtocolByRollingRestart does the same where a
+// member is of another client: from range to cooperative-sticky and back, led by us and
+// by it. librdkafka refuses to offer both, and is restarted once for each change.
+func TestAGroupWithOtherClientsChangesItsProtocolByRollingRestart(t *testing.T) {
 	const partitions, records = 6, 60
-	for _, weLead := range []bool{true, false} {
-		t.Run(fmt.Sprintf("led by us first %v", weLead), func(t *testing.T) {
-			c := cluster.Shared(t)
-			topic, group := newTopic(t, c, partitions), unique(t, "group")
-			admin := kadm.NewClient(newClient(t, c))
-			ours := func() *hooked {
-				return startHooked(t, c, group, []string{topic}, member.HooksConfig{Protocols: []member.Protocol{
-					{Assignor: assign.Balanced{}, Name: "cooperative-sticky"}, {Assignor: assign.Balanced{}, Name: "range"},
-				}})
-			}
-			var us *hooked
-			var java *javaConsumer
-			settle := func() {
-				t.Helper()
-				eventually(t, "both have half of the partitions", func() (bool, string) {
-					theirs := java.has()
-					both := append(slices.Clone(us.has(topic)), theirs...)
-					slices.Sort(both)
-					return len(theirs) == partitions/2 && len(both) == partitions && len(slices.Compact(both)) == partitions, fmt.Sprint(us.has(topic), theirs)
-				})
-			}
-			if weLead {
-				us = ours()
-				us.leads(t)
-				java = startJava(t, c, group, topic, javaRange)
-			} else {
-				java = startJava(t, c, group, topic, javaRange)
-				eventually(t, "the Java member has all", func() (bool, string) { return len(java.has()) == partitions, fmt.Sprint(java.has()) })
-				us = ours()
-			}
-			settle()
-			if got := protocolOf(t, admin, group); got != "range" || us.hooks.Leading() != weLead {
-				t.Errorf("the group begins with %q, leading %v", got, us.hooks.Leading())
-			}
-			produce(t, c, topic, records)
-			consumers := []*javaConsumer{java}
-			for _, step := range []struct {
-				assignors []string
-				want      string
-			}{{[]string{javaCooperativeSticky, javaRange}, "cooperative-sticky"}, {[]string{javaRange}, "range"}} {
-				java.stop()
-				java = startJava(t, c, group, topic, step.assignors...)
-				consumers = append(consumers, java)
-				settle()
-				if got := protocolOf(t, admin, group); got != step.want || !us.hooks.Leading() {
-					t.Errorf("with %v it goes by %q, leading %v", step.assignors, got, us.hooks.Leading())
+	type step struct {
+		offers []string
+		want   string
+	}
+	for _, client := range []struct {
+		name  string
+		start starts
+		steps []step
+	}{
+		{"java", startJava, []step{{[]string{"cooperative-sticky", "range"}, "cooperative-sticky"}, {[]string{"range"}, "range"}}},
+		{"sarama", startSarama, []step{{[]string{"cooperative-sticky", "range"}, "cooperative-sticky"}, {[]string{"range"}, "range"}}},
+		{"librdkafka", startKcat, []step{{[]string{"cooperative-sticky"}, "cooperative-sticky"}, {[]string{"range"}, "range"}}},
+	} {
+		for _, weLead := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/led by us first %v", client.name, weLead), func(t *testing.T) {
+				t.Parallel()
+				c := cluster.Shared(t)
+				topic, group := newTopic(t, c, partitions), unique(t, "group")
+				admin := kadm.NewClient(newClient(t, c))
+				ours := func() *hooked { return startHooked(t, c, group, []string{topic}, named("cooperative-sticky", "range")) }
+				var us *hooked
+				var other peer
+				if weLead {
+					us = ours()
+					us.leads(t)
+					other = client.start(t, c, group, topic, "range")
+				} else {
+					other = client.start(t, c, group, topic, "range")
+					evenly(t, topic, partitions, nil, other)
+					us = ours()
 				}
-			}
-			handledAll(t, records, []*hooked{us}, consumers...)
-		})
+				evenly(t, topic, partitions, []*hooked{us}, other)
+				if got := protocolOf(t, admin, group); got != "range" || us.hooks.Leading() != weLead {
+					t.Errorf("the group begins with %q, leading %v", got, us.hooks.Leading())
+				}
+				others, produced := []peer{other}, records
+				handledOnce(t, c, topic, 0, records, []*hooked{us}, others...)
+				for _, step := range client.steps {
+					other.stop()
+					other = client.start(t, c, group, topic, step.offers...)
+					others = append(others, other)
+					evenly(t, topic, partitions, []*hooked{us}, other)
+					if got := protocolOf(t, admin, group); got != step.want || !us.hooks.Leading() {
+						t.Errorf("with %v it goes by %q, leading %v", step.offers, got, us.hooks.Leading())
+					}
+					handledOnce(t, c, topic, produced, records, []*hooked{us}, others...)
+					produced += records
+				}
+				unharmed(t, us)
+			})
+		}
 	}
 }
 
