@@ -22,6 +22,7 @@ func TestElections(t *testing.T) {
 		{"asking for a topic does not create it", topicIsNotCreated},
 		{"a controller that dies is replaced", controllerIsReplaced},
 		{"a coordinator that dies is replaced and members go on", coordinatorIsReplaced},
+		{"terms of leaders outlive their coordinator", termsOutliveTheirCoordinator},
 		{"a partition leader that dies is replaced in replica order", partitionLeaderIsReplaced},
 		{"all of them are as documented", electionsAreDocumented},
 		{"the transactions topic is created on request only", transactionsTopicIsCreatedOnRequest},
