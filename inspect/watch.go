@@ -68,11 +68,23 @@ const (
 //
 // Nothing is read but what [Inspector.Groups], [Inspector.Partitions] and
 // [Inspector.Controller] take. Where READ on __consumer_offsets is granted too, the
-// log's new records are read as they come, and generations, leaders and rebalances that
-// are too fast to be seen are told from there (watch.SourceLog). Where it is not, they
-// come from what coordinators answer: who joined and left, which partitions moved; the
-// generation and the leader of a classic group are nil then. Lag is looked at every
-// ten seconds.
+// log's new records are read as they come, and each generation of a classic group, its
+// leader, and rebalances that are too fast to be seen are told from there
+// (watch.SourceLog). A group is told of first when the log was read before and after it
+// was looked at, with no record of it between, and so nothing that follows is left out
+// or told twice. Looks tell (watch.SourcePoll) what changes while the log cannot be
+// read, of which an event of watch.KindSight tells; until it can be read again after
+// a part was left out, because more than 100,000 records were behind or some do not
+// decode; of groups that are written to at each look for 12 seconds; and where the log
+// was read to its end twice and does not hold what looks show, as with servers that do
+// not write it.
+//
+// Where it is not granted, generations come from what coordinators answer: who joined
+// and left, which partitions moved; the generation and the leader of a classic group are
+// nil then. Lag is looked at every ten seconds.
+//
+// A client that consumes too sends these fetches behind its own, which wait up to five
+// seconds for records: give Watch a client of its own.
 //
 // # Goroutines
 //

@@ -75,7 +75,6 @@ type coordinatorWatch struct {
 	*watcher
 	node   int32
 	listed time.Time
-	ticks  int
 	log    logTail
 }
 
@@ -85,12 +84,12 @@ func (c *coordinatorWatch) run(ctx context.Context) {
 		if c.mustList() && time.Since(c.listed) >= listEvery {
 			c.list(ctx)
 		}
+		c.log.begin(ctx)
 		for _, groupType := range groupTypes() {
 			batches(c.groupsOf(groupType), watchBatch, func(batch []string) { c.describe(ctx, groupType, batch) })
 		}
 		c.findRefused(ctx)
 		c.log.look(ctx)
-		c.ticks++
 		if !pause(ctx, time.Until(began.Add(lookEvery))) {
 			return
 		}
@@ -176,7 +175,7 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			return
 		}
 	}
-	taken := watch.GroupsLook{At: at, Node: c.node}
+	taken := watch.GroupsLook{At: at, Answered: time.Now(), Node: c.node}
 	answered := map[string]bool{}
 	if err == nil {
 		for _, d := range watchedGroups(resp) {

@@ -16,9 +16,7 @@ import (
 )
 
 const (
-	// tailEvery is how often the log is read, and tailAgain how often it is tried to
-	// where it may not be.
-	tailEvery = 2 * time.Second
+	// tailAgain is how often it is tried to read the log where it may not be.
 	tailAgain = 30 * time.Second
 	// tailBytes bounds one answer, and tailBehind how many records may be left to read
 	// until they are passed over.
@@ -36,28 +34,36 @@ type logTail struct {
 	due  time.Time
 }
 
+// begin finds where to read from, of partitions that are not read yet. It comes before
+// their groups are looked at, so that nothing that changes after a look is passed over.
+func (l *logTail) begin(ctx context.Context) {
+	if time.Now().Before(l.due) || ctx.Err() != nil {
+		return
+	}
+	unread := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return ok })
+	if len(unread) == 0 {
+		return
+	}
+	if err := l.findEnds(ctx, unread); err != nil {
+		l.fail(ctx, err, unread)
+		return
+	}
+	l.send(ctx, func(d *watch.Differ) []watch.Event {
+		return d.Records(watch.RecordsLook{At: time.Now(), Begun: unread})
+	})
+}
+
+// look reads what was written since the last time.
 func (l *logTail) look(ctx context.Context) {
 	if time.Now().Before(l.due) || ctx.Err() != nil {
 		return
 	}
-	l.due = time.Now().Add(tailEvery)
-	partitions := l.partitions()
-	if len(partitions) == 0 {
+	begun := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return !ok })
+	if len(begun) == 0 {
 		return
 	}
-	unread := slices.DeleteFunc(slices.Clone(partitions), func(p int32) bool { _, ok := l.readTo(p); return ok })
-	if len(unread) > 0 {
-		if err := l.begin(ctx, unread); err != nil {
-			l.fail(ctx, err, unread)
-			return
-		}
-		// From here on the log tells, of all that comes after this moment.
-		l.send(ctx, func(d *watch.Differ) []watch.Event {
-			return d.Records(watch.RecordsLook{At: time.Now(), Partitions: unread})
-		})
-	}
-	if err := l.fetch(ctx, partitions); err != nil {
-		l.fail(ctx, err, partitions)
+	if err := l.fetch(ctx, begun); err != nil {
+		l.fail(ctx, err, begun)
 	}
 }
 
@@ -107,8 +113,8 @@ func (l *logTail) setRead(p int32, at int64) {
 	l.read[p] = at
 }
 
-// begin finds the ends of partitions, from which reading begins.
-func (l *logTail) begin(ctx context.Context, partitions []int32) error {
+// findEnds finds the ends of partitions, from which reading begins.
+func (l *logTail) findEnds(ctx context.Context, partitions []int32) error {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
 	topic := kmsg.NewListOffsetsRequestTopic()
@@ -171,7 +177,7 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
 	if err != nil {
 		return err
 	}
-	taken := watch.RecordsLook{At: at}
+	taken := watch.RecordsLook{At: at, Answered: time.Now()}
 	var failure error
 	for _, t := range resp.Topics {
 		for i := range t.Partitions {
@@ -232,7 +238,7 @@ func (l *logTail) take(p *kmsg.FetchResponseTopicPartition, inflater kgo.Decompr
 	if unreadable != nil || stuck || p.HighWatermark-at > tailBehind {
 		taken.Gaps = append(taken.Gaps, p.Partition)
 		at = max(at, p.HighWatermark)
-	} else {
+	} else if at >= p.HighWatermark {
 		taken.Partitions = append(taken.Partitions, p.Partition)
 	}
 	l.setRead(p.Partition, at)

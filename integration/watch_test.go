@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -69,16 +71,14 @@ func (w *watchedEvents) await(t *testing.T, what string, is func(watch.Event) bo
 			found = all[0]
 			return true, ""
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		told, _ := json.Marshal(w.events[max(0, len(w.events)-10):])
-		return false, string(told)
+		return false, w.last()
 	})
 	return found
 }
 
-// TestWatchTellsEveryGenerationFromTheLog has members come and go, and holds what is
-// told to what a member sees: no generation is left out, and none is told twice.
+// TestWatchTellsEveryGenerationFromTheLog has members come and go, also while the group
+// is seen for the first time, and holds what is told to what a member sees: the log
+// tells every generation, none is left out, and none is told twice.
 func TestWatchTellsEveryGenerationFromTheLog(t *testing.T) {
 	c := cluster.Shared(t)
 	topic, group := newTopic(t, c, 4), unique(t, "group")
@@ -87,47 +87,114 @@ func TestWatchTellsEveryGenerationFromTheLog(t *testing.T) {
 	w.await(t, "the group is there", func(e watch.Event) bool {
 		return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 || e.Group != nil
 	})
-	// A log that is read late, as on a busy machine, is not waited for: polls tell then.
-	logged := func(e watch.Event) bool { return e.Generation != nil && e.Generation.Source == watch.SourceLog }
-	for n, told := 0, 0; told < 3; n++ {
-		if n == 10 {
-			t.Fatalf("of %d guests the log told of %d", n, told)
-		}
-		guest := fmt.Sprintf("guest-%d", n)
-		isGuest := func(m watch.MemberRef) bool { return m.ClientID == guest }
-		second := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.ClientID(guest))
-		came := w.await(t, "a guest joined", func(e watch.Event) bool {
+	for n := range 3 {
+		name := fmt.Sprintf("guest-%d", n)
+		isGuest := func(m watch.MemberRef) bool { return m.ClientID == name }
+		guest := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.ClientID(name))
+		w.await(t, "a guest joined", func(e watch.Event) bool {
 			return e.Generation != nil && slices.ContainsFunc(e.Generation.Joined, isGuest)
 		})
-		second.Close()
-		went := w.await(t, "the guest left", func(e watch.Event) bool {
+		guest.Close()
+		w.await(t, "the guest left", func(e watch.Event) bool {
 			return e.Generation != nil && slices.ContainsFunc(e.Generation.Left, isGuest)
 		})
-		if logged(came) && logged(went) {
-			told++
+	}
+	w.awaitGeneration(t, first)
+	w.checkGenerations(t, group)
+}
+
+// TestWatchTellsAGroupFromItsFirstMemberOn begins before the group exists and ends after
+// its last member has left, twice, with the group deleted between.
+func TestWatchTellsAGroupFromItsFirstMemberOn(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, 4), unique(t, "group")
+	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
+	w.await(t, "the group is absent", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Absent) == 1 })
+	states := func(is func(*watch.GroupChange) bool) int {
+		return len(w.all(func(e watch.Event) bool { return e.Group != nil && is(e.Group) }))
+	}
+	for life := range 2 {
+		only := startReader(t, c, group, topic, kgo.ClientID("only"))
+		eventually(t, "the member joined", func() (bool, string) { return len(w.generations()) == 2*life+1, w.last() })
+		w.awaitGeneration(t, only)
+		only.client.LeaveGroup()
+		eventually(t, "it left", func() (bool, string) { return len(w.generations()) == 2*life+2, w.last() })
+		eventually(t, "the group is deleted", func() (bool, string) {
+			deleted, err := kadm.NewClient(only.client).DeleteGroup(t.Context(), group)
+			return err == nil && (deleted.Err == nil || errors.Is(deleted.Err, kerr.GroupIDNotFound)), fmt.Sprint(err, deleted.Err)
+		})
+		eventually(t, "it is told as gone", func() (bool, string) {
+			return states(func(g *watch.GroupChange) bool { return g.To == nil }) == life+1, w.last()
+		})
+	}
+	if came := states(func(g *watch.GroupChange) bool { return g.From == nil }); came != 2 {
+		t.Errorf("the group appeared %d times, want 2: %s", came, w.last())
+	}
+	all := w.generations()
+	w.checkGenerations(t, group)
+	for i, g := range all {
+		if joins := i%2 == 0; joins && (len(g.Left) > 0 || g.Members != 1 || *g.To != 1) || !joins && (len(g.Joined) > 0 || len(g.Left) != 1 || g.Members != 0 || *g.To != 2) {
+			t.Errorf("generation %d of 4: %+v", i+1, g)
 		}
 	}
-	eventually(t, "the last generation is told", func() (bool, string) {
-		_, now := first.client.GroupMetadata()
-		all := w.all(func(e watch.Event) bool { return e.Generation != nil })
-		last := all[len(all)-1]
-		return !logged(last) || *last.Generation.To == now, fmt.Sprintf("generation %d, told %+v", now, last.Generation)
-	})
-	var last *int32
+}
+
+// generations are those that were told, in their order.
+func (w *watchedEvents) generations() []*watch.GenerationChange {
+	var all []*watch.GenerationChange
 	for _, e := range w.all(func(e watch.Event) bool { return e.Generation != nil }) {
+		all = append(all, e.Generation)
+	}
+	return all
+}
+
+// awaitGeneration waits until the generation is told that a member is in.
+func (w *watchedEvents) awaitGeneration(t *testing.T, member *reader) {
+	t.Helper()
+	eventually(t, "the last generation is told", func() (bool, string) {
+		_, now := member.client.GroupMetadata()
+		all := w.generations()
+		return len(all) > 0 && all[len(all)-1].To != nil && *all[len(all)-1].To == now, fmt.Sprintf("generation %d, told %s", now, w.last())
+	})
+}
+
+// checkGenerations holds the generations that were told to the rules: each is told from
+// the log, follows on the one before, and has a leader unless nobody is left.
+func (w *watchedEvents) checkGenerations(t *testing.T, group string) {
+	t.Helper()
+	var last *watch.GenerationChange
+	for _, e := range w.all(func(e watch.Event) bool {
+		return e.Generation != nil || e.Group != nil && e.Group.To == nil || e.Sight != nil
+	}) {
 		g := e.Generation
-		if g.Source != watch.SourceLog {
-			last = nil
+		switch {
+		case e.Sight != nil:
+			t.Errorf("%+v", e.Sight)
+			continue
+		case e.Group != nil:
+			last = nil // it begins anew
+			continue
+		case g.Group != group || g.Source != watch.SourceLog || g.To == nil:
+			t.Errorf("not told from the log: %+v\n%s", g, w.last())
 			continue
 		}
-		if last != nil && (g.From == nil || *g.From != *last || *g.Unseen != *g.To-*g.From-1) {
-			t.Errorf("%+v does not follow on %d", g, *last)
+		if last != nil && (g.From == nil || *g.From != *last.To || g.Unseen == nil || *g.Unseen != *g.To-*g.From-1 || len(g.Joined)+len(g.Left) == 0 && *g.To == *last.To) {
+			t.Errorf("%+v does not follow on %+v", g, last)
 		}
-		if g.ToLeader == nil && g.Members > 0 || g.NotStable.AtMost < g.NotStable.AtLeast {
+		if (g.ToLeader == nil) != (g.Members == 0) || g.NotStable.AtMost < g.NotStable.AtLeast || e.At.Before(e.After) {
 			t.Errorf("%+v", g)
 		}
-		last = g.To
+		last = g
 	}
+}
+
+// last is what was told last.
+func (w *watchedEvents) last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	told, _ := json.Marshal(w.events[max(0, len(w.events)-10):])
+	return string(told)
 }
 
 // TestWatchOfAThousandGroupsKeepsItsRate counts the requests that each broker gets.

@@ -51,7 +51,7 @@ func NewDiffer(config Config) *Differ {
 	config.Patience = cmp.Or(config.Patience, defaultPatience)
 	return &Differ{
 		config: config,
-		groups: groups{known: map[string]*groupState{}},
+		groups: groups{known: map[string]*groupState{}, held: map[string]*heldGroup{}},
 		lags:   map[lagKey]*lagState{},
 		blind:  map[sightKey]*blindness{},
 	}

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -10,8 +9,10 @@ import (
 // groups is what is known of the groups.
 type groups struct {
 	known map[string]*groupState
-	// logged are the partitions of __consumer_offsets whose records come in: the log
-	// tells then when a classic group of theirs completed a rebalance.
+	// held are groups that were seen for the first time, and are told when it is known
+	// which of their records come after that look.
+	held map[string]*heldGroup
+	// logged are the partitions of __consumer_offsets whose records come in.
 	logged map[int32]bool
 }
 
@@ -20,65 +21,141 @@ type groupState struct {
 	// seen is the last look, at which the group was there or absent.
 	seen   Group
 	at     time.Time
-	first  time.Time
 	absent bool
 	// told is the group as the last event or snapshot of it told.
 	told Group
 	// settledAt is the last time at which it was seen settled, and unsettledAt the
 	// first after that at which it was not; zero while it is settled.
 	settledAt, unsettledAt time.Time
-	// pending is a rebalance that looks show and the log has yet to tell.
+
+	// placed: it is known which of its records come after told, so they tell what
+	// changes. Else looks do.
+	placed bool
+	// answered is when the last look was answered, zero once the log was read after
+	// that, or tells of something else.
+	answered time.Time
+	// pending is a rebalance that looks show and the log has yet to tell, and passed
+	// how often it was read to its end since and did not.
 	pending *Event
+	passed  int
+	// owed: told is from looks, and a record of the same may follow.
+	owed bool
 }
 
-// logDelay is how long the log may take to tell what looks have shown; servers that
-// are not Kafka may not write it at all.
-const logDelay = 6 * time.Second
+// heldGroup is a group that is not told yet.
+type heldGroup struct {
+	group Group
+	// at is when it was looked at last, since when first.
+	at, since time.Time
+	// answered is as in groupState.
+	answered time.Time
+	appeared bool
+}
+
+const (
+	typeClassic = "classic"
+	partLog     = "log"
+
+	// logDelay is how long what looks show waits for a log that is not read to its end.
+	logDelay = 12 * time.Second
+	// mostPassed is how often the log is read to its end until what it did not tell is
+	// told from looks. Coordinators show an empty group a moment before its record can
+	// be read; servers that are not Kafka may not write any.
+	mostPassed = 2
+)
 
 // Groups takes what one coordinator says of its groups.
 func (d *Differ) Groups(look GroupsLook) []Event {
-	snapshot := &Snapshot{Groups: []Group{}}
+	if look.Answered.IsZero() {
+		look.Answered = look.At
+	}
+	var fresh firstLooks
 	var events []Event
 	sorted := slices.SortedFunc(slices.Values(look.Groups), func(a, b Group) int { return cmp.Compare(a.Group, b.Group) })
 	for _, now := range sorted {
 		state, known := d.groups.known[now.Group]
+		appeared := slices.Contains(look.Appeared, now.Group)
 		switch {
 		case known && state.at.After(look.At):
 		case known:
-			events = append(events, d.groupEvents(state, now, look.At)...)
+			events = append(events, d.groupEvents(state, now, look)...)
+		case d.hold(now, appeared, look):
 		default:
+			delete(d.groups.held, now.Group)
 			d.groups.known[now.Group] = newGroupState(now, look.At)
-			if slices.Contains(look.Appeared, now.Group) {
-				events = append(events, appeared(now, time.Time{}, look.At))
-			} else {
-				snapshot.Groups = append(snapshot.Groups, now)
-			}
+			d.groups.known[now.Group].answered = look.Answered
+			fresh.add(now, appeared, look.At)
 		}
 	}
 	for _, name := range slices.Sorted(slices.Values(look.Absent)) {
+		delete(d.groups.held, name)
 		state, known := d.groups.known[name]
 		switch {
 		case !known:
 			d.groups.known[name] = &groupState{absent: true, at: look.At}
-			snapshot.Absent = append(snapshot.Absent, name)
-		case !state.absent && !state.at.After(look.At):
+			fresh.absent = append(fresh.absent, name)
+		case state.at.After(look.At), state.settledAt.After(look.At):
+		case !state.absent:
 			was := state.seen
 			events = append(events, Event{Kind: KindGroup, At: look.At, After: state.at, Group: &GroupChange{
 				Group: name, From: &was.State, FromType: &was.Type,
 			}})
-			*state = groupState{absent: true, at: look.At}
+			gone := groupState{absent: true, at: look.At, seen: Group{OffsetsPartition: state.seen.OffsetsPartition}}
+			if state.placed {
+				gone.told = state.told // until the log has its end
+			}
+			*state = gone
 		default:
 			state.at = look.At
 		}
 	}
-	if len(snapshot.Groups)+len(snapshot.Absent) > 0 {
-		events = append([]Event{{Kind: KindSnapshot, At: look.At, Snapshot: snapshot}}, events...)
+	return append(fresh.events(look.At), events...)
+}
+
+// hold keeps a group that is seen for the first time until the log was read after it
+// was looked at, and says whether it does.
+func (d *Differ) hold(now Group, appeared bool, look GroupsLook) bool {
+	if now.Type != typeClassic || !d.isLogged(now) || d.isBlind(partLog, look.Node) {
+		return false
 	}
-	return events
+	held := d.groups.held[now.Group]
+	if held == nil {
+		held = &heldGroup{since: look.At}
+		d.groups.held[now.Group] = held
+	}
+	if look.At.Sub(held.since) >= logDelay {
+		return false
+	}
+	held.group, held.at, held.answered = now, look.At, look.Answered
+	held.appeared = held.appeared || appeared
+	return true
+}
+
+// firstLooks are groups that are told for the first time.
+type firstLooks struct {
+	groups   []Group
+	absent   []string
+	appeared []Event
+}
+
+func (f *firstLooks) add(now Group, isNew bool, at time.Time) {
+	if isNew {
+		f.appeared = append(f.appeared, appeared(now, time.Time{}, at))
+	} else {
+		f.groups = append(f.groups, now)
+	}
+}
+
+func (f *firstLooks) events(at time.Time) []Event {
+	if len(f.groups)+len(f.absent) == 0 {
+		return f.appeared
+	}
+	snapshot := &Snapshot{Groups: append([]Group{}, f.groups...), Absent: f.absent}
+	return append([]Event{{Kind: KindSnapshot, At: at, Snapshot: snapshot}}, f.appeared...)
 }
 
 func newGroupState(now Group, at time.Time) *groupState {
-	state := &groupState{seen: now, told: now, at: at, first: at, settledAt: at}
+	state := &groupState{seen: now, told: now, at: at, settledAt: at}
 	if !now.Settled() {
 		state.settledAt, state.unsettledAt = time.Time{}, at
 	}
@@ -93,10 +170,16 @@ func appeared(now Group, after, at time.Time) Event {
 }
 
 // groupEvents compares a group with what was known of it.
-func (d *Differ) groupEvents(state *groupState, now Group, at time.Time) []Event {
+func (d *Differ) groupEvents(state *groupState, now Group, look GroupsLook) []Event {
+	at := look.At
 	if state.absent {
-		after := state.at
+		after, told := state.at, state.told
 		*state = *newGroupState(now, at)
+		state.answered = look.Answered
+		if now.Type == typeClassic && d.isLogged(now) {
+			// All of its records come after it was absent.
+			state.told, state.placed = told, true
+		}
 		return []Event{appeared(now, after, at)}
 	}
 	if at.Before(state.settledAt) {
@@ -106,13 +189,11 @@ func (d *Differ) groupEvents(state *groupState, now Group, at time.Time) []Event
 	if now.OffsetsPartition == nil {
 		now.OffsetsPartition = before.OffsetsPartition
 	}
-	if now.Generation == nil && before.Type == now.Type {
-		now.Generation, now.Leader = before.Generation, before.Leader
-	}
-	state.seen, state.at = now, at
+	state.seen, state.at, state.answered = now, at, look.Answered
 	var events []Event
 	members := len(now.Members)
 	if before.Type != now.Type {
+		state.unplace()
 		events = append(events, Event{Kind: KindGroup, At: at, After: after, Group: &GroupChange{
 			Group: now.Group, From: &before.State, To: &now.State, FromType: &before.Type, ToType: &now.Type, Members: &members,
 		}})
@@ -128,28 +209,55 @@ func (d *Differ) groupEvents(state *groupState, now Group, at time.Time) []Event
 		}
 		return events
 	}
-	change := generationByLooks(state, now, after, at)
-	switch {
-	case now.Type != typeClassic || !d.isLogged(now):
-		if change != nil {
-			events = append(events, Event{Kind: KindGeneration, At: at, After: after, Generation: change})
-		}
-		state.told, state.pending = now, nil
-	case change == nil && state.pending == nil:
-	case state.pending == nil:
-		state.pending = &Event{Kind: KindGeneration, At: at, After: after, Generation: change}
-	case at.Sub(state.pending.At) >= logDelay:
-		pending := *state.pending
-		moved := changeOf(state.told, now, SourcePoll) // more may have happened since
-		pending.Generation.Joined, pending.Generation.Left, pending.Generation.Moved, pending.Generation.Members = moved.Joined, moved.Left, moved.Moved, moved.Members
-		events = append(events, pending)
-		state.told, state.pending = now, nil
+	if change := generationByLooks(state, now, after, at); change != nil && state.pending == nil {
+		state.pending, state.passed = &Event{Kind: KindGeneration, At: at, After: after, Generation: change}, 0
 	}
-	state.settledAt, state.unsettledAt = at, time.Time{}
+	if state.settledAt, state.unsettledAt = at, (time.Time{}); !d.waitsForTheLog(state, look) {
+		events = append(events, state.tellFromLooks()...)
+	}
 	return events
 }
 
-const typeClassic = "classic"
+// waitsForTheLog says whether what looks show of a group is left to the log to tell.
+func (d *Differ) waitsForTheLog(state *groupState, look GroupsLook) bool {
+	if !state.placed {
+		return false
+	}
+	if state.pending == nil {
+		return true
+	}
+	if late := look.At.Sub(state.pending.At) >= logDelay; late || d.isBlind(partLog, look.Node) {
+		state.unplace()
+		return false
+	}
+	return state.passed < mostPassed
+}
+
+// tellFromLooks takes a group that is settled for what it looks like.
+func (s *groupState) tellFromLooks() []Event {
+	event := s.pending
+	if event != nil {
+		s.owed = true
+		// More may have happened since it was first seen.
+		moved := changeOf(s.told, s.seen, SourcePoll)
+		g := event.Generation
+		g.Joined, g.Left, g.Moved, g.Members, g.Assignor = moved.Joined, moved.Left, moved.Moved, moved.Members, moved.Assignor
+	}
+	s.told, s.pending, s.passed = s.seen, nil, 0
+	if event == nil {
+		return nil
+	}
+	return []Event{*event}
+}
+
+// unplace leaves it to looks to tell of a group. Which generation it is in is not
+// known then.
+func (s *groupState) unplace() {
+	s.placed = false
+	if s.told.Type == typeClassic {
+		s.told.Generation, s.told.Leader = nil, nil
+	}
+}
 
 func (d *Differ) isLogged(g Group) bool {
 	return g.OffsetsPartition != nil && d.groups.logged[*g.OffsetsPartition]
@@ -157,137 +265,4 @@ func (d *Differ) isLogged(g Group) bool {
 
 func (s *groupState) isIn(partition int32) bool {
 	return !s.absent && s.seen.OffsetsPartition != nil && *s.seen.OffsetsPartition == partition
-}
-
-// generationByLooks finds a rebalance that completed between two looks at a settled
-// group, nil if there is no trace of one. A classic group that rebalances faster than
-// it is looked at, with nothing changed, leaves none, unless its members tell the
-// generation that they joined with.
-func generationByLooks(state *groupState, now Group, after, at time.Time) *GenerationChange {
-	before := state.told
-	change := changeOf(before, now, SourcePoll)
-	notSettled := !state.unsettledAt.IsZero()
-	advanced := !equal(change.From, change.To) && change.To != nil && change.From != nil
-	rejoined := joinedAnew(before, now)
-	if !notSettled && !advanced && !rejoined && len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0) {
-		return nil
-	}
-	if now.Type == typeClassic {
-		change.From, change.To, change.FromLeader, change.ToLeader = nil, nil, nil, nil
-		change.Unseen = nil
-		if a, b := joinedWith(before), joinedWith(now); a != nil && b != nil && *b > *a {
-			unseen := *b - *a - 1
-			change.Unseen = &unseen
-		}
-	}
-	change.NotStable = notStable(state, after, at)
-	return change
-}
-
-// notStable bounds how long a group that is settled at a time was not, from the looks.
-func notStable(state *groupState, after, at time.Time) Span {
-	if state.unsettledAt.IsZero() {
-		return Span{AtMost: Millis(at.Sub(after))}
-	}
-	span := Span{AtLeast: Millis(max(0, after.Sub(state.unsettledAt)))}
-	from := state.settledAt
-	if from.IsZero() {
-		from = state.unsettledAt // it never was, as far as is known
-	}
-	span.AtMost = Millis(at.Sub(from))
-	return span
-}
-
-// changeOf says what differs between two generations.
-func changeOf(before, now Group, source Source) *GenerationChange {
-	change := &GenerationChange{
-		Group: now.Group, From: before.Generation, To: now.Generation,
-		Joined: []MemberRef{}, Left: []MemberRef{}, Members: len(now.Members),
-		FromLeader: before.Leader, ToLeader: now.Leader, Assignor: now.Assignor, Source: source,
-	}
-	if change.From != nil && change.To != nil {
-		unseen := max(0, *change.To-*change.From-1)
-		change.Unseen = &unseen
-	}
-	were, are := membersByID(before), membersByID(now)
-	for _, id := range slices.Sorted(maps.Keys(are)) {
-		if _, was := were[id]; !was {
-			change.Joined = append(change.Joined, are[id].MemberRef)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(were)) {
-		if _, is := are[id]; !is {
-			change.Left = append(change.Left, were[id].MemberRef)
-		}
-	}
-	change.Moved = moved(before, now)
-	return change
-}
-
-func membersByID(g Group) map[string]Member {
-	members := make(map[string]Member, len(g.Members))
-	for _, m := range g.Members {
-		members[m.ID] = m
-	}
-	return members
-}
-
-// moved counts the partitions whose owner is another one or none, nil if not all
-// assignments are known.
-func moved(before, now Group) *int {
-	were, known := owners(before)
-	are, knownNow := owners(now)
-	if !known || !knownNow {
-		return nil
-	}
-	count := 0
-	for key, owner := range were {
-		if are[key] != owner {
-			count++
-		}
-	}
-	for key := range are {
-		if _, was := were[key]; !was {
-			count++
-		}
-	}
-	return &count
-}
-
-func owners(g Group) (map[partitionKey]string, bool) {
-	all := map[partitionKey]string{}
-	for _, m := range g.Members {
-		if m.Assigned == nil {
-			return nil, false
-		}
-		for _, topic := range m.Assigned {
-			for _, p := range topic.Partitions {
-				all[partitionKey{topic.Topic, p}] = m.ID
-			}
-		}
-	}
-	return all, true
-}
-
-// joinedWith is the highest generation that members say they had when they joined the
-// present one, nil if none does.
-func joinedWith(g Group) *int32 {
-	var highest *int32
-	for _, m := range g.Members {
-		if m.JoinedWith != nil && (highest == nil || *m.JoinedWith > *highest) {
-			highest = m.JoinedWith
-		}
-	}
-	return highest
-}
-
-// joinedAnew says whether a member that stayed has joined again.
-func joinedAnew(before, now Group) bool {
-	were := membersByID(before)
-	for _, m := range now.Members {
-		if was, stayed := were[m.ID]; stayed && was.JoinedWith != nil && m.JoinedWith != nil && *was.JoinedWith != *m.JoinedWith {
-			return true
-		}
-	}
-	return false
 }

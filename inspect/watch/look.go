@@ -65,6 +65,8 @@ type Controller struct {
 // GroupsLook is what one coordinator says of its groups.
 type GroupsLook struct {
 	At time.Time
+	// Answered is when the answer was there, At if zero.
+	Answered time.Time
 	// Node is the coordinator that answered.
 	Node int32
 	// Groups are those that it described.
@@ -136,9 +138,13 @@ type TopicPartitions struct {
 // RecordsLook is what was read of __consumer_offsets: the records of classic groups
 // in their order.
 type RecordsLook struct {
-	At      time.Time
-	Records []GroupRecord
-	// Partitions are those that were read without a gap up to now.
+	At time.Time
+	// Answered is when the answer was there, At if zero.
+	Answered time.Time
+	Records  []GroupRecord
+	// Begun are partitions that are read from now on.
+	Begun []int32
+	// Partitions are those that were read to their ends, as these were at At or later.
 	Partitions []int32
 	// Gaps are those of which a part was left out, because more was written than may
 	// be read, or the log cannot be read any more.

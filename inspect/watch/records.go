@@ -6,38 +6,102 @@ import (
 	"time"
 )
 
-// Records takes what was read of __consumer_offsets. From the first look on that
-// covers the partition of a group, its generations are told from the log and not from
-// what the coordinator answers; when the log has a gap, it is the other way until the
-// next look.
+// Records takes what was read of __consumer_offsets. A group's generations are told
+// from there once it is known which of its records come after it was looked at: when
+// the log was read to its end before and after the look, and had none of the group
+// between. Until then, and from a gap on, looks tell.
 func (d *Differ) Records(look RecordsLook) []Event {
-	var events []Event
-	logged := maps.Clone(d.groups.logged)
-	if logged == nil {
-		logged = map[int32]bool{}
+	if look.Answered.IsZero() {
+		look.Answered = look.At
 	}
-	for _, p := range look.Partitions {
+	logged := map[int32]bool{}
+	maps.Copy(logged, d.groups.logged)
+	for _, p := range slices.Concat(look.Begun, look.Partitions) {
 		logged[p] = true
 	}
 	for _, p := range look.Gaps {
 		delete(logged, p)
 	}
 	d.groups.logged = logged
+	for _, state := range d.groups.known {
+		if slices.ContainsFunc(look.Gaps, state.hasLog) {
+			state.lose()
+		}
+	}
+	touched := map[string]bool{}
 	for _, record := range look.Records {
-		if state, known := d.groups.known[record.Group]; known {
-			if event := recordEvent(state, record, look.At); event != nil {
-				events = append(events, *event)
-			}
+		touched[record.Group] = true
+	}
+	events := d.release(look, touched)
+	for _, record := range look.Records {
+		if state, known := d.groups.known[record.Group]; known && (state.placed || state.absent) {
+			events = append(events, recordEvents(state, record, look.Answered)...)
+		}
+	}
+	for name, state := range d.groups.known {
+		if state.answered.IsZero() || state.answered.After(look.At) || !slices.ContainsFunc(look.Partitions, state.isIn) {
+			continue
+		}
+		state.answered = time.Time{}
+		if touched[name] {
+			continue
+		}
+		state.placed = true
+		if state.pending != nil {
+			state.passed++
 		}
 	}
 	return events
 }
 
-// recordEvent compares a record with what was told last of its group. It is nil for
-// records that tell nothing new: one that is written again, or the first of a group
-// without members.
-func recordEvent(state *groupState, record GroupRecord, at time.Time) *Event {
-	if record.Tombstone || state.absent && len(record.Members) == 0 {
+// release tells of the groups that were held, as far as the log was read to its end
+// without a record of theirs, or has a gap. The others are looked at again.
+func (d *Differ) release(look RecordsLook, touched map[string]bool) []Event {
+	var fresh firstLooks
+	var at time.Time
+	for _, name := range slices.Sorted(maps.Keys(d.groups.held)) {
+		held := d.groups.held[name]
+		partition := *held.group.OffsetsPartition
+		lost := slices.Contains(look.Gaps, partition)
+		read := slices.Contains(look.Partitions, partition) && !held.answered.IsZero() && !held.answered.After(look.At)
+		if read && touched[name] {
+			held.answered = time.Time{}
+		}
+		if !lost && (!read || touched[name]) {
+			continue
+		}
+		delete(d.groups.held, name)
+		state := newGroupState(held.group, held.at)
+		state.placed = !lost
+		d.groups.known[name] = state
+		fresh.add(held.group, held.appeared, held.at)
+		if held.at.After(at) {
+			at = held.at
+		}
+	}
+	return fresh.events(at)
+}
+
+// hasLog says whether a partition has the records of a group, also of one that is
+// absent.
+func (s *groupState) hasLog(partition int32) bool {
+	return s.seen.OffsetsPartition != nil && *s.seen.OffsetsPartition == partition
+}
+
+// lose leaves out records of a group.
+func (s *groupState) lose() {
+	if s.absent {
+		s.told = Group{}
+	}
+	s.unplace()
+}
+
+// recordEvents compares a record with what was told last of its group. There are none
+// for records that tell nothing new: one that is written again, or the first of a group,
+// which is written before a member has joined.
+func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
+	if record.Tombstone {
+		state.told = Group{OffsetsPartition: state.told.OffsetsPartition}
 		return nil
 	}
 	before := state.told
@@ -47,27 +111,36 @@ func recordEvent(state *groupState, record GroupRecord, at time.Time) *Event {
 	now := Group{
 		Group: record.Group, Type: typeClassic, State: "Stable",
 		Assignor: record.Protocol, Generation: &record.Generation, Leader: record.Leader, Members: record.Members,
+		OffsetsPartition: state.seen.OffsetsPartition,
+	}
+	if len(now.Members) == 0 {
+		now.State = "Empty"
 	}
 	change := changeOf(before, now, SourceLog)
-	same := equal(change.From, change.To) && equal(change.FromLeader, change.ToLeader)
-	if same && len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0) {
+	same := len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0)
+	if same && equal(change.From, change.To) && equal(change.FromLeader, change.ToLeader) {
 		return nil
 	}
-	quiet := state.pending == nil && state.unsettledAt.IsZero()
-	if before.Generation == nil && quiet && len(change.Joined)+len(change.Left) == 0 && !record.Written.After(state.first) {
-		// Written while the watch began, of a generation that was there then.
-		state.told, state.seen.Generation, state.seen.Leader = now, now.Generation, now.Leader
+	// The record of an empty group may follow on the look that showed it.
+	empty := len(now.Members) == 0 && (record.Generation == 0 || state.pending == nil && state.unsettledAt.IsZero())
+	if same && before.Generation == nil && (state.owed || empty) {
+		state.told, state.owed = now, false
 		return nil
 	}
-	now.OffsetsPartition = state.seen.OffsetsPartition
-	change.NotStable = notStableByRecord(state, record, at)
+	var events []Event
 	after := state.at
+	if state.absent {
+		events = append(events, appeared(now, after, at))
+		*state = groupState{seen: now, at: at, placed: true}
+	}
+	change.NotStable = notStableByRecord(state, record, at)
 	if after.After(at) {
 		after = time.Time{}
 	}
 	state.told, state.seen.Generation, state.seen.Leader, state.seen.State = now, now.Generation, now.Leader, now.State
-	state.settledAt, state.unsettledAt, state.pending = at, time.Time{}, nil
-	return &Event{Kind: KindGeneration, At: at, After: after, Generation: change}
+	state.settledAt, state.unsettledAt = at, time.Time{}
+	state.pending, state.passed, state.owed = nil, 0, false
+	return append(events, Event{Kind: KindGeneration, At: at, After: after, Generation: change})
 }
 
 // notStableByRecord bounds how long the group was not stable before a record: at

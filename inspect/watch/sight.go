@@ -60,6 +60,12 @@ func (d *Differ) Saw(part string, node *int32, at time.Time) []Event {
 	}}}
 }
 
+// isBlind says whether it was told that a part of a node cannot be looked at.
+func (d *Differ) isBlind(part string, node int32) bool {
+	blind := d.blind[keyOf(part, &node)]
+	return blind != nil && blind.told
+}
+
 // Gone forgets what could not be looked at at brokers that are gone, which their own
 // events tell.
 func (d *Differ) Gone(nodes []int32) {
