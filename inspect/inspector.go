@@ -12,6 +12,7 @@ type Inspector struct {
 	client               *kgo.Client
 	createInternalTopics bool
 	skipMinISR           bool
+	skipGroups           bool
 	internalTopics       bool
 	log                  logBudget
 }
@@ -51,6 +52,12 @@ func InternalTopics() Option {
 // warning, and DESCRIBE_CONFIGS is not needed.
 func SkipMinISR() Option {
 	return func(in *Inspector) { in.skipMinISR = true }
+}
+
+// SkipGroups has [Inspector.ElectionState] and [Inspector.Predict] leave groups out, for
+// who asks about partitions alone: no request is sent for them.
+func SkipGroups() Option {
+	return func(in *Inspector) { in.skipGroups = true }
 }
 
 // LogBudget bounds how much of one partition of __consumer_offsets

@@ -81,6 +81,8 @@ func idleProblem(idle predict.Idle) Problem {
 // Partitions that are being reassigned get the warning [CodeReassigning]: what the end
 // of that changes is not predicted.
 //
+// In ZooKeeper mode there is no quorum, which is an error with [CodeUnsupported].
+//
 // Three things the metadata does not tell. Whether a broker that is down stopped
 // cleanly: it is taken to have crashed. Whether a voter that is not a broker is up: it
 // counts as down when it has not fetched for 10 s. And what is the configuration of the
@@ -121,7 +123,9 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	parts.Go(func() { quorum, quorumErr = in.describeQuorum(reading, metadata.Brokers) })
 	parts.Go(func() { fenced, fencedErr = in.fencedBrokers(reading) })
 	parts.Go(func() { elr, featureErr = in.hasFeature(reading, elrFeature) })
-	parts.Go(func() { groups = in.listGroups(reading, metadata.Brokers, nil) })
+	if !in.skipGroups {
+		parts.Go(func() { groups = in.listGroups(reading, metadata.Brokers, nil) })
+	}
 	parts.Go(func() { moving, movingErr = in.reassigned(reading) })
 	parts.Wait()
 
@@ -133,7 +137,11 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	answer.warn(configs.problems("so predictions take min.insync.replicas for 1 and unclean election for not allowed there")...)
 	if quorumErr != nil {
 		p := in.quorumProblem(ctx, quorumErr)
-		p.Message += "; predictions take the majority of the controllers for granted"
+		if p.Code == CodeUnsupported {
+			p.Message += "; predictions go by KRaft's rules, and leave the controller out"
+		} else {
+			p.Message += "; predictions take the majority of the controllers for granted"
+		}
 		answer.missing(p)
 	}
 	if fencedErr != nil {

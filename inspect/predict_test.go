@@ -99,6 +99,19 @@ func TestElectionStateHoldsWhatElectionsDependOn(t *testing.T) {
 	}
 }
 
+func TestElectionStateWithoutGroups(t *testing.T) {
+	fake := newElectionFake(t, 0)
+	joinGroup(t, fake, "workers", 1)
+	fake.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		t.Error("groups were asked for")
+		return nil, nil, false
+	})
+	answer, err := inspect.New(newClient(t, fake), inspect.SkipGroups()).ElectionState(testContext(t))
+	if err != nil || answer.Err() != nil || len(answer.Data.Groups) > 0 || len(answer.Data.Partitions) != 4 {
+		t.Errorf("%v, %+v", err, answer)
+	}
+}
+
 func TestPredictRunsTheStepsOnWhatIsRead(t *testing.T) {
 	fake := newElectionFake(t, 0)
 	joinGroup(t, fake, "workers", 1)

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"reflect"
 	"slices"
@@ -12,11 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/predict"
@@ -87,163 +81,6 @@ func TestPredictionsComeTrue(t *testing.T) {
 			}
 			lab.report(sequence.rules)
 		})
-	}
-}
-
-// electionLab is a cluster of five nodes with 200 partitions of all kinds and 500
-// groups, on which predictions are tried.
-type electionLab struct {
-	t      *testing.T
-	c      *cluster.Cluster
-	client *kgo.Client
-	in     *inspect.Inspector
-	of     map[int32]*inspect.Inspector // who asks that node only
-	topics []string
-	groups []string
-	ctl    groupctl
-	elr    bool           // whether the cluster has eligible leader replicas
-	down   map[int32]bool // the value is whether it stopped cleanly
-
-	candidates []int32 // who may be the controller by the last prediction
-
-	decided  map[predict.Rule]int
-	compared int // partitions
-	located  int // coordinators
-	steps    int
-}
-
-const (
-	labNodes  = 5
-	labGroups = 500
-)
-
-func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
-	t.Helper()
-	// The controller would move leaders back by itself, every 5 minutes.
-	began := time.Now()
-	c := cluster.Start(t, append(options, cluster.WithNodes(labNodes), cluster.WithProperty("auto.leader.rebalance.enable", "false"))...)
-	l := &electionLab{t: t, c: c, down: map[int32]bool{}, decided: map[predict.Rule]int{}}
-	l.client = newClient(t, c, kgo.DialTimeout(2*time.Second))
-	l.in = inspect.New(l.client, inspect.SkipMinISR())
-	l.of = map[int32]*inspect.Inspector{}
-	for _, id := range c.NodeIDs() {
-		address, dialer := c.Address(id), net.Dialer{Timeout: 2 * time.Second}
-		l.of[id] = inspect.New(newClient(t, c, kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, address)
-		})), inspect.SkipMinISR())
-	}
-	started := time.Now()
-	l.ctl = buildGroupctl(t, c)
-	built := time.Now()
-	l.topics = []string{predict.OffsetsTopic}
-	total := 0
-	for _, topic := range []struct {
-		partitions, replicas, minISR int
-		unclean                      bool
-	}{
-		{20, 1, 1, false}, {10, 1, 1, true},
-		{30, 2, 1, false}, {20, 2, 1, true}, {30, 2, 2, false},
-		{40, 3, 2, false}, {20, 3, 2, true},
-		{15, 4, 3, false}, {15, 5, 3, false},
-	} {
-		name := fmt.Sprintf("replicas-%d-min-%d-unclean-%v", topic.replicas, topic.minISR, topic.unclean)
-		l.createTopic(name, topic.partitions, topic.replicas, topic.minISR, topic.unclean)
-		l.topics = append(l.topics, name)
-		total += topic.partitions
-	}
-	if total != 200 {
-		t.Fatalf("%d partitions", total)
-	}
-	created := time.Now()
-	for i := range labGroups {
-		l.groups = append(l.groups, fmt.Sprintf("group-%d", i))
-	}
-	// A follower learns with one record that the one before is committed, and a
-	// coordinator below min.insync.replicas shows only what is: a group that was made by
-	// the very last record would be missing for as long.
-	l.commitForGroups()
-	l.commitForGroups()
-	t.Logf("%.1f s to start the cluster, %.1f s to build groupctl, %.1f s to create the topics, %.1f s for the groups",
-		started.Sub(began).Seconds(), built.Sub(started).Seconds(), created.Sub(built).Seconds(), time.Since(created).Seconds())
-	return l
-}
-
-// createTopic places replicas so that each broker leads, in orders that differ.
-func (l *electionLab) createTopic(name string, partitions, replicas, minISR int, unclean bool) {
-	l.t.Helper()
-	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
-	for i := range partitions {
-		place := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
-		place.Partition = int32(i)
-		stride := 1 + (i/labNodes)%(labNodes-1) // 1 to 4, all of which go around 5
-		for r := range replicas {
-			place.Replicas = append(place.Replicas, int32(1+(i+r*stride)%labNodes))
-		}
-		topic.ReplicaAssignment = append(topic.ReplicaAssignment, place)
-	}
-	for key, value := range map[string]string{"min.insync.replicas": strconv.Itoa(minISR), "unclean.leader.election.enable": strconv.FormatBool(unclean)} {
-		config := kmsg.NewCreateTopicsRequestTopicConfig()
-		config.Name, config.Value = key, &value
-		topic.Configs = append(topic.Configs, config)
-	}
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = 30_000
-	req.Topics = append(req.Topics, topic)
-	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
-	defer cancel()
-	resp, err := req.RequestWith(ctx, l.client)
-	if err == nil {
-		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
-	}
-	if err != nil {
-		l.t.Fatalf("create %s: %v", name, err)
-	}
-	// Leaders with records: a replica that comes back has something to catch up with.
-	records := make([]*kgo.Record, 20*partitions)
-	for i := range records {
-		records[i] = &kgo.Record{Topic: name, Value: []byte(strings.Repeat("x", 100))}
-	}
-	producer := newClient(l.t, l.c, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
-	defer producer.Close()
-	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		l.t.Fatalf("produce to %s: %v", name, err)
-	}
-}
-
-// commitForGroups commits an offset for each group, which makes it one.
-func (l *electionLab) commitForGroups() {
-	l.t.Helper()
-	admin := kadm.NewClient(l.client)
-	offsets := kadm.Offsets{}
-	offsets.AddOffset(l.topics[1], 0, 1, -1)
-	var working sync.WaitGroup
-	names := make(chan string)
-	errs := make(chan error, labGroups)
-	for range 8 {
-		working.Go(func() {
-			for name := range names {
-				ctx, cancel := context.WithTimeout(l.t.Context(), patience)
-				responses, err := admin.CommitOffsets(ctx, name, offsets)
-				cancel()
-				if err == nil {
-					err = responses.Error()
-				}
-				if err != nil {
-					errs <- fmt.Errorf("group %s: %w", name, err)
-				}
-			}
-		})
-	}
-	for _, group := range l.groups {
-		names <- group
-	}
-	close(names)
-	working.Wait()
-	select {
-	case err := <-errs:
-		l.t.Fatal(err)
-	default:
 	}
 }
 
@@ -367,7 +204,18 @@ func (l *electionLab) note(nodes []int32, clean bool) {
 func (l *electionLab) state() predict.Cluster {
 	l.t.Helper()
 	var c predict.Cluster
-	eventually(l.t, "all on which elections depend is told", func() (bool, string) {
+	began, waitedFor := time.Now(), ""
+	defer func() {
+		if took := time.Since(began); took > 3*time.Second {
+			l.t.Logf("all was told after %.1f s; last missing: %s", took.Seconds(), waitedFor)
+		}
+	}()
+	eventually(l.t, "all on which elections depend is told", func() (_ bool, missing string) {
+		defer func() {
+			if missing != "" {
+				waitedFor = missing
+			}
+		}()
 		ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 		defer cancel()
 		answer, err := l.in.ElectionState(ctx)
@@ -415,9 +263,10 @@ func (l *electionLab) await(what string, before predict.Cluster, o predict.Outco
 	coordinators := coordinatorsOf(before, o)
 	lost := !*o.Controller.Quorum.Kept
 	if lost {
-		// What does not happen takes time to be seen: longer than a session of 5 s.
+		// What does not happen takes time to be seen: longer than a session of 5 s, and
+		// an election among those who are left, which takes 3 s to begin.
 		select {
-		case <-time.After(12 * time.Second):
+		case <-time.After(9 * time.Second):
 		case <-l.t.Context().Done():
 		}
 	}

@@ -82,7 +82,7 @@ type Actor struct {
 
 // New returns an Actor. It sends nothing.
 func New(client *kgo.Client) *Actor {
-	return &Actor{client: client, in: inspect.New(client, inspect.SkipMinISR())}
+	return &Actor{client: client, in: inspect.New(client, inspect.SkipMinISR(), inspect.SkipGroups())}
 }
 
 const (
@@ -108,7 +108,7 @@ func (a *Actor) Preview(ctx context.Context, kind Kind, partitions ...predict.To
 	state, err := a.in.ElectionState(ctx)
 	answer := inspect.Answer[[]Election]{
 		ClusterID: state.ClusterID, ObservedAt: state.ObservedAt, Warnings: state.Warnings,
-		// Groups and the like do not matter here.
+		// What else cannot be read is no part of what is asked for.
 		Errors: []inspect.Problem{},
 	}
 	if err != nil {
