@@ -16,11 +16,14 @@ var ErrAbandoned = errors.New("the handler did not return when its context ended
 
 // assigned is kgo's OnPartitionsAssigned: records of these partitions are polled when
 // it has returned. It and the other two run on goroutines of kgo, one at a time.
-func (m *Member) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+func (m *Member) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	id, _ := client.GroupMetadata()
 	var parts []*partition
 	for topic, numbers := range added {
 		for _, number := range numbers {
-			parts = append(parts, newPartition(topicPartition{topic, number}))
+			p := newPartition(topicPartition{topic, number})
+			p.member = id
+			parts = append(parts, p)
 		}
 	}
 	// A partition that is there already was not given up in between: kgo starts it
@@ -72,6 +75,16 @@ func (m *Member) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32)
 		m.emit(Event{Kind: EventLost, Err: ErrLost})
 		m.emit(Event{Kind: EventJoining})
 	}
+}
+
+// expelled: the client forgets that the member was in the group, and is about to join
+// anew under another id.
+func (m *Member) expelled(why error) {
+	m.session.lost(why)
+	m.mu.Lock()
+	parts := m.list()
+	m.mu.Unlock()
+	m.lose(parts, why)
 }
 
 // lose gives partitions up without a commit, and does not wait for their handlers,

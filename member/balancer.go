@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,10 +34,13 @@ func (b *balancer) IsCooperative() bool { return b.protocol.cooperative() }
 // JoinGroupMetadata implements kgo.GroupBalancer.
 func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32, generation int32) []byte {
 	if b.first {
-		b.hooks.joining()
+		b.hooks.joining(len(current) > 0)
 	}
 	owned := toTopicPartitions(current)
-	if !b.IsCooperative() {
+	switch {
+	case b.IsCooperative() && b.hooks.isStale():
+		owned, generation = nil, -1
+	case !b.IsCooperative():
 		// An eager member has given up everything by now. What it had is
 		// told all the same, so that the leader can give it back.
 		owned = b.hooks.lastOwned()
@@ -83,6 +87,9 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 
 // ParseSyncAssignment implements kgo.GroupBalancer.
 func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	if b.hooks.isStale() {
+		return nil, errStale
+	}
 	assigned := map[string][]int32{}
 	var from announcement
 	if len(assignment) > 0 { // else the leader left this member out, which means nothing
@@ -104,6 +111,9 @@ type clientHook struct{ hooks *Hooks }
 
 // OnGroupManageError implements kgo.HookGroupManageError.
 func (c clientHook) OnGroupManageError(err error) {
+	if c.hooks.out(); errors.Is(err, errStale) {
+		return // told when it was found out
+	}
 	c.hooks.endTerm(fmt.Errorf("%w: %w", ErrLost, err))
 	c.hooks.emit(Event{Kind: EventLost, Err: err})
 }
@@ -130,8 +140,9 @@ func (c clientHook) OnClientClosed(*kgo.Client) {
 	c.hooks.closedOnce.Do(func() { c.hooks.emit(Event{Kind: EventClosed, Err: ErrLeft}) })
 }
 
-// joining: a JoinGroup is about to be sent, and who will lead is open.
-func (h *Hooks) joining() {
+// joining: a JoinGroup is about to be sent, and who will lead is open. owns tells whether
+// the client takes itself for the owner of partitions.
+func (h *Hooks) joining(owns bool) {
 	h.mu.Lock()
 	h.round = nil
 	h.cancelCallLocked() // this is the round it was for
@@ -146,6 +157,7 @@ func (h *Hooks) joining() {
 		}
 		h.findOutHosted() // so that the cause is known if the round names no leader
 	}
+	h.findOutExpelled(owns)
 	h.emit(Event{Kind: EventJoining, Reason: reason})
 }
 
@@ -190,6 +202,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 	r := h.round
 	h.round = nil
 	client := h.client
+	h.inLocked()
 	replan := false
 	var started *term
 	h.reasons, h.anew = nil, false

@@ -87,12 +87,12 @@ func (m *Member) commit(ctx context.Context, parts []*partition) error {
 	if len(of) == 0 {
 		return nil
 	}
-	ctx = kgo.PreCommitFnContext(ctx, func(*kmsg.OffsetCommitRequest) error {
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
 		if _, _, held := m.session.state(); errors.Is(held, ErrLost) {
 			return held
 		}
 		for _, p := range of {
-			if p.isGone() {
+			if p.isGone() || p.member != req.MemberID {
 				return ErrLost
 			}
 		}

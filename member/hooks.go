@@ -162,10 +162,13 @@ type Hooks struct {
 	announce bool
 	trusted  string // the member id with which the plans that it gets are those that it made, see doubtLocked
 	owned    []assign.TopicPartitions
-	term     *term // the current one
-	last     *term // the one whose Lead may still be running
-	pending  *term // adopted before Attach
-	replan   bool  // a round is due, and Attach brings it about
+	joinedAs string          // the member id with which it is in the group; "" while it is out
+	stale    bool            // see errStale
+	expelled func(why error) // a Member's; see findOutExpelled
+	term     *term           // the current one
+	last     *term           // the one whose Lead may still be running
+	pending  *term           // adopted before Attach
+	replan   bool            // a round is due, and Attach brings it about
 
 	calling   *time.Timer // brings about a round that is due
 	callingAt time.Time
@@ -270,6 +273,7 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 	h.client, h.settings = client, s
 	pending, replan := h.pending, h.replan
 	h.pending, h.replan = nil, false
+	h.inLocked()
 	if pending != nil {
 		h.installLocked(pending)
 	}

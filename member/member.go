@@ -89,6 +89,7 @@ func New(cfg Config) (*Member, error) {
 			return nil, problems
 		}
 		m.hooks = hooks
+		hooks.expelled = m.expelled
 		opts = append(opts, hooks.Opts()...)
 	} else {
 		if problems != nil {

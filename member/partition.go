@@ -27,6 +27,7 @@ const (
 // another one.
 type partition struct {
 	topicPartition
+	member string // the id of the member that it was assigned to
 
 	// wake tells the worker to look again: records, a phase, a fence.
 	wake chan struct{} // capacity 1

@@ -194,6 +194,9 @@ func (s *session) askSession(ctx context.Context) {
 func (s *session) hold(l *lease, why error) {
 	s.mu.Lock()
 	if s.lease != l || s.held != nil {
+		if s.lease == l && errors.Is(why, ErrLost) {
+			s.held = why // which proves more than that the lease expired
+		}
 		s.mu.Unlock()
 		return
 	}
@@ -287,6 +290,9 @@ func (h memberHook) OnBrokerE2E(broker kgo.BrokerMetadata, key int16, e2e kgo.Br
 
 // OnGroupManageError implements kgo.HookGroupManageError.
 func (h memberHook) OnGroupManageError(err error) {
+	if errors.Is(err, errStale) {
+		return
+	}
 	h.m.session.lost(err)
 	if h.m.cfg.GroupProtocol == ConsumerProtocol {
 		// The event was told when the partitions were lost, without the reason.
