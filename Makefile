@@ -46,7 +46,7 @@ lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 $(BIN)/staticcheck: tools/go.mod tools/go.sum
 	go -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
 
-cost: ## what Run costs beside a bare kgo client, on a real broker; figures for docs/reliability.md
+cost: ## what Run costs beside a bare kgo client, on a real broker; the table of docs/reliability.md
 	integration/engine.sh run -- integration/test.sh -run NONE -bench BenchmarkRunBesideABareClient -benchtime 1x -timeout 10m .
 
 bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmarks.md

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,20 +21,23 @@ import (
 
 const (
 	costPartitions = 6
-	costRecords    = 1_500_000 // some seconds a round
-	costRounds     = 7
+	costRecords    = 300_000 // under a second a round on a machine that is idle
+	costBlocks     = 50
+	costTime       = 4 * time.Minute // after which no further block is begun
 )
 
 // BenchmarkRunBesideABareClient measures in one run what Run costs beside a poll loop on a
 // bare kgo client: the same options, the same work on each record, a commit a second
-// both. They take turns, in an order that rotates. "of-medians" is the ratio of the medians
-// of all rounds, "median-ratio" the median of the ratios of each round. Beside records a
-// second it tells the processor time of this process for each record, which other programs
-// on the machine disturb less.
+// both. They take turns in blocks, see costSides. Beside records a second it tells the
+// processor time of this process for each record, which other programs on the machine
+// disturb less. It prints the table of docs/reliability.md.
 func BenchmarkRunBesideABareClient(b *testing.B) {
 	c := cluster.Start(b, cluster.WithNodes(1))
-	b.Run("throughput", func(b *testing.B) { benchmarkThroughput(b, c) })
-	b.Run("rebalance", func(b *testing.B) { benchmarkRebalance(b, c) })
+	var table strings.Builder
+	table.WriteString("\n| | bare client | Run | ratio | 95 % interval | blocks |\n|---|---|---|---|---|---|\n")
+	b.Run("throughput", func(b *testing.B) { benchmarkThroughput(b, c, &table) })
+	b.Run("rebalance", func(b *testing.B) { benchmarkRebalance(b, c, &table) })
+	fmt.Fprintln(os.Stderr, table.String())
 }
 
 func costTopic(b *testing.B, c *cluster.Cluster, partitions int32) (topic string, client *kgo.Client) {
@@ -58,10 +61,11 @@ func costOptions(c *cluster.Cluster) []kgo.Opt {
 
 // stopwatch measures from the first record to the last.
 type stopwatch struct {
-	n     atomic.Int64
-	bytes atomic.Int64
-	began atomic.Int64
-	done  chan struct{}
+	n, bytes     atomic.Int64
+	first        sync.Once
+	began, ended time.Time
+	spent        time.Duration // processor time before the first record, then of all
+	done         chan struct{}
 }
 
 func (s *stopwatch) work(records []*kgo.Record) {
@@ -76,24 +80,26 @@ func (s *stopwatch) work(records []*kgo.Record) {
 }
 
 func (s *stopwatch) count(records, bytes int64) {
-	s.began.CompareAndSwap(0, time.Now().UnixNano())
+	s.first.Do(func() { s.began, s.spent = time.Now(), processorTime() })
 	s.bytes.Add(bytes)
 	if s.n.Add(records) == costRecords {
+		s.ended, s.spent = time.Now(), processorTime()-s.spent
 		close(s.done)
 	}
 }
 
-func (s *stopwatch) wait(b *testing.B) (perSecond float64) {
+// wait returns the seconds, and the processor time, that each record took.
+func (s *stopwatch) wait(b *testing.B) (took costSample) {
 	b.Helper()
 	select {
 	case <-s.done:
 	case <-time.After(patience):
 		b.Fatalf("%d of %d records", s.n.Load(), costRecords)
 	}
-	return costRecords / time.Since(time.Unix(0, s.began.Load())).Seconds()
+	return costSample{s.ended.Sub(s.began).Seconds() / costRecords, s.spent.Seconds() / costRecords}
 }
 
-func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
+func benchmarkThroughput(b *testing.B, c *cluster.Cluster, table *strings.Builder) {
 	topic, client := costTopic(b, c, costPartitions)
 	random := rand.NewChaCha8([32]byte{})
 	for range costRecords {
@@ -109,7 +115,7 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
 		b.Fatal(err)
 	}
 	group := func(side string) string { return fmt.Sprintf("%s-%d", side, time.Now().UnixNano()) }
-	bare := func() float64 {
+	bare := func() costSample {
 		client, err := kgo.NewClient(append(costOptions(c), kgo.ConsumerGroup(group("bare")), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll())...)
 		if err != nil {
 			b.Fatal(err)
@@ -132,12 +138,12 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
 				client.AllowRebalance()
 			}
 		})
-		perSecond := watch.wait(b)
+		took := watch.wait(b)
 		cancel()
 		polling.Wait()
-		return perSecond
+		return took
 	}
-	run := func(handler func(*stopwatch) member.Handler) float64 {
+	run := func(handler func(*stopwatch) member.Handler) costSample {
 		m, err := member.New(member.Config{Group: group("run"), Topics: []string{topic}, Client: costOptions(c)})
 		if err != nil {
 			b.Fatal(err)
@@ -151,10 +157,10 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
 				b.Error(err)
 			}
 		})
-		perSecond := watch.wait(b)
+		took := watch.wait(b)
 		cancel()
 		running.Wait()
-		return perSecond
+		return took
 	}
 	batches := func(watch *stopwatch) member.Handler {
 		return func(_ context.Context, records []*kgo.Record) error {
@@ -179,64 +185,32 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster) {
 			return nil
 		})
 	}
-	sides := []*costSide{
+	sides := costSides{
 		{name: "bare", measure: bare},
-		{name: "run", measure: func() float64 { return run(batches) }},
-		{name: "each", measure: func() float64 { return run(singles) }},
+		{name: "run", measure: func() costSample { return run(batches) }},
+		{name: "each", measure: func() costSample { return run(singles) }},
 	}
 	bare() // the broker's page cache is warm from here on
-	for round := range costRounds {
-		for i := range sides {
-			sides[(round+i)%len(sides)].round()
-		}
+	for began := time.Now(); sides[0].blocks() < costBlocks && time.Since(began) < costTime; {
+		sides.block(runtime.GC) // what the one before left is not this one's
 	}
-	for _, side := range sides {
-		b.ReportMetric(median(side.rates), side.name+"/s")
-		b.ReportMetric(median(side.micros), side.name+"-cpu-µs/record")
-	}
+	perSecond := func(seconds float64) string { return fmt.Sprintf("%.0f", 1/seconds) }
+	micros := func(seconds float64) string { return fmt.Sprintf("%.3f µs", seconds*1e6) }
 	for _, side := range sides[1:] {
-		ratios := side.ratios(sides[0])
-		b.ReportMetric(median(side.rates)/median(sides[0].rates), side.name+"-of-medians")
-		b.ReportMetric(median(ratios), side.name+"-median-ratio")
-		b.Logf("%s/bare by round: %.3f", side.name, ratios)
+		what := map[string]string{"run": "batches", "each": "`Each`"}[side.name]
+		throughput := sides[0].compare(side, func(s costSample) float64 { return s.seconds })
+		processor := sides[0].compare(side, func(s costSample) float64 { return s.processor })
+		b.ReportMetric(1/throughput.ratio, side.name+"-throughput-ratio")
+		b.ReportMetric(processor.ratio, side.name+"-cpu-ratio")
+		throughput.invert().row(table, "records a second, "+what, perSecond)
+		processor.row(table, "processor time for a record, "+what, micros)
 	}
-}
-
-// A costSide is one way of consuming, and what its rounds came to.
-type costSide struct {
-	name          string
-	measure       func() (perSecond float64)
-	rates, micros []float64 // records a second; µs of processor time for each record
-}
-
-func (s *costSide) round() {
-	runtime.GC() // what the one before left is not this one's
-	before := processorTime()
-	s.rates = append(s.rates, s.measure())
-	s.micros = append(s.micros, float64((processorTime()-before).Microseconds())/costRecords)
-}
-
-func (s *costSide) ratios(to *costSide) []float64 {
-	ratios := make([]float64, len(s.rates))
-	for i := range ratios {
-		ratios[i] = s.rates[i] / to.rates[i]
-	}
-	return ratios
-}
-
-// processorTime is what this process has used of it.
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // benchmarkRebalance measures how long a second member needs until it has its half, and
 // how long the first needs until it has all again when the second closes.
-func benchmarkRebalance(b *testing.B, c *cluster.Cluster) {
-	const partitions, rounds = 8, 15
+func benchmarkRebalance(b *testing.B, c *cluster.Cluster, table *strings.Builder) {
+	const partitions, blocks = 8, 40
 	topic, _ := costTopic(b, c, partitions)
 	type side struct {
 		start func(group string, has *atomic.Int32) (stop func())
@@ -292,7 +266,7 @@ func benchmarkRebalance(b *testing.B, c *cluster.Cluster) {
 			}
 		}
 	}
-	measure := func(s side) float64 {
+	measure := func(s side) costSample {
 		group := fmt.Sprintf("rebalance-%d", time.Now().UnixNano())
 		var first, second atomic.Int32
 		stop := s.start(group, &first)
@@ -304,20 +278,18 @@ func benchmarkRebalance(b *testing.B, c *cluster.Cluster) {
 		until(&first, partitions/2)
 		stopSecond()
 		until(&first, partitions)
-		return time.Since(began).Seconds()
+		return costSample{seconds: time.Since(began).Seconds()}
+	}
+	sides := costSides{
+		{name: "bare", measure: func() costSample { return measure(bare) }},
+		{name: "run", measure: func() costSample { return measure(run) }},
 	}
 	measure(bare)
 	measure(run)
-	var ours, theirs []float64
-	for range rounds {
-		theirs, ours = append(theirs, measure(bare)), append(ours, measure(run))
+	for range blocks {
+		sides.block(func() {})
 	}
-	b.ReportMetric(median(theirs)*1000, "bare-ms")
-	b.ReportMetric(median(ours)*1000, "run-ms")
-	b.ReportMetric(median(ours)/median(theirs), "run/bare")
-}
-
-func median(values []float64) float64 {
-	values = slices.Sorted(slices.Values(values))
-	return values[len(values)/2]
+	result := sides[0].compare(sides[1], func(s costSample) float64 { return s.seconds })
+	b.ReportMetric(result.ratio, "run/bare")
+	result.row(table, "rebalance time", func(seconds float64) string { return fmt.Sprintf("%.0f ms", seconds*1000) })
 }
