@@ -16,7 +16,8 @@ type Assignor interface {
 	// Assign returns the target for g: each partition of every subscribed
 	// topic exactly once, to a member that subscribes to it. It must not
 	// modify g, must not keep it, and must return the same Plan for the same
-	// Group.
+	// Group. The Plan is the caller's from then on, and must not be changed; it
+	// may hold lists of g.
 	Assign(g Group) (Plan, error)
 }
 

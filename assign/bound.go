@@ -97,6 +97,9 @@ func crowded(sorted, capacities []float64) float64 {
 // suffices tells whether members of these capacities, the largest first, may at this load
 // have k partitions that weigh 1 or more each and weight together.
 func suffices(load float64, k int, weight float64, capacities []float64) bool {
+	if n := float64(len(capacities)); capacities[0] == capacities[len(capacities)-1] {
+		return n*math.Floor(load*capacities[0]) >= float64(k) && n*load*capacities[0] >= weight
+	}
 	units, room := 0.0, 0.0
 	for _, c := range capacities {
 		n := math.Floor(load * c)

@@ -10,6 +10,7 @@ import (
 type index struct {
 	members []*Member // in the order of compareMembers
 	topics  []*Topic  // by name; only those with a subscriber and partitions
+	names   []string  // of topics
 
 	memberNumber map[string]int
 	topicNumber  map[string]int
@@ -55,7 +56,9 @@ func newIndex(g Group) *index {
 		}
 	}
 	slices.SortFunc(ix.topics, func(l, r *Topic) int { return cmp.Compare(l.Name, r.Name) })
+	ix.names = make([]string, len(ix.topics))
 	for n, t := range ix.topics {
+		ix.names[n] = t.Name
 		ix.topicNumber[t.Name] = n
 		ix.subscribers = append(ix.subscribers, subscribers[t.Name])
 	}
@@ -107,7 +110,7 @@ func (ix *index) subscribes(member, topic int) bool {
 // topic returns the number of the topic. after is the number of the one asked for
 // before, or -1: lists of topics are sorted most often, and then it is the next.
 func (ix *index) topic(name string, after int) (number int, known bool) {
-	if next := after + 1; next < len(ix.topics) && ix.topics[next].Name == name {
+	if next := after + 1; next < len(ix.names) && ix.names[next] == name {
 		return next, true
 	}
 	number, known = ix.topicNumber[name]
@@ -143,15 +146,12 @@ func (ix *index) place(plan Plan) (placed table, exact bool) {
 		missing += len(placed[t])
 	}
 	exact = true
-	last := -1
-	place := func(m int, topic string, partitions ...int32) {
-		if len(partitions) == 0 {
-			return
-		}
+	var m, last int // the member, and the number of the topic before
+	place := func(topic string, partitions []int32) {
 		t, known := ix.topic(topic, last)
 		last = t
 		if !known || !ix.subscribes(m, t) {
-			exact = false
+			exact = exact && len(partitions) == 0
 			return
 		}
 		row := placed[t]
@@ -165,23 +165,25 @@ func (ix *index) place(plan Plan) (placed table, exact bool) {
 		}
 	}
 	for _, id := range plan.Assignment.Members() {
-		m, isMember := ix.memberNumber[id]
-		if !isMember {
+		list := plan.Assignment[id]
+		var isMember bool
+		if m, isMember = ix.memberNumber[id]; !isMember {
 			exact = exact && plan.Assignment.Count(id) == 0
 			continue
 		}
 		last = -1
-		for _, tp := range plan.Assignment[id] {
-			place(m, tp.Topic, tp.Partitions...)
+		for i := range list {
+			place(list[i].Topic, list[i].Partitions)
 		}
 	}
-	for _, w := range plan.Withheld {
-		m, isMember := ix.memberNumber[w.Member]
-		if !isMember {
+	for i := range plan.Withheld {
+		w := &plan.Withheld[i]
+		var isMember bool
+		if m, isMember = ix.memberNumber[w.Member]; !isMember {
 			exact = false
 			continue
 		}
-		place(m, w.Topic, w.Partition)
+		place(w.Topic, []int32{w.Partition})
 	}
 	return placed, exact && missing == 0
 }

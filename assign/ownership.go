@@ -44,3 +44,25 @@ func (ix *index) eachClaim(claim func(member, topic int, partition int32)) {
 		}
 	}
 }
+
+// keepsClaims tells whether a plan leaves to each member all that it claims.
+func (ix *index) keepsClaims(placed table) bool {
+	for m, member := range ix.members {
+		last := -1
+		for i := range member.Owned {
+			tp := &member.Owned[i]
+			t, known := ix.topic(tp.Topic, last)
+			last = t
+			if !known {
+				continue
+			}
+			row := placed[t]
+			for _, p := range tp.Partitions {
+				if p >= 0 && int(p) < len(row) && row[p] != int32(m) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

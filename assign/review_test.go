@@ -70,6 +70,21 @@ func keepsTheRules(g assign.Group, plan assign.Plan) bool {
 	return good
 }
 
+// takes tells whether the plan gives somebody what another owns.
+func takes(g assign.Group, plan assign.Plan) bool {
+	owners := g.Ownership().Owners()
+	for id, list := range plan.Assignment {
+		for _, tp := range list {
+			for _, p := range tp.Partitions {
+				if owner, owned := owners[tp.Topic][p]; owned && owner != id {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // One review of a group says of each of many plans what is said of it alone, and leaves
 // the plans as they are.
 func TestReview(t *testing.T) {
@@ -80,6 +95,11 @@ func TestReview(t *testing.T) {
 		target, err := assign.Balanced{}.Assign(g)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if r.IntN(4) == 0 { // all keep what they own
+			for i := range g.Members {
+				g.Members[i].Owned, g.Members[i].Generation = target.Assignment[g.Members[i].ID], 1
+			}
 		}
 		review := assign.NewReview(g)
 		for range 4 {
@@ -93,11 +113,20 @@ func TestReview(t *testing.T) {
 			} else {
 				broken++
 			}
+			if stats, ok := review.MeasureValid(); ok != (err == nil) || ok && stats != assign.Measure(g, plan) {
+				t.Errorf("measured %+v, %v, want %+v, %v", stats, ok, assign.Measure(g, plan), err == nil)
+			}
+			if sent := review.Withhold(plan); err == nil && (!keepsTheRules(g, sent) || takes(g, sent)) {
+				t.Errorf("%s\n%s\nwithheld too much or too little: %s", inJSON(g), inJSON(plan), inJSON(sent))
+			}
 			if alone := assign.Validate(g, plan); !reflect.DeepEqual(err, alone) {
 				t.Errorf("valid? %v, alone: %v", err, alone)
 			}
 			if got, alone := review.Measure(plan), assign.Measure(g, plan); got != alone {
 				t.Errorf("measured %+v, alone %+v", got, alone)
+			}
+			if got, alone := review.WithholdValid(plan), assign.Withhold(g, plan); !reflect.DeepEqual(got, alone) {
+				t.Errorf("withheld %+v, alone %+v", got, alone)
 			}
 			if got, alone := review.Withhold(plan), assign.Withhold(g, plan); !reflect.DeepEqual(got, alone) {
 				t.Errorf("withheld %+v, alone %+v", got, alone)

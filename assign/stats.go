@@ -53,7 +53,12 @@ func Measure(g Group, plan Plan) Stats { return NewReview(g).Measure(plan) }
 
 func (ix *index) measure(plan Plan, owned table) Stats {
 	placed, _ := ix.place(plan)
-	s := Stats{Members: len(ix.members), Withheld: len(plan.Withheld)}
+	return ix.measureTable(placed, owned, len(plan.Withheld))
+}
+
+// measureTable measures a plan by numbers.
+func (ix *index) measureTable(placed, owned table, withheld int) Stats {
+	s := Stats{Members: len(ix.members), Withheld: withheld}
 	counts := make([]int, len(ix.members))
 	topicCounts := make([]int, len(ix.members))
 	subscriberCounts := make([]int, 0, len(ix.members))

@@ -1,9 +1,6 @@
 package assign
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Withhold turns a target into what may be sent in this round of a cooperative
 // group (KIP-429): a partition that another member still claims to own is taken
@@ -12,56 +9,86 @@ import (
 //
 // The owner is the member whose claim holds, see [Group.Ownership]: it keeps what
 // the target leaves it even where others claim the same partition. Partitions that
-// g does not have are left as they are. target is not modified.
+// g does not have are left as they are. target is not modified; the lists of members of
+// which nothing is taken out are those of the target, so clone what you change in place.
 func Withhold(g Group, target Plan) Plan { return NewReview(g).Withhold(target) }
 
+// withhold takes who owns what, or nil where nobody owns what the target has for another.
 func (ix *index) withhold(target Plan, holders table) Plan {
 	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
-	entries := 0
-	for _, list := range target.Assignment {
-		entries += len(list)
-	}
-	all := make([]TopicPartitions, 0, entries) // all lists share it
+	reasons := make(map[string]string) // by owner, who often has many to give up
 	for _, id := range target.Assignment.Members() {
 		m, isMember := ix.memberNumber[id]
 		if !isMember {
 			m = len(ix.members) // which holds nothing
 		}
-		from := len(all)
+		list := target.Assignment[id]
+		first := ix.firstWaiting(list, holders, int32(m))
+		if first == len(list) && list != nil {
+			out.Assignment[id] = list[:len(list):len(list)]
+			continue
+		}
+		kept := make([]TopicPartitions, first, len(list))
+		copy(kept, list)
 		t, known := -1, false
-		for _, tp := range target.Assignment[id] {
+		for _, tp := range list[first:] {
 			t, known = ix.topic(tp.Topic, t)
-			if len(tp.Partitions) == 0 {
-				continue
-			}
 			var row []int32 // of a topic that is not known, nobody holds anything
-			if known {
+			if known && holders != nil {
 				row = holders[t]
 			}
-			waits := func(p int32) bool {
-				return p >= 0 && int(p) < len(row) && row[p] != unassigned && row[p] != int32(m)
-			}
-			if !slices.ContainsFunc(tp.Partitions, waits) {
-				all = append(all, tp) // shared with the target, as Move allows
+			if !slices.ContainsFunc(tp.Partitions, func(p int32) bool { return waits(row, p, int32(m)) }) {
+				if len(tp.Partitions) > 0 {
+					kept = append(kept, tp)
+				}
 				continue
 			}
-			kept := make([]int32, 0, len(tp.Partitions))
+			partitions := make([]int32, 0, len(tp.Partitions))
 			for _, p := range tp.Partitions {
-				if !waits(p) {
-					kept = append(kept, p)
+				if !waits(row, p, int32(m)) {
+					partitions = append(partitions, p)
 					continue
 				}
-				ownerID := ix.members[row[p]].ID
-				out.Withheld = append(out.Withheld, Withheld{
-					Topic: tp.Topic, Partition: p, Member: id, Owner: ownerID,
-					Reason: fmt.Sprintf("%s has not given it up yet", ownerID),
-				})
+				owner := ix.members[row[p]].ID
+				if reasons[owner] == "" {
+					reasons[owner] = owner + " has not given it up yet"
+				}
+				out.Withheld = append(out.Withheld, Withheld{Topic: tp.Topic, Partition: p, Member: id, Owner: owner, Reason: reasons[owner]})
 			}
-			if len(kept) > 0 {
-				all = append(all, TopicPartitions{tp.Topic, kept})
+			if len(partitions) > 0 {
+				kept = append(kept, TopicPartitions{tp.Topic, partitions})
 			}
 		}
-		out.Assignment[id] = all[from:len(all):len(all)]
+		out.Assignment[id] = kept
 	}
 	return out
+}
+
+// waits tells whether a partition of the topic whose owners are in row is another's.
+func waits(row []int32, p, member int32) bool {
+	return p >= 0 && int(p) < len(row) && row[p] != unassigned && row[p] != member
+}
+
+// firstWaiting returns the place in the list of the first topic of which the member
+// cannot have all yet, or that has no partitions; the list's length when there is none.
+func (ix *index) firstWaiting(list []TopicPartitions, holders table, member int32) int {
+	t, known := -1, false
+	for i := range list {
+		tp := &list[i]
+		if len(tp.Partitions) == 0 {
+			return i
+		}
+		if holders == nil {
+			continue
+		}
+		if t, known = ix.topic(tp.Topic, t); !known {
+			continue
+		}
+		for _, p := range tp.Partitions {
+			if waits(holders[t], p, member) {
+				return i
+			}
+		}
+	}
+	return len(list)
 }

@@ -52,6 +52,7 @@ func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32
 // metadata cannot be read is kept aside.
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	r := &round{hooks: b.hooks, protocol: b.protocol}
+	r.group.Members = make([]assign.Member, 0, len(members))
 	topics := make(map[string]struct{})
 	reader := newSubscriptionReader()
 	var last []string

@@ -106,6 +106,7 @@ func (r *round) memberCauses(before *round) (causes []Cause) {
 			was[hold.identity(m)] = m
 		}
 	}
+	var topics sameTopics
 	unreadable := make(map[string]bool)
 	for _, m := range before.isolated {
 		unreadable[m.id] = true
@@ -115,10 +116,11 @@ func (r *round) memberCauses(before *round) (causes []Cause) {
 		if r.isHeld(m.ID) {
 			continue
 		}
-		old, known := was[hold.identity(m)]
-		delete(was, hold.identity(m))
+		identity := hold.identity(m)
+		old, known := was[identity]
+		delete(was, identity)
 		switch {
-		case !known && before.wasHeld(hold.identity(m)):
+		case !known && before.wasHeld(identity):
 			causes = append(causes, Cause{Kind: CauseRestarted, Member: m.ID})
 		case !known && !unreadable[m.ID]:
 			causes = append(causes, Cause{Kind: CauseJoined, Member: m.ID})
@@ -129,7 +131,7 @@ func (r *round) memberCauses(before *round) (causes []Cause) {
 		if !known {
 			continue
 		}
-		if !slices.Equal(old.Topics, m.Topics) {
+		if !topics.equal(old.Topics, m.Topics) {
 			causes = append(causes, Cause{Kind: CauseSubscription, Member: m.ID})
 		}
 		if old.Capacity != m.Capacity || old.Draining != m.Draining || old.Rack != m.Rack || !maps.Equal(old.Labels, m.Labels) {
@@ -153,6 +155,25 @@ func (r *round) memberCauses(before *round) (causes []Cause) {
 		causes = append(causes, Cause{Kind: CauseLeft, Member: was[identity].ID})
 	}
 	return causes
+}
+
+// sameTopics compares lists of topics. Members that subscribe to the same most often share
+// one list, and then the answer is that of the time before.
+type sameTopics struct {
+	a, b []string
+	same bool
+}
+
+func (s *sameTopics) equal(a, b []string) bool {
+	if !identical(a, s.a) || !identical(b, s.b) {
+		s.a, s.b, s.same = a, b, slices.Equal(a, b)
+	}
+	return s.same
+}
+
+// identical tells whether both are one list in memory.
+func identical(a, b []string) bool {
+	return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0]
 }
 
 func traitsInWords(old, m *assign.Member) string {

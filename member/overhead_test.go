@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,86 +24,156 @@ func (a *timed) Assign(g assign.Group) (assign.Plan, error) {
 	return a.Assignor.Assign(g)
 }
 
-// fullGroup returns what the coordinator tells the leader of 1,000 members with 100,000
-// partitions: each owns one of each topic; where the group is not settled, one member of
-// ten has just joined.
-func fullGroup(protocol Protocol, settled bool) (group []kmsg.JoinGroupResponseMember, counts map[string]int32) {
-	const members, topics, partitions = 1000, 100, 1000
-	counts = make(map[string]int32, topics)
-	var names []string
-	for t := range topics {
-		names = append(names, fmt.Sprintf("topic-%03d", t))
-		counts[names[t]] = partitions
-	}
-	for i := range members {
-		var owned []assign.TopicPartitions
-		if settled || i%10 > 0 {
-			for t := range topics {
-				owned = append(owned, assign.TopicPartitions{Topic: names[t], Partitions: []int32{int32((i + t) % partitions)}})
-			}
-		}
-		group = append(group, *joined(fmt.Sprintf("member-%04d", i), encodeSubscription(protocol, names, owned, 1, nil)))
-	}
-	return group, counts
+// A largeRound is what the coordinator tells the leader of 1,000 members with 100,000
+// partitions in 100 topics.
+type largeRound struct {
+	protocol Protocol
+	names    []string
+	counts   map[string]int32
+	members  []kmsg.JoinGroupResponseMember
 }
 
-// BenchmarkKgo plays the same with kgo's own balancer.
-func BenchmarkKgo(b *testing.B) {
-	for _, settled := range []bool{true, false} {
-		b.Run(fmt.Sprintf("cooperative-sticky/settled=%v", settled), func(b *testing.B) {
-			group, counts := fullGroup(Protocol{Assignor: assign.CooperativeSticky()}, settled)
-			b.ReportAllocs()
-			for b.Loop() {
-				r, _, err := kgo.CooperativeStickyBalancer().MemberBalancer(group)
-				if err != nil {
-					b.Fatal(err)
-				}
-				into, err := r.(kgo.GroupMemberBalancerOrError).BalanceOrError(counts)
-				if err != nil || len(into.IntoSyncAssignment()) != len(group) {
-					b.Fatal(err)
-				}
-			}
-		})
+func newLargeRound(protocol Protocol) *largeRound {
+	l := &largeRound{protocol: protocol, counts: make(map[string]int32)}
+	for t := range 100 {
+		l.names = append(l.names, fmt.Sprintf("topic-%03d", t))
+		l.counts[l.names[t]] = 1000
 	}
+	return l
+}
+
+// with returns the same with members that own what owned gives to them.
+func (l *largeRound) with(members []string, owned assign.Assignment) *largeRound {
+	with := *l
+	with.members = nil
+	for _, id := range members {
+		with.members = append(with.members, *joined(id, encodeSubscription(l.protocol, l.names, owned[id], 1, nil)))
+	}
+	return &with
+}
+
+// spread gives all partitions to the members in turn.
+func (l *largeRound) spread(members []string) assign.Assignment {
+	plan, n := assign.Plan{}, 0
+	for _, topic := range l.names {
+		for p := range l.counts[topic] {
+			plan.Give(members[n%len(members)], topic, p)
+			n++
+		}
+	}
+	plan.Assignment.Sort()
+	return plan.Assignment
+}
+
+// play is what kgo does with a balancer between JoinGroup and SyncGroup.
+func (l *largeRound) play(b testing.TB, bal kgo.GroupBalancer) kgo.GroupMemberBalancer {
+	r, _, err := bal.MemberBalancer(l.members)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: 2, LeaderID: l.members[0].MemberID})
+	into, err := r.(kgo.GroupMemberBalancerOrError).BalanceOrError(l.counts)
+	if err != nil || len(into.IntoSyncAssignment()) != len(l.members) {
+		b.Fatal(err)
+	}
+	return r
 }
 
 // BenchmarkAdapter plays what the leader of 1,000 members does with 100,000 partitions
 // between JoinGroup and SyncGroup, from the members' bytes to the bytes of their
-// assignments. "overhead-%" is the share of it that is not the assignor's.
+// assignments, in three rounds: a settled group; a tenth of the members has just joined;
+// and the round after that one, in which what moves is given out, without the assignor.
+//
+// Beside the whole it tells the parts, all medians: reading and writing the bytes, which
+// any balancer has to, by the adapter's code and by itself; the assignor; and the rest,
+// which is the adapter's own. Last, in the same turns, kgo's own balancer with the same
+// members. "listened" is with OnEvent, for which the plan is measured and copied.
 func BenchmarkAdapter(b *testing.B) {
-	for name, assignor := range map[string]assign.Assignor{"balanced": assign.Balanced{}, "cooperative-sticky": assign.CooperativeSticky()} {
-		for _, settled := range []bool{true, false} {
-			b.Run(fmt.Sprintf("%s/settled=%v", name, settled), func(b *testing.B) {
-				clock := &timed{Assignor: assignor}
-				protocol := Protocol{Assignor: clock}
-				hooks, err := NewHooks(HooksConfig{Protocols: []Protocol{protocol}, OnEvent: func(e Event) {
-					if e.Kind == EventFallback {
-						b.Error(e.Err)
-					}
-				}})
-				if err != nil {
-					b.Fatal(err)
-				}
-				group, counts := fullGroup(protocol, settled)
-				bal := &balancer{hooks: hooks, protocol: protocol, first: true}
-				clock.spent = 0
-				b.ReportAllocs()
-				b.ResetTimer()
-				for range b.N {
-					r, _, err := bal.MemberBalancer(group)
-					if err != nil {
-						b.Fatal(err)
-					}
-					r.(kgo.GroupMemberBalancerInfo).SetBalanceInfo(kgo.BalanceInfo{Group: "g", Generation: 2, LeaderID: "member-0000"})
-					into, err := r.(kgo.GroupMemberBalancerOrError).BalanceOrError(counts)
-					if err != nil || len(into.IntoSyncAssignment()) != len(group) {
-						b.Fatal(err)
-					}
-				}
-				b.StopTimer()
-				b.ReportMetric(100*(1-clock.spent.Seconds()/b.Elapsed().Seconds()), "overhead-%")
-				b.ReportMetric(float64(clock.spent.Milliseconds())/float64(b.N), "assignor-ms/op")
-			})
+	for _, assignor := range []assign.Assignor{assign.CooperativeSticky(), assign.Balanced{}} {
+		for _, kind := range []string{"settled", "joined", "completing"} {
+			for _, listened := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/%s/listened=%v", assignor.Name(), kind, listened), func(b *testing.B) {
+					benchmarkAdapter(b, assignor, kind, listened)
+				})
+			}
 		}
 	}
+}
+
+func benchmarkAdapter(b *testing.B, assignor assign.Assignor, kind string, listened bool) {
+	clock := &timed{Assignor: assignor}
+	protocol := Protocol{Assignor: clock}
+	cfg := HooksConfig{Protocols: []Protocol{protocol}}
+	if listened {
+		cfg.OnEvent = func(e Event) {
+			if e.Kind == EventFallback {
+				b.Error(e.Err)
+			}
+		}
+	}
+	hooks, err := NewHooks(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bal := &balancer{hooks: hooks, protocol: protocol, first: true}
+	play := func(l *largeRound) *round { return l.play(b, bal).(*round) }
+
+	var all, old []string
+	for i := range 1000 {
+		all = append(all, fmt.Sprintf("member-%04d", i))
+		if i%10 > 0 {
+			old = append(old, all[i])
+		}
+	}
+	empty := newLargeRound(protocol)
+	before, now := empty.with(all, empty.spread(all)), empty.with(all, empty.spread(all))
+	if kind != "settled" {
+		before, now = empty.with(old, empty.spread(old)), empty.with(all, empty.spread(old))
+	}
+	hooks.adopted = play(before)
+	if kind == "completing" {
+		hooks.adopted = play(now)
+		if len(hooks.adopted.sent.Withheld) == 0 {
+			b.Fatal("nothing moves")
+		}
+		now = empty.with(all, hooks.adopted.sent.Assignment)
+	}
+
+	var parts struct{ whole, wire, assignor, own, kgo []float64 }
+	milliseconds := func(of func()) float64 {
+		began := time.Now()
+		of()
+		return time.Since(began).Seconds() * 1000
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		clock.spent = 0
+		var r *round
+		whole := milliseconds(func() { r = play(now) })
+		if planned := clock.spent > 0; planned == (kind == "completing") || len(r.sent.Withheld) > 0 != (kind == "joined") {
+			b.Fatalf("%d partitions are withheld; the assignor was called: %v", len(r.sent.Withheld), planned)
+		}
+		b.StopTimer()
+		wire := milliseconds(func() {
+			reader := newSubscriptionReader()
+			for i := range now.members {
+				if _, err := reader.member(protocol, &now.members[i]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			encodeAssignment(all, r.sent.Assignment, nil)
+		})
+		assignor := clock.spent.Seconds() * 1000
+		parts.whole, parts.wire, parts.assignor = append(parts.whole, whole), append(parts.wire, wire), append(parts.assignor, assignor)
+		parts.own = append(parts.own, whole-wire-assignor)
+		parts.kgo = append(parts.kgo, milliseconds(func() { now.play(b, kgo.CooperativeStickyBalancer()) }))
+		b.StartTimer()
+	}
+	middle := func(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
+	b.ReportMetric(middle(parts.whole), "whole-ms")
+	b.ReportMetric(middle(parts.wire), "wire-ms")
+	b.ReportMetric(middle(parts.assignor), "assignor-ms")
+	b.ReportMetric(middle(parts.own), "own-ms")
+	b.ReportMetric(100*middle(parts.own)/middle(parts.whole), "own-%")
+	b.ReportMetric(middle(parts.kgo), "kgo-ms")
 }

@@ -114,12 +114,15 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	r.before = nil // or all rounds would be kept
 	r.sent = r.target
 	if r.protocol.cooperative() {
-		r.sent = r.reviewOfPresent().Withhold(r.target)
+		r.sent = r.reviewOfPresent().WithholdValid(r.target)
 		r.withholdForIsolated()
 	}
 	event := Event{Kind: EventPlanned, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes)}
 	if r.hooks.listened(slog.LevelInfo) {
-		stats := r.reviewed().Measure(r.sent)
+		stats, ok := r.reviewed().MeasureValid() // the target, which is placed as what is sent
+		if !ok {
+			stats = r.reviewed().Measure(r.sent)
+		}
 		event.Stats = &stats
 	}
 	r.review = nil // or it would be kept as long as the round
@@ -127,6 +130,8 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	r.planned = true
 	if event.Stats != nil {
 		event.Stats.Withheld = len(r.sent.Withheld)
+	}
+	if r.hooks.cfg.OnEvent != nil {
 		plan := r.sent.Clone() // what the user does with the event is the user's
 		event.Plan = &plan
 	}
@@ -300,7 +305,10 @@ func (r *round) propose(limit time.Duration) assign.Plan {
 	}
 	plan, err := guarded(&r.hooks.assignGuard, limit, func(context.Context) (assign.Plan, error) {
 		plan, err := r.protocol.Assignor.Assign(r.group)
-		return plan.Clone(), err // OnPlan may change it, whoever else has it
+		if r.hooks.cfg.OnPlan != nil {
+			plan = plan.Clone() // OnPlan may change it, and it may hold lists of the group
+		}
+		return plan, err
 	})
 	if err == nil {
 		err = r.validate(plan)
@@ -328,6 +336,10 @@ func (r *round) public(proposed assign.Plan) Round {
 	for i, m := range r.isolated {
 		ids[i] = m.id
 	}
+	stats, ok := r.reviewed().MeasureValid()
+	if !ok {
+		stats = r.reviewed().Measure(proposed)
+	}
 	var previous assign.Assignment
 	var members []assign.Member
 	if before := r.before; before != nil {
@@ -338,7 +350,7 @@ func (r *round) public(proposed assign.Plan) Round {
 		Protocol: r.protocol.name(), Cooperative: r.protocol.cooperative(),
 		Problem: r.group, Isolated: ids,
 		Held: slices.Sorted(maps.Keys(r.held)), Causes: slices.Clone(r.causes),
-		Proposed: proposed, Stats: r.reviewed().Measure(proposed),
+		Proposed: proposed, Stats: stats,
 		Previous: previous, PreviousMembers: members,
 	}
 }
