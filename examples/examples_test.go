@@ -18,7 +18,7 @@ func TestSingletonReportsInOneMemberAtATime(t *testing.T) {
 	}
 	eventually(t, "the other reports", func() bool { _, ok := other.says("^reporting"); return ok })
 	eventually(t, "it handles records", func() bool {
-		produce(t, cluster, 6) // a new group begins where the topic ended then
+		produce(t, cluster, 6)
 		_, ok := other.says("^handled")
 		return ok
 	})

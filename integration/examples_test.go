@@ -29,7 +29,7 @@ func TestExamplesRunOnRealKafka(t *testing.T) {
 		args []string
 		says []string
 	}{
-		"singleton":    {[]string{"-topic", topic}, []string{`^reporting under fence \d+$`}},
+		"singleton":    {[]string{"-topic", topic}, []string{`^reporting under fence \d+$`, `^handled \d+ records$`}},
 		"elect":        {[]string{"-address", "here:1"}, []string{`^leading under fence \d{13}$`, `^the leader is at here:1$`}},
 		"canary":       {[]string{"-topic", topic, "-canary"}, []string{`^canary has .*\[0 1 2 3 4 5\]`}},
 		"lag":          {[]string{"-topic", topic}, []string{`^planned: the most loaded member has 66 records`}},

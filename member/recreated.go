@@ -12,7 +12,7 @@ type RecreatedAction int
 
 const (
 	// RecreatedResubscribe gives up the partitions of the topic that was and
-	// subscribes to the one that is, from where kgo.ConsumeResetOffset says: the
+	// subscribes to the one that is, from where kgo.ConsumeStartOffset says: the
 	// start, by default. An EventRecreated tells.
 	RecreatedResubscribe RecreatedAction = iota
 	// RecreatedStop ends Run with [ErrRecreated].

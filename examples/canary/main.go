@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -48,10 +49,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := m.Run(ctx, func(context.Context, []*kgo.Record) error { return nil }); err != nil {
-		log.Print(err)
-	}
-	if err := m.Close(context.Background()); err != nil {
+	handle := func(context.Context, []*kgo.Record) error { return nil }
+	if err := errors.Join(m.Run(ctx, handle), m.Close(context.Background())); err != nil {
 		log.Fatal(err)
 	}
 }

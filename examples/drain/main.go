@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -75,10 +76,8 @@ func main() {
 			}
 		}
 	}()
-	if err := m.Run(ctx, func(context.Context, []*kgo.Record) error { return nil }); err != nil {
-		log.Print(err)
-	}
-	if err := m.Close(context.Background()); err != nil {
+	handle := func(context.Context, []*kgo.Record) error { return nil }
+	if err := errors.Join(m.Run(ctx, handle), m.Close(context.Background())); err != nil {
 		log.Fatal(err)
 	}
 }

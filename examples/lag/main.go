@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -47,21 +48,19 @@ func main() {
 				}
 			},
 		},
-		Client: []kgo.Opt{seeds, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())},
+		Client: []kgo.Opt{seeds},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := m.Run(ctx, func(ctx context.Context, records []*kgo.Record) error {
+	handle := func(ctx context.Context, records []*kgo.Record) error {
 		select { // slow work
 		case <-time.After(time.Duration(len(records)) * time.Millisecond):
 		case <-ctx.Done():
 		}
 		return ctx.Err()
-	}); err != nil {
-		log.Print(err)
 	}
-	if err := m.Close(context.Background()); err != nil {
+	if err := errors.Join(m.Run(ctx, handle), m.Close(context.Background())); err != nil {
 		log.Fatal(err)
 	}
 }

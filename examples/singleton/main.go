@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -37,15 +38,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := m.Run(ctx, func(_ context.Context, records []*kgo.Record) error {
+	handle := func(_ context.Context, records []*kgo.Record) error {
 		fmt.Println("handled", handled.Add(int64(len(records))), "records")
 		return nil
-	}); err != nil {
-		log.Print(err)
 	}
-	// Another member reports at once, for this one leaves the group; report has
-	// returned by then.
-	if err := m.Close(context.Background()); err != nil {
+	// Close leaves the group, and another member reports at once; report has returned by
+	// then.
+	if err := errors.Join(m.Run(ctx, handle), m.Close(context.Background())); err != nil {
 		log.Fatal(err)
 	}
 }

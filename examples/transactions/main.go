@@ -20,6 +20,12 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
 	brokers := flag.String("brokers", "localhost:9092", "where the cluster is")
 	group := flag.String("group", "transactions", "the consumer group")
 	from := flag.String("topic", "orders", "what to consume")
@@ -38,35 +44,33 @@ func main() {
 		},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	session, err := kgo.NewGroupTransactSession(append(hooks.Opts(),
 		kgo.SeedBrokers(strings.Split(*brokers, ",")...),
 		kgo.ConsumerGroup(*group), kgo.ConsumeTopics(*from),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.TransactionalID(*id), kgo.DefaultProduceTopic(*to),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	)...)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer session.Close()
 	if err := hooks.Attach(session.Client()); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer hooks.Close() // before the session: Lead has returned when the group learns
 
 	for {
 		fetches := session.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
 		for _, failed := range fetches.Errors() {
 			log.Printf("%s[%d]: %v", failed.Topic, failed.Partition, failed.Err)
 		}
 		if err := transact(session, fetches); err != nil {
-			log.Print(err)
-			return
+			return err
 		}
 	}
 }
