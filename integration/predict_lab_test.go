@@ -79,6 +79,7 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 		{40, 3, 2, false}, {20, 3, 2, true},
 		{15, 4, 3, false}, {15, 5, 3, false},
 	})
+	l.placeFirst(placedTopic{15, 4, 3, false}.name(), 1, 2)
 	created := time.Now()
 	for i := range labGroups {
 		l.groups = append(l.groups, fmt.Sprintf("group-%d", i))
@@ -158,6 +159,22 @@ func (l *electionLab) createTopics(topics []placedTopic) {
 	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		l.t.Fatalf("produce: %v", err)
 	}
+}
+
+// placeFirst gives partition 0 of a topic fewer replicas than the other partitions have:
+// the controller goes by those of partition 0 for all of them.
+func (l *electionLab) placeFirst(topic string, replicas ...int32) {
+	l.t.Helper()
+	var move kadm.AlterPartitionAssignmentsReq
+	move.Assign(topic, 0, replicas)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	if resp, err := kadm.NewClient(l.client).AlterPartitionAssignments(ctx, move); cmp.Or(err, resp.Error()) != nil {
+		l.t.Fatal(err, resp.Error())
+	}
+	leadersOf(l.t, l.in, topic, func(rows []inspect.Partition) bool {
+		return len(rows) > 0 && slices.Equal(rows[0].Replicas, replicas) && sameBrokers(rows[0].ISR, replicas)
+	})
 }
 
 // oneOfEachPartition picks a group for each partition of __consumer_offsets that has any.

@@ -54,9 +54,9 @@ topics.`,
 		Args:        noArguments,
 	}
 	flags := command.Flags()
-	flags.Int32SliceVar(&h.down, "brokers-down", nil, "brokers that go down, by id; a broker that is also a controller is lost as both")
+	flags.Int32SliceVar(&h.down, "brokers-down", nil, "nodes that go down, by id; a broker that is also a controller is lost as both")
 	flags.StringSliceVar(&h.racksDown, "racks-down", nil, "racks that go down with all of their brokers")
-	flags.Int32SliceVar(&h.back, "brokers-back", nil, "brokers that come back after that")
+	flags.Int32SliceVar(&h.back, "brokers-back", nil, "nodes that come back after that, by id")
 	flags.StringSliceVar(&h.racksBack, "racks-back", nil, "racks that come back after that, with all of their brokers")
 	flags.BoolVar(&crash, "crash", false, "the brokers end without notice (this is the default)")
 	flags.BoolVar(&h.clean, "clean", false, "the brokers are stopped cleanly")

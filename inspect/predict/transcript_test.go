@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //
 //	cluster brokers=5 voters=5 elr      a new cluster of brokers 1 to 5, all up
 //	partition orders-0 replicas=1,2,3   with everything in sync and the first leading,
-//	                                    if not said: leader= isr= elr= last= min= unclean
+//	                                    if not said: leader=2|none isr= elr= last= min= unclean
 //	group billing=3                     a group in partition 3 of __consumer_offsets
 //	crash | stop | return 1 2           nodes at once
 //	preferred | unclean [orders-0 …]    elections
@@ -176,7 +176,9 @@ func parsePartition(words []string) (Partition, error) {
 	p.ELR = list("elr", nil)
 	p.LastKnownELR = list("last", nil)
 	p.FailedReplicas = list("failed", nil)
-	p.Leader = list("leader", p.Replicas)[0]
+	if p.Leader = NoLeader; said["leader"] != "none" {
+		p.Leader = list("leader", p.Replicas)[0]
+	}
 	if min, ok := said["min"]; ok {
 		p.MinISR = int(ids([]string{min})[0])
 	}
