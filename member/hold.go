@@ -66,12 +66,20 @@ func (r *round) hold(before *round, now time.Time) {
 	if before == nil || policy.For == 0 {
 		return
 	}
+	there := make(map[string]bool, len(r.group.Members)+len(r.isolated))
 	present := make(map[string]int, len(r.group.Members))
 	for i := range r.group.Members {
+		there[r.group.Members[i].ID] = true
 		present[policy.identity(&r.group.Members[i])] = i
+	}
+	for _, m := range r.isolated {
+		there[m.id] = true
 	}
 	for i := range before.group.Members {
 		m := before.group.Members[i]
+		if there[m.ID] {
+			continue // whatever it calls itself now
+		}
 		until := now.Add(policy.For)
 		if was, ok := before.held[m.ID]; ok {
 			until = was.until
@@ -82,7 +90,7 @@ func (r *round) hold(before *round, now time.Time) {
 		switch {
 		case !policy.holds(&m):
 		case isBack:
-			if again := &r.group.Members[back]; again.ID != m.ID && len(again.Owned) == 0 {
+			if again := &r.group.Members[back]; len(again.Owned) == 0 {
 				again.Owned, again.Generation = m.Owned, before.info.Generation
 			}
 		case now.Before(until):

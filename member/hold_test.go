@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,4 +133,55 @@ func TestAPlaceHoldsNothingThatAnotherOwns(t *testing.T) {
 	if given = l.round(6, joined("me", l.says(0, 1, 2, 3))); count(given) != 6 {
 		t.Errorf("got %v", given)
 	}
+}
+
+// A member that is there is not taken for one that vanished, whatever it says of itself.
+func TestAMemberThatChangesItsLabelKeepsItsPlace(t *testing.T) {
+	for name, traits := range map[string]Traits{
+		"another label":            pod("p9"),
+		"none":                     {},
+		"none, and it drains":      {Draining: true},
+		"that of a member present": pod("p1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLeader(t, HooksConfig{
+					Protocols: []Protocol{{Assignor: assign.Balanced{}}},
+					Hold:      Hold{For: time.Minute, Label: "pod"},
+				})
+				topics := []string{"t"}
+				given := l.round(6, joined("me", l.saysOf(topics, pod("p0"))), joined("b", l.saysOf(topics, pod("p1"))), joined("c", l.saysOf(topics, pod("p2"))))
+				for range 2 { // what moves is withheld in the first
+					given = l.round(6, joined("me", l.saysOf(topics, pod("p0"), given["me"]...)), joined("b", l.saysOf(topics, pod("p1"), given["b"]...)),
+						joined("c", l.saysOf(topics, traits, given["c"]...)))
+				}
+				if want := map[bool]int{false: 2, true: 0}[traits.Draining]; len(given["c"]) != want || count(given) != 6 {
+					t.Errorf("got %v, want %d for c", given, want)
+				}
+			})
+		})
+	}
+}
+
+// Of two members with the same label, neither is taken for the other's return.
+func TestALabelThatTwoMembersHaveMovesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeader(t, HooksConfig{
+			Protocols: []Protocol{{Assignor: assign.Balanced{}}},
+			Hold:      Hold{For: time.Minute, Label: "pod"},
+		})
+		topics := []string{"t"}
+		given := l.round(6, joined("me", l.saysOf(topics, pod("p0"))), joined("b", l.saysOf(topics, pod("p1"))))
+		b := given["b"]
+		given = l.round(6, joined("me", l.saysOf(topics, pod("p0"), given["me"]...)), joined("b", l.saysOf(topics, pod("p1"), b...)),
+			joined("a", l.saysOf(topics, pod("p1"))))
+		for _, p := range given["a"] {
+			if slices.Contains(b, p) {
+				t.Errorf("partition %d went from b to a before b gave it up: %v", p, given)
+			}
+		}
+		if len(given["b"]) != 2 {
+			t.Errorf("got %v", given)
+		}
+	})
 }
