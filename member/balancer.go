@@ -145,10 +145,14 @@ func (c clientHook) OnClientClosed(*kgo.Client) {
 // the client takes itself for the owner of partitions.
 func (h *Hooks) joining(owns bool) {
 	h.mu.Lock()
-	h.round = nil
+	if r := h.round; r != nil { // it came to nothing, and what it was for is still due
+		h.round = nil
+		h.reasons, h.anew = slices.Concat(r.forced, h.reasons), h.anew || r.anew
+	}
 	h.cancelCallLocked() // this is the round it was for
 	reason := strings.Join(h.reasons, "; ")
 	client, t := h.client, h.term
+	wait := min(h.settings.interval, hostedPatience)
 	h.mu.Unlock()
 	if t != nil && client != nil {
 		// JoinGroup was answered with UNKNOWN_MEMBER_ID: kgo forgot the
@@ -156,7 +160,12 @@ func (h *Hooks) joining(owns bool) {
 		if id, _ := client.GroupMetadata(); id != t.Member {
 			h.end(t, ErrLost)
 		}
-		h.findOutHosted() // so that the cause is known if the round names no leader
+		// If the round names no leader, the term has to end at once, and its cause
+		// is to be known by then.
+		select {
+		case <-h.findOutHosted():
+		case <-time.After(wait):
+		}
 	}
 	h.findOutExpelled(owns)
 	h.emit(Event{Kind: EventJoining, Reason: reason})
@@ -167,9 +176,8 @@ func (h *Hooks) syncing() {
 	h.mu.Lock()
 	joined := h.machine.phase == StateJoining
 	// Where JoinGroup named another leader, that one may begin when its SyncGroup is
-	// answered. While it is being asked whether the broker hosts the group, and
-	// nobody leads, the answer tells the cause.
-	succeeded := h.round == nil && h.heard == h.asked
+	// answered.
+	succeeded := h.round == nil
 	h.mu.Unlock()
 	if succeeded {
 		h.endTerm(ErrSucceeded)
@@ -185,6 +193,8 @@ func (h *Hooks) elected(r *round) {
 	h.round = r
 	r.before = h.adopted
 	r.forced, r.anew = h.reasons, h.anew
+	h.reasons, h.anew = nil, false // what comes from here on is for the next round
+	h.asked++                      // a group with a leader is not hosted, whatever is answered yet
 	h.mu.Unlock()
 	r.hold(r.before, time.Now())
 }
@@ -206,16 +216,16 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 	h.inLocked()
 	replan := false
 	var started *term
-	h.reasons, h.anew = nil, false
 	switch {
 	case r == nil: // another member leads
 		h.adopted = nil
+		h.reasons, h.anew = nil, false
 	case !r.adopted(owned) || h.doubtLocked(r):
 		// The coordinator kept the plan it had: a static leader came back
 		// (KIP-814). What that plan was is not known, so a round is
 		// brought about before this member leads.
 		h.adopted = nil
-		h.reasons = []string{"a static leader came back, and its plan is not known"}
+		h.reasonLocked("a static leader came back, and its plan is not known")
 		replan = true
 	default:
 		h.adopted = r
@@ -305,7 +315,7 @@ func (h *Hooks) heartbeat(ctx context.Context, client *kgo.Client, s settings, m
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.round != nil {
+	if h.machine.phase == StateJoining || h.machine.phase == StateSyncing {
 		// Between JoinGroup and SyncGroup the coordinator answers as if all
 		// was settled, but still drops a member that does not sync in time.
 		return errRebalancing

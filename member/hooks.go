@@ -176,8 +176,7 @@ type Hooks struct {
 	anew      bool      // Replan was called since the last round
 	replanned time.Time // when Replan last brought about a round
 
-	asked  int            // how often it was asked whether the broker hosts the group
-	heard  int            // the last time that was answered
+	asked  int            // grows when what is being asked, whether the broker hosts the group, is out of date
 	asking sync.WaitGroup // the goroutines that ask; added to with mu held, before Close
 }
 
@@ -312,9 +311,34 @@ func (h *Hooks) Close() {
 	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: ErrClosed}) })
 }
 
+// stepDown ends the term, if this member leads, and lets no other begin. The channel is
+// closed when Lead has returned, or has had the time that a lease leaves it.
+func (h *Hooks) stepDown(why error) (returned <-chan struct{}) {
+	h.cancel(why)
+	h.endTerm(why)
+	h.mu.Lock()
+	last := h.last
+	h.mu.Unlock()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if last == nil {
+			return
+		}
+		margin := time.NewTimer(last.lease.margin)
+		defer margin.Stop()
+		select {
+		case <-last.done:
+		case <-margin.C:
+		}
+	}()
+	return over
+}
+
 // SetTraits changes what the member tells the leader about itself, and brings about a
-// round in which the leader hears it: to begin to drain, say. It fails when a value is
-// out of range or all of it is too large to send.
+// round in which the leader hears it: to begin to drain, say. It takes the place of all
+// that was told before, so give capacity and labels again. It fails when a value is out of
+// range or all of it is too large to send.
 func (h *Hooks) SetTraits(traits Traits) error {
 	encoded, err := traits.encode()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -49,26 +50,32 @@ func hosted(ctx context.Context, client *kgo.Client, group string) (bool, error)
 	}
 }
 
+// hostedPatience is how long a leader that joins waits at most to hear whether the broker
+// hosts the group.
+const hostedPatience = 250 * time.Millisecond
+
 // findOutHosted asks, in the background, whether the broker hosts the group, and takes
-// note of the answer unless it is asked again meanwhile. Where no answer comes it stays
-// as it was known.
-func (h *Hooks) findOutHosted() {
+// note of the answer unless it is asked again meanwhile, or this member elected. Where no
+// answer comes it stays as it was known. The channel is closed when that is done.
+func (h *Hooks) findOutHosted() <-chan struct{} {
+	done := make(chan struct{})
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	client, group := h.client, h.settings.group
 	if client == nil || h.ctx.Err() != nil {
-		return
+		close(done)
+		return done
 	}
 	h.asked++
 	asked := h.asked
 	h.asking.Go(func() {
+		defer close(done)
 		ctx, cancel := context.WithTimeout(h.ctx, h.settings.session)
 		defer cancel()
 		is, err := hosted(ctx, client, group)
 		h.mu.Lock()
 		was := h.machine.hosted
 		stale := asked != h.asked
-		h.heard = max(h.heard, asked)
 		h.mu.Unlock()
 		switch {
 		case err != nil || stale || is == was:
@@ -79,4 +86,5 @@ func (h *Hooks) findOutHosted() {
 			h.emit(Event{Kind: EventLed})
 		}
 	})
+	return done
 }

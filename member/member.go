@@ -216,7 +216,8 @@ func (m *Member) fenced(err error) {
 	m.fail(fmt.Errorf("instance %q of group %q: %w: %w", m.settings.instance, m.cfg.Group, ErrFenced, err))
 }
 
-// fail has Run return err, also every later one, and takes the member out of the group.
+// fail has Run return err, also every later one, and takes the member out of the group
+// once Lead has returned, or has had its time to.
 func (m *Member) fail(err error) {
 	m.mu.Lock()
 	if m.fatal != nil || m.closed {
@@ -228,10 +229,12 @@ func (m *Member) fail(err error) {
 	// Not on the caller's goroutine, which may be kgo's group management.
 	m.background.Go(func() {
 		<-m.ready
+		returned := m.hooks.stepDown(fmt.Errorf("%w: %w", ErrLeft, err))
 		if r != nil {
 			<-r.over
 		}
 		if m.client != nil {
+			<-returned
 			m.leaveOnce.Do(m.leaveGroup)
 		}
 	})

@@ -438,6 +438,40 @@ func TestATermEndsWhenJoinGroupNamesAnother(t *testing.T) {
 	}
 }
 
+// What asks for a new plan while one is made is for the next round, and what a round was
+// for that came to nothing is still due.
+func TestAReplanDuringARoundIsForTheNext(t *testing.T) {
+	var h *Hooks
+	asked := 0
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, r Round) (assign.Plan, error) {
+		if asked++; asked == 2 {
+			h.Replan("the load changed")
+		}
+		return r.Proposed, nil
+	}})
+	h = l.hooks
+	given := l.round(4, joined("me", l.says()))
+	given = l.round(4, joined("me", l.says(given["me"]...)), joined("b", l.says())) // partitions are withheld from b
+	if asked != 2 || !l.replans() {
+		t.Fatalf("OnPlan was asked %d times, want 2 and a round to follow", asked)
+	}
+	members := []*kmsg.JoinGroupResponseMember{joined("me", l.says(given["me"]...)), joined("b", l.says(given["b"]...))}
+	l.plan(4, members...) // SyncGroup fails
+	l.round(4, members...)
+	planned := l.of(EventPlanned)
+	for _, e := range planned[len(planned)-2:] {
+		if !strings.Contains(e.Reason, "forced: the load changed") {
+			t.Errorf("a round happened because: %s", e.Reason)
+		}
+	}
+	if asked != 4 {
+		t.Errorf("OnPlan was asked %d times, want 4", asked)
+	}
+	if l.round(4, members...); asked == 5 && strings.Contains(l.of(EventPlanned)[4].Reason, "the load changed") {
+		t.Error("it is told again of a later round")
+	}
+}
+
 func TestEventsOfARoundComeInOrder(t *testing.T) {
 	l := newLeader(t, HooksConfig{})
 	l.round(4, joined("me", l.says()), joined("bad", garbled))

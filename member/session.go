@@ -168,16 +168,19 @@ func (s *session) keep(ctx context.Context, heartbeat func(context.Context) (sen
 	}
 }
 
-// askSession asks the brokers for the session timeout, which in KIP-848 is theirs.
-// Until they tell, and where they do not, the client's is taken.
+// askSession asks the brokers for the session timeout, which in KIP-848 is theirs, until
+// they tell. Till then the client's is taken.
 func (s *session) askSession(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, s.m.settings.session)
-	defer cancel()
-	session, err := brokerSession(ctx, s.m.client, s.m.cfg.Group)
-	if err != nil {
-		if ctx.Err() == nil {
-			s.m.cfg.Logger.Warn("the session timeout of the group is not known, and the client's is taken for it", "group", s.m.cfg.Group, "session", s.m.settings.session, "err", err)
-		}
+	var session time.Duration
+	restarting(ctx, "DescribeConfigs", func() (err error) {
+		call, cancel := context.WithTimeout(ctx, s.m.settings.session)
+		defer cancel()
+		session, err = brokerSession(call, s.m.client, s.m.cfg.Group)
+		return err
+	}, func(err error, wait time.Duration) {
+		s.m.cfg.Logger.Warn("the session timeout of the group is not known, and the client's is taken for it", "group", s.m.cfg.Group, "session", s.m.settings.session, "again in", wait, "err", err)
+	})
+	if session == 0 {
 		return
 	}
 	s.mu.Lock()
@@ -293,6 +296,7 @@ func (h memberHook) OnGroupManageError(err error) {
 	if errors.Is(err, errStale) {
 		return
 	}
+	<-h.m.ready
 	h.m.session.lost(err)
 	if h.m.cfg.GroupProtocol == ConsumerProtocol {
 		// The event was told when the partitions were lost, without the reason.

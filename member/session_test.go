@@ -175,3 +175,47 @@ func recreate(t *testing.T, cluster *kfake.Cluster) {
 		t.Fatal(err, resp)
 	}
 }
+
+// Between JoinGroup and SyncGroup the coordinator acknowledges heartbeats, and puts a
+// member out that does not sync within the rebalance timeout, a follower like a leader.
+func TestHandlersEndBeforeAMemberThatDoesNotSyncIsPutOut(t *testing.T) {
+	const rebalance = 3 * time.Second
+	cluster := fakeCluster(t, 2)
+	idle := func(context.Context, []*kgo.Record) error { return nil }
+	options := []kgo.Opt{kgo.RebalanceTimeout(rebalance), kgo.SessionTimeout(20 * time.Second), kgo.HeartbeatInterval(50 * time.Millisecond)}
+	a := startRun(t, cluster, nil, idle, options...)
+	eventually(t, "the first leads", a.Leading)
+	var calls atomic.Int32
+	ended := make(chan time.Time, 1)
+	b := startRun(t, cluster, nil, func(ctx context.Context, _ []*kgo.Record) error {
+		if calls.Add(1) == 1 {
+			<-ctx.Done()
+			ended <- time.Now()
+		}
+		return ctx.Err()
+	}, options...)
+	eventually(t, "each has one partition", func() bool { return a.Health().Owned == 1 && b.Health().Owned == 1 })
+	produce(t, cluster, 2, 1)
+	eventually(t, "the second handles a record", func() bool { return calls.Load() == 1 })
+	follower, _ := b.Client().GroupMetadata()
+
+	var joined atomic.Pointer[time.Time] // after the answer to its JoinGroup
+	cluster.ControlKey(int16(kmsg.SyncGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		lost := req.(*kmsg.SyncGroupRequest).MemberID == follower && joined.Load() == nil
+		if lost {
+			now := time.Now()
+			joined.CompareAndSwap(nil, &now)
+		}
+		return nil, nil, lost
+	})
+	startRun(t, cluster, nil, idle, options...)
+	select {
+	case at := <-ended:
+		if from := joined.Load(); from == nil || at.Sub(*from) > rebalance {
+			t.Errorf("the handler ended at %v, and joined at %v; the rebalance timeout is %s", at, from, rebalance)
+		}
+	case <-time.After(15 * time.Second):
+		t.Fatal("the handler was not ended, and the second is put out after the rebalance timeout")
+	}
+}

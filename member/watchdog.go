@@ -20,7 +20,8 @@ const (
 	// partition stays.
 	StallRelease
 	// StallLeave has the member leave the group with all its partitions, and Run
-	// return [ErrStalled]. A process whose handler hangs does best to end then.
+	// return [ErrStalled]. If it leads, Lead has a tenth of the session timeout to
+	// return before. A process whose handler hangs does best to end then.
 	StallLeave
 )
 

@@ -121,3 +121,34 @@ func TestAMemberThatStallsLeaves(t *testing.T) {
 	eventually(t, "another has all", func() bool { return next.Health().Owned == 2 })
 	eventually(t, "it handles what the first did not", func() bool { book.mu.Lock(); defer book.mu.Unlock(); return len(book.seen[0]) == 3 })
 }
+
+// A member that leaves because of a handler gives Lead the time to return that a lease
+// leaves it, and leaves nobody else leading beside it.
+func TestAMemberThatStallsEndsItsTermBeforeItLeaves(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	release := make(chan struct{})
+	defer close(release)
+	var leading atomic.Int32
+	lead := func(ctx context.Context, _ member.Term) error {
+		if leading.Add(1) > 1 {
+			t.Error("two lead at the same time")
+		}
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), member.ErrLeft) && !errors.Is(context.Cause(ctx), member.ErrClosed) {
+			t.Errorf("the term ended because: %v", context.Cause(ctx))
+		}
+		time.Sleep(200 * time.Millisecond) // work that takes time to stop
+		leading.Add(-1)
+		return nil
+	}
+	a := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout, cfg.Lead = stall, member.StallLeave, stall, lead
+	}, hangs(release))
+	eventually(t, "the first leads", a.Leading)
+	b := startRun(t, cluster, func(cfg *member.Config) { cfg.Lead = lead }, func(context.Context, []*kgo.Record) error { return nil })
+	if err := a.wait(t); !errors.Is(err, member.ErrStalled) {
+		t.Errorf("Run returned %v", err)
+	}
+	eventually(t, "the second leads", b.Leading)
+}
