@@ -3,8 +3,6 @@ package member
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"time"
 )
 
@@ -106,36 +104,5 @@ func (e *Election) emit(event Event) {
 	}
 	e.mu.Unlock()
 	event.Time, event.Group, event.Protocol = time.Now(), e.settings.group, electionProtocol
-	level := slog.LevelInfo
-	switch event.Kind {
-	case EventIsolated, EventLeadFailed, EventLost:
-		level = slog.LevelWarn
-	}
-	attrs := []slog.Attr{slog.String("group", event.Group), slog.String("member", event.Member), slog.Int("generation", int(event.Generation))}
-	if event.From != event.State {
-		attrs = append(attrs, slog.String("from", string(event.From)), slog.String("state", string(event.State)))
-	}
-	if event.LeaderID != "" {
-		attrs = append(attrs, slog.String("leader", event.LeaderID))
-	}
-	if event.Subject != "" {
-		attrs = append(attrs, slog.String("subject", event.Subject))
-	}
-	if event.Reason != "" {
-		attrs = append(attrs, slog.String("reason", event.Reason))
-	}
-	if event.Err != nil {
-		attrs = append(attrs, slog.Any("err", event.Err))
-	}
-	e.cfg.Logger.LogAttrs(e.ctx, level, "election "+string(event.Kind), attrs...)
-	if e.cfg.OnEvent == nil {
-		return
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err := &PanicError{"OnEvent", p, debug.Stack()}
-			e.cfg.Logger.LogAttrs(e.ctx, slog.LevelError, "election", slog.Any("err", err), slog.String("stack", string(err.Stack)))
-		}
-	}()
-	e.cfg.OnEvent(event)
+	tell(e.ctx, e.cfg.Logger, "election", e.cfg.OnEvent, event)
 }

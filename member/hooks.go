@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -407,48 +406,5 @@ func (h *Hooks) emit(e Event) {
 			e.Generation = generation
 		}
 	}
-	level := slog.LevelInfo
-	switch e.Kind {
-	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless,
-		EventAbandoned, EventHandlerFailed, EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed, EventFetchFailed, EventRecreated, EventWaiting:
-		level = slog.LevelWarn
-	}
-	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}
-	if e.From != e.State {
-		attrs = append(attrs, slog.String("from", string(e.From)), slog.String("state", string(e.State)))
-	}
-	if e.Reason != "" {
-		attrs = append(attrs, slog.String("reason", e.Reason))
-	}
-	if e.Subject != "" {
-		attrs = append(attrs, slog.String("subject", e.Subject))
-	}
-	if e.Stats != nil {
-		attrs = append(attrs, slog.Any("stats", *e.Stats))
-	}
-	if e.Topic != "" {
-		attrs = append(attrs, slog.String("topic", e.Topic), slog.Int("partition", int(e.Partition)))
-	}
-	if e.Records > 0 {
-		attrs = append(attrs, slog.Int64("offset", e.Offset), slog.Int("records", e.Records))
-	}
-	if e.Attempt > 0 {
-		attrs = append(attrs, slog.Int("attempt", e.Attempt))
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.Any("err", e.Err))
-	}
-	h.cfg.Logger.LogAttrs(h.ctx, level, "group member "+string(e.Kind), attrs...)
-	if h.cfg.OnEvent == nil {
-		return
-	}
-	defer func() {
-		// This goroutine is the client's: a panic would end the process
-		// over what is mere news.
-		if p := recover(); p != nil {
-			err := &PanicError{"OnEvent", p, debug.Stack()}
-			h.cfg.Logger.LogAttrs(h.ctx, slog.LevelError, "group member", slog.Any("err", err), slog.String("stack", string(err.Stack)))
-		}
-	}()
-	h.cfg.OnEvent(e)
+	tell(h.ctx, h.cfg.Logger, "group member", h.cfg.OnEvent, e)
 }
