@@ -18,6 +18,9 @@ func uniqueNames(kind string, names []string) ([]string, *Problem) {
 				Message: fmt.Sprintf("%+q is not valid UTF-8, so it cannot be the name of a %s", name, kind),
 			}
 		}
+		if name == "" && kind == "topic" { // brokers refuse it with all others
+			return nil, &Problem{Code: CodeInvalidName, Target: `""`, Message: "a topic's name is not empty, and one given is"}
+		}
 		// Strings have a signed 16-bit length in the protocol.
 		if len(name) > math.MaxInt16 {
 			return nil, &Problem{

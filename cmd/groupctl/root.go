@@ -156,7 +156,10 @@ for what is not known or does not apply.
 
 It connects in plaintext, with TLS (--tls) and with SASL (--sasl). Instead of flags,
 --config takes the file that Kafka's own tools take by --command-config. A password
-comes from a file or the environment, never from the command line.`
+comes from a file or the environment, never from the command line.
+
+'groupctl completion bash' (or zsh, fish, powershell) prints what lets a shell complete
+commands, flags, and the names of groups and topics.`
 	root.Example = `  groupctl -b localhost:9092 group describe orders
   groupctl -b localhost:9092 -o json cluster controller
   groupctl -b broker:9093 --tls-ca ca.pem --tls --sasl scram-sha-512 --user ops --password-file secret topic leaders
@@ -201,6 +204,7 @@ comes from a file or the environment, never from the command line.`
 		newWatchCommand(s),
 		newPlanCommand(s),
 	)
+	addCompletions(s, root)
 	return root
 }
 

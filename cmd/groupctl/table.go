@@ -107,9 +107,10 @@ func printable(s string) string {
 	return b.String()
 }
 
+// name shows a name of somebody's choice; blanks at its ends by quotes around it.
 func name(s string) string {
-	if s == "" {
-		return `""`
+	if s == "" || strings.TrimSpace(s) != s {
+		return `"` + printable(strings.ReplaceAll(s, `\`, `\\`)) + `"`
 	}
 	// A backslash of the name's own is not to be taken for an escape.
 	return printable(strings.ReplaceAll(s, `\`, `\\`))

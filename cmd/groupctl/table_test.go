@@ -27,6 +27,9 @@ func TestPrintable(t *testing.T) {
 	if got := name(`a\n`); got != `a\\n` {
 		t.Errorf("a backslash of the name's own shows as %s", got)
 	}
+	if got := name(" a b"); got != `" a b"` {
+		t.Errorf("a name that begins with a blank shows as %s", got)
+	}
 	if got := name(""); got != `""` {
 		t.Errorf("an empty name shows as %s", got)
 	}

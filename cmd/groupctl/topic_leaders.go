@@ -27,7 +27,9 @@ func newTopicLeadersCommand(s *session) *cobra.Command {
 		Short: "Show which broker leads each partition",
 		Long: `Show for each partition the broker that leads it, the broker that a preferred
 election would put there, the replicas in the order in which an election tries
-them, those that are in sync, and those that are eligible beside them (ELR).
+them, those that are in sync, and those that are eligible beside them (ELR). Where none
+is in sync or eligible, LAST-ELR are those that were last: such a replica leads as
+soon as it is back, if it is the only one.
 
 STATE is the worst that is true of a partition: offline (no leader),
 under-min-isr (too few in sync for producers with acks=all), under-replicated;
@@ -100,11 +102,21 @@ func (f leaderFilter) shows(p inspect.Partition) bool {
 		f.offline && p.Offline
 }
 
+// leadersTable leaves out the last known eligible leaders where there are none.
 func leadersTable(t *table, rows []inspect.Partition) {
-	t.row("TOPIC", "PARTITION", "LEADER", "EPOCH", "PREFERRED", "REPLICAS", "ISR", "ELR", "MIN-ISR", "OFFLINE-REPLICAS", "STATE")
+	lastKnown := slices.ContainsFunc(rows, func(p inspect.Partition) bool { return len(p.LastKnownELR) > 0 })
+	row := func(upToELR []string, last string, rest ...string) {
+		if lastKnown {
+			upToELR = append(upToELR, last)
+		}
+		t.row(append(upToELR, rest...)...)
+	}
+	row([]string{"TOPIC", "PARTITION", "LEADER", "EPOCH", "PREFERRED", "REPLICAS", "ISR", "ELR"}, "LAST-ELR", "MIN-ISR", "OFFLINE-REPLICAS", "STATE")
 	for _, p := range rows {
-		t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Leader), number(p.LeaderEpoch), number(p.Preferred),
-			numbers(p.Replicas), numbers(p.ISR), numbers(p.ELR), number(p.MinISR), numbers(p.OfflineReplicas), leaderState(p))
+		row([]string{
+			name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Leader), number(p.LeaderEpoch), number(p.Preferred),
+			numbers(p.Replicas), numbers(p.ISR), numbers(p.ELR),
+		}, numbers(p.LastKnownELR), number(p.MinISR), numbers(p.OfflineReplicas), leaderState(p))
 	}
 }
 

@@ -236,3 +236,10 @@ func TestEveryCommandTellsWhatItDoesAndItsExamplesMakeSense(t *testing.T) {
 	}
 	check(newRootCommand(&session{}))
 }
+
+func TestAnEmptyNameOfATopic(t *testing.T) {
+	_, address := newCluster(t)
+	if result := runArgs(t, "-b", address, "topic", "leaders", "orders", ""); result.code != exitUsage || !strings.Contains(result.stderr, "not empty") {
+		t.Errorf("%+v", result)
+	}
+}
