@@ -117,6 +117,7 @@ func (in *Inspector) Watch(ctx context.Context, what Watched) iter.Seq2[watch.Ev
 		differ := watch.NewDiffer(config)
 		for look := range in.looks(ctx, what) {
 			for _, event := range look(differ) {
+				event.At, event.After = event.At.UTC(), event.After.UTC()
 				if !yield(event, nil) {
 					return
 				}

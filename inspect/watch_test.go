@@ -107,7 +107,7 @@ func TestWatchTellsWhatIsThereAndWhatChanges(t *testing.T) {
 	to := (leaderOf(t, in) + 1) % 3
 	fake.MoveTopicPartition("orders", 0, to)
 	e = w.await(t, "a partition is led by another", func(e watch.Event) bool { return e.Leader != nil && e.Leader.Topic == "orders" })
-	if *e.Leader.To != to || e.After.IsZero() || e.At.Before(e.After) {
+	if *e.Leader.To != to || e.After.IsZero() || e.At.Before(e.After) || e.At.Location() != time.UTC {
 		t.Errorf("%+v", e)
 	}
 }

@@ -35,7 +35,7 @@ const (
 // Event is one change. Exactly one of the pointers is set, the one that Kind names.
 type Event struct {
 	Kind Kind `json:"kind"`
-	// At is when the change was seen.
+	// At is when the change was seen. Package inspect gives times in UTC.
 	At time.Time `json:"at"`
 	// After is when the state before it was last seen: the change lies between After
 	// and At. Zero, and left out in JSON, where nothing was seen before.
