@@ -220,12 +220,15 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 	case r == nil: // another member leads
 		h.adopted = nil
 		h.reasons, h.anew = nil, false
+		if client != nil {
+			h.trusted, _ = client.GroupMetadata()
+		}
 	case !r.adopted(owned) || h.doubtLocked(r):
 		// The coordinator kept the plan it had: a static leader came back
 		// (KIP-814). What that plan was is not known, so a round is
 		// brought about before this member leads.
 		h.adopted = nil
-		h.reasonLocked("a static leader came back, and its plan is not known")
+		h.reasonLocked("a static member leads that may just have come back, and the plan that the group follows is not known")
 		replan = true
 	default:
 		h.adopted = r
@@ -279,7 +282,8 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 // this member got what it gave itself. Of the standard protocols kgo asks for a plan
 // also where a static leader came back and the coordinator keeps the plan it had
 // (KIP-814), and does not say so. The first plan of a static member under each of its
-// ids is therefore not counted on, and a round brought about.
+// ids is therefore not counted on, and a round brought about. Where it has followed under
+// the id, that is the one that it came back with, and what it plans is sent.
 func (h *Hooks) doubtLocked(r *round) bool {
 	me := slices.IndexFunc(r.group.Members, func(m assign.Member) bool { return m.ID == r.info.LeaderID })
 	if me < 0 || r.group.Members[me].Instance == "" || h.trusted == r.info.LeaderID || !r.protocol.standard() {

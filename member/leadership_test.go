@@ -364,6 +364,21 @@ func TestAStaticLeaderThatComesBackLeadsAgain(t *testing.T) {
 	}
 }
 
+// A static member that has followed was not handed an old plan, and leads after one round.
+func TestAStaticFollowerThatTakesOverLeadsAtOnce(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	cfg := member.HooksConfig{Protocols: []member.Protocol{{Assignor: assign.Balanced{}, Name: "cooperative-sticky"}}}
+	first := startMember(t, cluster, cfg)
+	eventually(t, "the first leads", first.hooks.Leading)
+	second := startMember(t, cluster, cfg, kgo.InstanceID("i1"))
+	settledOwners(t, 4, first, second)
+	first.close()
+	eventually(t, "the second leads", second.hooks.Leading)
+	if rounds := second.all(member.EventElected); len(rounds) != 1 || second.all(member.EventLeading)[0].Generation != rounds[0].Generation {
+		t.Errorf("it led after %d rounds", len(rounds))
+	}
+}
+
 func TestASecondProcessWithTheSameInstanceFencesTheFirst(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	static := kgo.InstanceID("i1")
