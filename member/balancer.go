@@ -138,7 +138,7 @@ func (c clientHook) OnClientClosed(*kgo.Client) {
 	c.hooks.mu.Lock()
 	c.hooks.cancelCallLocked()
 	c.hooks.mu.Unlock()
-	c.hooks.closedOnce.Do(func() { c.hooks.emit(Event{Kind: EventClosed, Err: ErrLeft}) })
+	c.hooks.closed(ErrLeft)
 }
 
 // joining: a JoinGroup is about to be sent, and who will lead is open. owns tells whether

@@ -49,7 +49,8 @@ const (
 	// EventLost: the member is out of the group for the reason in Err, with
 	// all its partitions, and joins again.
 	EventLost EventKind = "lost"
-	// EventClosed: Hooks or the client were closed.
+	// EventClosed: Hooks or the client were closed, or a Member, of which it is the last
+	// event.
 	EventClosed EventKind = "closed"
 )
 

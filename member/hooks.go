@@ -298,6 +298,12 @@ func optValue[T any](client *kgo.Client, opt any) T {
 // but Lead does not run again. Call it before you close the client: then no other
 // member can be leading while Lead still runs. Close may be called repeatedly.
 func (h *Hooks) Close() {
+	h.endLead()
+	h.closed(ErrClosed)
+}
+
+// endLead is Close without the event.
+func (h *Hooks) endLead() {
 	h.cancel(ErrClosed)
 	h.endTerm(ErrClosed)
 	h.mu.Lock()
@@ -307,7 +313,11 @@ func (h *Hooks) Close() {
 		<-last.done
 	}
 	h.asking.Wait()
-	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: ErrClosed}) })
+}
+
+// closed tells that nothing more comes of the member.
+func (h *Hooks) closed(why error) {
+	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: why}) })
 }
 
 // stepDown ends the term, if this member leads, and lets no other begin. The channel is

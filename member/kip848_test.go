@@ -71,6 +71,7 @@ func TestOnKIP848HandlersAreDrainedAndCommitted(t *testing.T) {
 	eventually(t, "all is handled", func() bool { mu.Lock(); defer mu.Unlock(); return len(handled) == partitions*perPartition })
 	shut(t, first.Member)
 	shut(t, second.Member)
+	second.closedAfter(t, member.EventRevoked)
 	for record, n := range handled {
 		if n != 1 {
 			t.Errorf("record %s was handled %d times", record, n)

@@ -329,13 +329,14 @@ func (m *Member) close(ctx context.Context, giveUp bool) error {
 	m.closeOnce.Do(func() {
 		go func() {
 			defer close(m.finished)
-			m.hooks.Close()
+			m.hooks.endLead()
 			if r != nil {
 				<-r.over
 			}
 			m.quit()
 			m.background.Wait()
 			m.leaveOnce.Do(m.leaveGroup)
+			m.hooks.closed(ErrClosed)
 			m.client.Close()
 		}()
 	})

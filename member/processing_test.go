@@ -68,6 +68,16 @@ func (r *running) await(t *testing.T, kind member.EventKind) member.Event {
 	return r.all(kind)[0]
 }
 
+// closedAfter holds a member that was closed to telling that last, and what is given just
+// before.
+func (r *running) closedAfter(t *testing.T, before member.EventKind) {
+	t.Helper()
+	kinds := r.kinds()
+	if n := len(kinds); n < 2 || kinds[n-1] != member.EventClosed || kinds[n-2] != before {
+		t.Errorf("the last events are %v", kinds[max(0, n-3):])
+	}
+}
+
 // Records of a partition are handled in order, those of different ones at the same time,
 // and never more handlers run than Concurrency allows.
 func TestPartitionsAreHandledInOrderAndInParallel(t *testing.T) {
@@ -179,6 +189,7 @@ func TestHandlersAreDrainedAndCommittedBeforeAPartitionIsGivenUp(t *testing.T) {
 	eventually(t, "all is handled", func() bool { mu.Lock(); defer mu.Unlock(); return len(handled) == partitions*perPartition })
 	shut(t, first.Member)
 	shut(t, second.Member)
+	second.closedAfter(t, member.EventRevoked)
 	for record, n := range handled {
 		if n != 1 {
 			t.Errorf("record %s was handled %d times", record, n)
