@@ -39,6 +39,7 @@ func runOn(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
 			"a duplicate instance fences exactly one":           duplicateInstance,
 			"a topic that was created again is consumed again":  createdAgain,
 			"handlers end before another has their partition":   selfFencing,
+			"a member that is removed commits over nobody":      removedByAnAdministrator,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -78,7 +78,31 @@ type runner struct {
 // set more.
 func startRunner(t *testing.T, c *cluster.Cluster, group, topic string, b *book, configure func(*member.Config)) *runner {
 	t.Helper()
-	r := &runner{name: unique(t, "runner"), wire: &wire{}, done: make(chan struct{})}
+	name := unique(t, "runner")
+	return startHandler(t, c, group, topic, name, configure, func(ctx context.Context, record *kgo.Record) error {
+		select {
+		case <-time.After(2 * time.Millisecond): // work
+		case <-ctx.Done():
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b.add(name, record)
+		return nil
+	})
+}
+
+func (b *book) add(by string, record *kgo.Record) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handled[string(record.Value)]++
+	b.calls = append(b.calls, handling{by, record.Partition, time.Now()})
+}
+
+// startHandler starts a member that has each record handled by handle.
+func startHandler(t *testing.T, c *cluster.Cluster, group, topic, name string, configure func(*member.Config), handle func(context.Context, *kgo.Record) error) *runner {
+	t.Helper()
+	r := &runner{name: name, wire: &wire{}, done: make(chan struct{})}
 	cfg := member.Config{
 		Group: group, Topics: []string{topic},
 		HooksConfig: member.HooksConfig{OnEvent: func(e member.Event) {
@@ -101,20 +125,7 @@ func startRunner(t *testing.T, c *cluster.Cluster, group, topic string, b *book,
 	}
 	go func() {
 		defer close(r.done)
-		r.failed = r.Run(context.Background(), member.Each(func(ctx context.Context, record *kgo.Record) error {
-			select {
-			case <-time.After(2 * time.Millisecond): // work
-			case <-ctx.Done():
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.handled[string(record.Value)]++
-			b.calls = append(b.calls, handling{r.name, record.Partition, time.Now()})
-			return nil
-		}))
+		r.failed = r.Run(context.Background(), member.Each(handle))
 	}()
 	t.Cleanup(func() {
 		r.close(t)
