@@ -69,7 +69,8 @@ const (
 	// and may be handled by another member at the same time.
 	EventAbandoned EventKind = "abandoned"
 	// EventHandlerFailed: the handler returned Err for Records records from Offset
-	// on, the Attempt-th time; or their dead letters were not acknowledged.
+	// on, the Attempt-th time, for none where it had told all of them by Progress;
+	// or their dead letters were not acknowledged.
 	EventHandlerFailed EventKind = "handler-failed"
 	// EventSkipped: OnFailure chose Skip for Records records from Offset on.
 	EventSkipped EventKind = "skipped"

@@ -51,6 +51,53 @@ func committedAt(t *testing.T, r *running, offset int64) {
 	})
 }
 
+// Records that a call told to be handled are, however it ends.
+func TestACallThatFailsAfterItToldAllItsRecordsIsNotMadeAgain(t *testing.T) {
+	for name, end := range map[string]func() error{
+		"error": func() error { return errBad },
+		"panic": func() error { panic(errBad) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster(t, 1)
+			produce(t, cluster, 1, 3)
+			var book ledger
+			r := startRun(t, cluster, func(cfg *member.Config) { cfg.MaxBatch = 2 }, func(ctx context.Context, records []*kgo.Record) error {
+				book.add(records)
+				member.Progress(ctx, len(records))
+				return end()
+			})
+			committedAt(t, r, 3)
+			if book.total() != 3 {
+				t.Errorf("%d records were handled, want 3", book.total())
+			}
+			if failed := r.all(member.EventHandlerFailed); len(failed) < 2 || failed[0].Records != 0 || !strings.Contains(failed[0].Err.Error(), errBad.Error()) {
+				t.Errorf("got %+v", failed)
+			}
+		})
+	}
+	t.Run("halted", func(t *testing.T) {
+		cluster := fakeCluster(t, 1)
+		produce(t, cluster, 1, 3)
+		handles := make(chan struct{})
+		r := startRun(t, cluster, nil, func(ctx context.Context, records []*kgo.Record) error {
+			member.Progress(ctx, len(records))
+			close(handles)
+			for !member.Halting(ctx) {
+				time.Sleep(time.Millisecond)
+			}
+			return member.ErrHalted
+		})
+		<-handles
+		r.stop()
+		if err := r.wait(t); err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+		if failed := r.all(member.EventHandlerFailed); len(failed) > 0 {
+			t.Errorf("got %+v", failed)
+		}
+	})
+}
+
 func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
 	const bad, all = 3, 6
 	setup := func(t *testing.T, configure func(*member.Config)) (*running, func(int64) int) {

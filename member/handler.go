@@ -13,7 +13,8 @@ import (
 // A Handler processes records of one partition, in the order of their offsets. When it
 // returns nil they are handled, and are committed. When it returns an error or panics,
 // those are handled that it told by [Progress], and it is called again with the others,
-// see [Config].Attempts.
+// see [Config].Attempts; where it told all of them the error is told by
+// EventHandlerFailed, and nothing is tried again.
 //
 // It is called on a goroutine of the partition: never twice at the same time for one
 // partition, and at the same time for different ones. ctx ends when the partition was

@@ -160,6 +160,7 @@ func (r *run) process(p *partition, records []*kgo.Record) bool {
 	attempts := 0
 	for len(records) > 0 {
 		n, single, err, ended := r.attempt(p, records)
+		next := records[len(records)-1].Offset + 1
 		if n > 0 {
 			attempts = 0
 			records = records[n:]
@@ -168,6 +169,9 @@ func (r *run) process(p *partition, records []*kgo.Record) bool {
 		case ended:
 			return false
 		case err == nil:
+			continue
+		case len(records) == 0: // all were told by Progress: there is nothing to try again
+			r.m.emit(Event{Kind: EventHandlerFailed, Topic: p.topic, Partition: p.partition, Offset: next, Attempt: 1, Err: err})
 			continue
 		}
 		attempts++
@@ -207,7 +211,11 @@ func (r *run) attempt(p *partition, records []*kgo.Record) (n int, single bool, 
 		n = len(records)
 	}
 	r.advance(p, n)
-	ended = n < len(records) && (c.halt.Load() && errors.Is(err, ErrHalted) || c.Err() != nil)
+	if err != nil && (c.halt.Load() && errors.Is(err, ErrHalted) || c.Err() != nil) {
+		if ended = n < len(records); !ended {
+			err = nil
+		}
+	}
 	return n, c.single, err, ended
 }
 

@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -42,6 +43,9 @@ func (r *run) start(p *partition) {
 	go func() {
 		ended := errGoexit
 		defer func() {
+			if p := recover(); p != nil {
+				ended = &PanicError{"the worker", p, debug.Stack()}
+			}
 			if ended != nil {
 				r.stop(fmt.Errorf("the handler of %s[%d] failed: %w", p.topic, p.partition, ended))
 			}
