@@ -16,14 +16,22 @@ func compare(a, b topicPartition) int {
 	return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 }
 
+// minLook is the least time between two looks whether calls under way have told progress.
+const minLook = 10 * time.Millisecond
+
 // commits commits what was handled, at most once in a CommitInterval, until the run
 // ends. A commit that fails is tried again with the next, sooner than that.
 func (r *run) commits() {
 	m := r.m
 	failures := 0
+	// Calls say when they have returned. What they tell by Progress before that is
+	// looked for, because a signal for each record would cost each record.
+	look := time.NewTicker(max(m.cfg.CommitInterval, minLook))
+	defer look.Stop()
 	for {
 		select {
 		case <-r.dirty:
+		case <-look.C:
 		case <-r.halted:
 			return
 		}
@@ -159,6 +167,11 @@ func (p *partition) isGone() bool {
 // commitFinally commits partitions before they are given up, and tries again until it
 // succeeds, cannot, or ctx ends.
 func (m *Member) commitFinally(ctx context.Context, parts []*partition) {
+	for _, p := range parts {
+		p.mu.Lock()
+		p.forgotten = false // a broker that did not know the topic yet may do so now
+		p.mu.Unlock()
+	}
 	for attempt := 1; ; attempt++ {
 		err := m.commit(ctx, parts)
 		if err == nil {

@@ -49,7 +49,7 @@ type partition struct {
 
 	position   kgo.EpochOffset // behind what was handled; -1 before that
 	committed  kgo.EpochOffset // the last position that a commit was answered for
-	forgotten  bool            // it cannot be committed: the topic is gone
+	forgotten  bool            // a commit was answered that there is no such topic, and no record has come since
 	highest    int64           // the high watermark at the last poll, -1 before that
 	positioned time.Time       // when position last changed
 }
@@ -98,6 +98,8 @@ func (p *partition) add(polled kgo.FetchPartition, share int64) (pause bool) {
 	if len(polled.Records) == 0 {
 		return false
 	}
+	p.forgotten = false
+	p.truncateLocked(polled.Records[0].Offset)
 	p.queue = append(p.queue, batch{polled.Records, bytes})
 	p.bytes += bytes
 	p.notify()
@@ -106,6 +108,24 @@ func (p *partition) add(polled kgo.FetchPartition, share int64) (pause bool) {
 		return true
 	}
 	return false
+}
+
+// truncateLocked drops what waits from an offset on, for kgo fetched that anew: the log
+// lost records that were polled, or begins elsewhere. What the worker may be at stays.
+func (p *partition) truncateLocked(from int64) {
+	for last := len(p.queue) - 1; last > 0; last-- {
+		b := &p.queue[last]
+		keep := len(b.records)
+		for keep > 0 && b.records[keep-1].Offset >= from {
+			keep--
+		}
+		if b.records = b.records[:keep]; keep > 0 {
+			return
+		}
+		p.bytes -= b.bytes
+		p.queue[last] = batch{}
+		p.queue = p.queue[:last]
+	}
 }
 
 // next returns the oldest records, at most so many, without taking them out of the
@@ -162,12 +182,13 @@ func (p *partition) positionLocked() kgo.EpochOffset {
 	return p.position
 }
 
-// toCommit returns the position where it was not committed.
+// toCommit returns the position where it was not committed. It may lie before what was,
+// after the log lost records.
 func (p *partition) toCommit() (kgo.EpochOffset, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	position := p.positionLocked()
-	return position, p.phase != gone && !p.forgotten && position.Offset > max(p.committed.Offset, -1)
+	return position, p.phase != gone && !p.forgotten && position.Offset >= 0 && position != p.committed
 }
 
 // setPhase changes the phase, never back. The call under way is told that it should

@@ -160,6 +160,63 @@ func TestASlowPartitionIsPausedAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// What a call tells by Progress is committed while it goes on, also by Each, and with no
+// other call to bring a commit about.
+func TestProgressIsCommittedBeforeTheCallReturns(t *testing.T) {
+	for name, handler := range map[string]func(block func()) member.Handler{
+		"Progress": func(block func()) member.Handler {
+			return func(ctx context.Context, records []*kgo.Record) error {
+				member.Progress(ctx, 3)
+				block()
+				return nil
+			}
+		},
+		"Each": func(block func()) member.Handler {
+			return member.Each(func(_ context.Context, record *kgo.Record) error {
+				if record.Offset == 3 {
+					block()
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster(t, 1)
+			produce(t, cluster, 1, 6)
+			release := make(chan struct{})
+			r := startRun(t, cluster, nil, handler(func() { <-release }))
+			committedAt(t, r, 3)
+			close(release)
+			committedAt(t, r, 6)
+		})
+	}
+}
+
+// A commit that was refused because a broker did not know the topic is made up for in the
+// end, also where no record has come since.
+func TestTheLastCommitIsTriedWhateverWasAnsweredBefore(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 5)
+	unknown := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.UnknownTopicOrPartition, Count: -1})
+	var book ledger
+	r := startRun(t, cluster, nil, func(_ context.Context, records []*kgo.Record) error {
+		book.add(records)
+		return nil
+	})
+	eventually(t, "all is handled", func() bool { return book.total() == 5 })
+	r.await(t, member.EventCommitFailed)
+	unknown.Remove()
+	shut(t, r.Member)
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if at := book.check(t, client)[0]; at != 5 {
+		t.Errorf("%d is committed, want 5", at)
+	}
+}
+
 // When a partition is given up, its handler may finish, and what it handled is committed
 // before the next owner begins.
 func TestHandlersAreDrainedAndCommittedBeforeAPartitionIsGivenUp(t *testing.T) {
