@@ -89,9 +89,15 @@ type Config struct {
 
 	// Client are further options for the kgo client: seed brokers, TLS,
 	// instance id, rack, timeouts. The member sets the group, topics, balancers,
-	// callbacks and commits itself, and refuses options for these.
+	// callbacks and commits itself, and refuses options for these. Where there is no
+	// kgo.FetchMaxWait it is 500 ms, as in Kafka's Java client.
 	Client []kgo.Opt
 }
+
+// fetchMaxWait bounds how long a partition that was paused may have to wait after it is
+// fetched again: kgo has one fetch at a time under way to each broker, and where that is of
+// partitions without new records it returns only then. kgo's own default is 5 s.
+const fetchMaxWait = 500 * time.Millisecond
 
 const (
 	defaultBufferBytes    = 64 << 20

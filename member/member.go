@@ -74,8 +74,7 @@ func New(cfg Config) (*Member, error) {
 	m.session.m, m.session.changed = m, make(chan struct{}, 1)
 	m.share.Store(cfg.BufferBytes)
 
-	var opts []kgo.Opt
-	opts = append(opts, cfg.Client...)
+	opts := append([]kgo.Opt{kgo.FetchMaxWait(fetchMaxWait)}, cfg.Client...)
 	if cfg.GroupProtocol == ClassicProtocol {
 		hooksConfig := cfg.HooksConfig
 		hooksConfig.Protocols = make([]Protocol, len(cfg.Protocols))
