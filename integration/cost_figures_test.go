@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// A costSample is what one round of one side took.
+// A costSample is what one round of one side took, or each record of it.
 type costSample struct {
 	seconds   float64
 	processor float64 // seconds of processor time of this process
+	fetched   float64 // bytes
 }
 
 // A costSide is one way of doing something, and what its rounds came to.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/integration/cluster"
 	"github.com/groupkit/groupkit/member"
@@ -55,18 +56,34 @@ func costTopic(b *testing.B, c *cluster.Cluster, partitions int32) (topic string
 }
 
 // costOptions are those of both sides.
-func costOptions(c *cluster.Cluster) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(c.Seeds()...), kgo.HeartbeatInterval(100 * time.Millisecond), kgo.DisableClientMetrics()}
+func costOptions(c *cluster.Cluster, hooks ...kgo.Hook) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.SeedBrokers(c.Seeds()...), kgo.HeartbeatInterval(100 * time.Millisecond), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.DisableClientMetrics(), kgo.WithHooks(hooks...),
+	}
+}
+
+// fetched counts the bytes that a client fetches.
+type fetched struct{ bytes atomic.Int64 }
+
+// OnBrokerRead implements kgo.HookBrokerRead.
+func (f *fetched) OnBrokerRead(_ kgo.BrokerMetadata, key int16, bytes int, _, _ time.Duration, _ error) {
+	if key == int16(kmsg.Fetch) {
+		f.bytes.Add(int64(bytes))
+	}
 }
 
 // stopwatch measures from the first record to the last.
 type stopwatch struct {
+	fetched      fetched
 	n, bytes     atomic.Int64
 	first        sync.Once
 	began, ended time.Time
 	spent        time.Duration // processor time before the first record, then of all
 	done         chan struct{}
 }
+
+func newStopwatch() *stopwatch { return &stopwatch{done: make(chan struct{})} }
 
 func (s *stopwatch) work(records []*kgo.Record) {
 	if len(records) == 0 {
@@ -88,7 +105,7 @@ func (s *stopwatch) count(records, bytes int64) {
 	}
 }
 
-// wait returns the seconds, and the processor time, that each record took.
+// wait returns what each record took.
 func (s *stopwatch) wait(b *testing.B) (took costSample) {
 	b.Helper()
 	select {
@@ -96,7 +113,7 @@ func (s *stopwatch) wait(b *testing.B) (took costSample) {
 	case <-time.After(patience):
 		b.Fatalf("%d of %d records", s.n.Load(), costRecords)
 	}
-	return costSample{s.ended.Sub(s.began).Seconds() / costRecords, s.spent.Seconds() / costRecords}
+	return costSample{s.ended.Sub(s.began).Seconds() / costRecords, s.spent.Seconds() / costRecords, float64(s.fetched.bytes.Load()) / costRecords}
 }
 
 func benchmarkThroughput(b *testing.B, c *cluster.Cluster, table *strings.Builder) {
@@ -116,12 +133,12 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster, table *strings.Builde
 	}
 	group := func(side string) string { return fmt.Sprintf("%s-%d", side, time.Now().UnixNano()) }
 	bare := func() costSample {
-		client, err := kgo.NewClient(append(costOptions(c), kgo.ConsumerGroup(group("bare")), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll())...)
+		watch := newStopwatch()
+		client, err := kgo.NewClient(append(costOptions(c, &watch.fetched), kgo.ConsumerGroup(group("bare")), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll())...)
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer client.CloseAllowingRebalance()
-		watch := &stopwatch{done: make(chan struct{})}
 		ctx, cancel := context.WithCancel(b.Context())
 		var polling sync.WaitGroup
 		polling.Go(func() {
@@ -144,12 +161,12 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster, table *strings.Builde
 		return took
 	}
 	run := func(handler func(*stopwatch) member.Handler) costSample {
-		m, err := member.New(member.Config{Group: group("run"), Topics: []string{topic}, Client: costOptions(c)})
+		watch := newStopwatch()
+		m, err := member.New(member.Config{Group: group("run"), Topics: []string{topic}, Client: costOptions(c, &watch.fetched)})
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer m.Close(context.Background())
-		watch := &stopwatch{done: make(chan struct{})}
 		ctx, cancel := context.WithCancel(b.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
@@ -200,10 +217,12 @@ func benchmarkThroughput(b *testing.B, c *cluster.Cluster, table *strings.Builde
 		what := map[string]string{"run": "batches", "each": "`Each`"}[side.name]
 		throughput := sides[0].compare(side, func(s costSample) float64 { return s.seconds })
 		processor := sides[0].compare(side, func(s costSample) float64 { return s.processor })
+		bytes := sides[0].compare(side, func(s costSample) float64 { return s.fetched })
 		b.ReportMetric(1/throughput.ratio, side.name+"-throughput-ratio")
 		b.ReportMetric(processor.ratio, side.name+"-cpu-ratio")
 		throughput.invert().row(table, "records a second, "+what, perSecond)
 		processor.row(table, "processor time for a record, "+what, micros)
+		bytes.row(table, "bytes fetched for a record, "+what, func(bytes float64) string { return fmt.Sprintf("%.1f", bytes) })
 	}
 }
 
