@@ -40,19 +40,38 @@ const (
 // gives no prediction, with [CodeNodeNotFound] among the Errors. One that brings down what
 // is down, or back what is up, gives the warning [CodeNoEffect].
 func (in *Inspector) Predict(ctx context.Context, steps ...predict.Step) (Answer[predict.Outcome], error) {
-	answer := newAnswer[predict.Outcome]()
+	return predicted(ctx, in, func(c predict.Cluster) (predict.Outcome, []predict.Idle, error) {
+		outcome, err := predict.Run(c, steps...)
+		return outcome, outcome.Idle, err
+	})
+}
+
+// PredictRolling is [Inspector.Predict] for a rolling restart, by [predict.Roll]: each of
+// the steps takes nodes down, and they are back before the next.
+//
+//	in.PredictRolling(ctx, predict.StopRacks("a"), predict.StopRacks("b"))
+func (in *Inspector) PredictRolling(ctx context.Context, steps ...predict.Step) (Answer[predict.Rolling], error) {
+	return predicted(ctx, in, func(c predict.Cluster) (predict.Rolling, []predict.Idle, error) {
+		rolling, err := predict.Roll(c, steps...)
+		return rolling, rolling.Idle, err
+	})
+}
+
+// predicted runs a prediction on what the cluster tells.
+func predicted[T any](ctx context.Context, in *Inspector, run func(predict.Cluster) (T, []predict.Idle, error)) (Answer[T], error) {
+	answer := newAnswer[T]()
 	state, err := in.ElectionState(ctx)
 	answer.ClusterID, answer.ObservedAt, answer.Warnings, answer.Errors = state.ClusterID, state.ObservedAt, state.Warnings, state.Errors
 	if err != nil {
 		return answer, err
 	}
-	outcome, err := predict.Run(state.Data, steps...)
+	data, without, err := run(state.Data)
 	if err != nil {
 		answer.missing(Problem{Code: CodeNodeNotFound, Target: clusterTarget, Cause: err, Message: "cannot predict: " + err.Error()})
 		return answer, nil
 	}
-	answer.Data = outcome
-	for _, idle := range outcome.Idle {
+	answer.Data = data
+	for _, idle := range without {
 		answer.warn(idleProblem(idle))
 	}
 	return answer, nil

@@ -150,6 +150,21 @@ func TestPredictRunsTheStepsOnWhatIsRead(t *testing.T) {
 	}
 }
 
+func TestPredictRolling(t *testing.T) {
+	fake := newElectionFake(t, 0)
+	answer, err := inspect.New(newClient(t, fake)).PredictRolling(testContext(t), predict.Stop(0), predict.Stop(7), predict.Stop(1))
+	if err != nil || answer.Err() != nil || len(answer.Data.Rounds) != 3 || len(answer.Data.Rounds[0].Partitions) != 4 || len(answer.Data.Rounds[1].Nodes) != 0 {
+		t.Fatalf("%v, %+v", err, answer)
+	}
+	if len(answer.Warnings) != 1 || answer.Warnings[0].Message != "node 7 is down already: its end changes nothing" {
+		t.Errorf("%+v", answer.Warnings)
+	}
+	answer, err = inspect.New(newClient(t, fake)).PredictRolling(testContext(t), predict.Stop(0), predict.Stop(4))
+	if err != nil || answer.Data.Rounds != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNodeNotFound {
+		t.Errorf("a broker that is not there: %v, %+v", err, answer)
+	}
+}
+
 func TestPredictWarnsOfReassignments(t *testing.T) {
 	fake := newElectionFake(t, 0)
 	fake.ControlKey(int16(kmsg.ListPartitionReassignments), func(req kmsg.Request) (kmsg.Response, error, bool) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -29,8 +27,11 @@ returns after that, or from being down at present.
 
 With --one-by-one each goes when the cluster is at rest after the one before:
 brokers in the order given, then racks, each with all of its brokers at once; and
-they return in the same way. Who went stays down until then. In a rolling restart
-each is back before the next goes, so ask for each broker or rack by itself.
+they return in the same way. Who went stays down until then.
+
+With --rolling, for a rolling restart, each is back and has caught up before the
+next goes. Then a table tells of each round what it is like while those are down,
+and the changes are those that are left when all are back.
 
   REASON             THE NEW LEADER IS
   in-sync            the first of the replicas, in their order, that is in sync
@@ -48,7 +49,7 @@ DESCRIBE on the cluster, the topics and the groups, and DESCRIBE_CONFIGS on the
 topics.`,
 		Example: `  groupctl -b localhost:9092 impact --brokers-down 2,3
   groupctl -b localhost:9092 impact --brokers-down 1,2,3 --clean --one-by-one
-  groupctl -b localhost:9092 impact --racks-down zone-a --clean --racks-back zone-a
+  groupctl -b localhost:9092 impact --racks-down zone-a,zone-b,zone-c --clean --rolling
   groupctl -b localhost:9092 impact --racks-down zone-a -o json | jq .data.offline`,
 		Annotations: map[string]string{schemaAnnotation: "impact"},
 		Args:        noArguments,
@@ -61,6 +62,7 @@ topics.`,
 	flags.BoolVar(&crash, "crash", false, "the brokers end without notice (this is the default)")
 	flags.BoolVar(&h.clean, "clean", false, "the brokers are stopped cleanly")
 	flags.BoolVar(&h.oneByOne, "one-by-one", false, "the brokers go, and come, one after another")
+	flags.BoolVar(&h.rolling, "rolling", false, "each broker, or rack, is back before the next goes")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if len(h.down)+len(h.racksDown)+len(h.back)+len(h.racksBack) == 0 {
 			return &usageError{"'groupctl impact' needs to know what happens; give --brokers-down, --racks-down, --brokers-back or --racks-back"}
@@ -68,13 +70,20 @@ topics.`,
 		if crash && h.clean {
 			return &usageError{"brokers either crash or stop; give one of --crash and --clean"}
 		}
+		if h.rolling && (h.oneByOne || len(h.back)+len(h.racksBack) > 0) {
+			return &usageError{"with --rolling each is back before the next goes; leave out --one-by-one, --brokers-back and --racks-back"}
+		}
 		steps := h.steps()
-		return answer(command, s, question[*predict.Outcome]{
-			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[*predict.Outcome], error) {
+		return answer(command, s, question[*predict.Rolling]{
+			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[*predict.Rolling], error) {
+				if h.rolling {
+					reply, err := in.PredictRolling(ctx, steps...)
+					return orNull(reply, reply.Data), err
+				}
 				reply, err := in.Predict(ctx, steps...)
-				return orNull(reply), err
+				return orNull(reply, predict.Rolling{Outcome: reply.Data}), err
 			},
-			hasData: func(o *predict.Outcome) bool { return o != nil },
+			hasData: func(r *predict.Rolling) bool { return r != nil },
 			table:   impactTables,
 		})
 	}
@@ -86,6 +95,7 @@ type happening struct {
 	down, back           []int32
 	racksDown, racksBack []string
 	clean, oneByOne      bool
+	rolling              bool
 }
 
 func (h happening) steps() []predict.Step {
@@ -94,7 +104,7 @@ func (h happening) steps() []predict.Step {
 		goDown, racksDown = predict.Stop, predict.StopRacks
 	}
 	var steps []predict.Step
-	if h.oneByOne {
+	if h.oneByOne || h.rolling {
 		for _, broker := range h.down {
 			steps = append(steps, goDown(broker))
 		}
@@ -120,74 +130,12 @@ func (h happening) steps() []predict.Step {
 
 // orNull is an answer whose data are null in JSON, and not an object of nulls, where
 // nothing could be predicted.
-func orNull(reply inspect.Answer[predict.Outcome]) inspect.Answer[*predict.Outcome] {
-	pointed := inspect.Answer[*predict.Outcome]{
+func orNull[T any](reply inspect.Answer[T], data predict.Rolling) inspect.Answer[*predict.Rolling] {
+	pointed := inspect.Answer[*predict.Rolling]{
 		ClusterID: reply.ClusterID, ObservedAt: reply.ObservedAt, Warnings: reply.Warnings, Errors: reply.Errors,
 	}
-	if reply.Data.Partitions != nil {
-		pointed.Data = &reply.Data
+	if data.Partitions != nil {
+		pointed.Data = &data
 	}
 	return pointed
-}
-
-func impactTables(t *table, o *predict.Outcome) {
-	newlyOffline, newlyBelow := 0, 0
-	for _, p := range o.Offline {
-		if !p.Already {
-			newlyOffline++
-		}
-	}
-	for _, p := range o.UnderMinISR {
-		if !p.Already {
-			newlyBelow++
-		}
-	}
-	t.row("LEADERS-CHANGE", "OFFLINE", "UNDER-MIN-ISR", "COORDINATORS-CHANGE", "CONTROLLER", "THEN", "QUORUM")
-	t.row(strconv.Itoa(len(o.Partitions)), andNew(len(o.Offline), newlyOffline), andNew(len(o.UnderMinISR), newlyBelow),
-		strconv.Itoa(len(o.Coordinators)), number(o.Controller.From), numbers(o.Controller.Candidates), quorum(o.Controller.Quorum))
-	if len(o.Partitions) > 0 {
-		t.gap()
-		t.row("TOPIC", "PARTITION", "FROM", "TO", "REASON", "OR")
-		for _, p := range o.Partitions {
-			t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.From), number(p.To), string(p.Reason), numbers(p.Alternatives))
-		}
-	}
-	if len(o.Coordinators) > 0 {
-		t.gap()
-		t.row("GROUP", "PARTITION", "FROM", "TO", "OR")
-		for _, c := range o.Coordinators {
-			t.row(name(c.Group), strconv.Itoa(int(c.Partition)), number(c.From), number(c.To), numbers(c.Alternatives))
-		}
-	}
-	if len(o.UnderMinISR) > 0 {
-		t.gap()
-		t.row("UNDER-MIN-ISR", "PARTITION", "IN-SYNC", "MIN-ISR", "ALREADY")
-		for _, p := range o.UnderMinISR {
-			t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), strconv.Itoa(p.InSync), strconv.Itoa(p.MinISR), yesNo(&p.Already))
-		}
-	}
-	if len(o.Offline) > 0 {
-		t.gap()
-		t.row("OFFLINE", "PARTITION", "ALREADY")
-		for _, p := range o.Offline {
-			t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), yesNo(&p.Already))
-		}
-	}
-}
-
-func andNew(all, fresh int) string {
-	if all == 0 {
-		return "0"
-	}
-	return fmt.Sprintf("%d (%d new)", all, fresh)
-}
-
-func quorum(q predict.Quorum) string {
-	switch {
-	case q.Kept == nil:
-		return unknown
-	case *q.Kept:
-		return fmt.Sprintf("kept: %d of %d up, %d needed", len(q.Up), len(q.Voters), *q.Majority)
-	}
-	return fmt.Sprintf("LOST: %d of %d up, %d needed", len(q.Up), len(q.Voters), *q.Majority)
 }

@@ -13,12 +13,15 @@ import (
 
 func TestImpactUsage(t *testing.T) {
 	for args, says := range map[string]string{
-		"-b x impact":                                      "give --brokers-down",
-		"-b x impact --brokers-down one":                   "one",
-		"-b x impact --brokers-down 1 2":                   `"2"`,
-		"-b x impact --brokers-down 1 --crash --clean":     "one of --crash and --clean",
-		"impact --brokers-down 1":                          bootstrapVariable,
-		"-b x impact --brokers-down 1 --brokers-back 1,,2": "brokers-back",
+		"-b x impact":                                             "give --brokers-down",
+		"-b x impact --brokers-down one":                          "one",
+		"-b x impact --brokers-down 1 2":                          `"2"`,
+		"-b x impact --brokers-down 1 --crash --clean":            "one of --crash and --clean",
+		"-b x impact --brokers-down 1 --rolling --one-by-one":     "leave out --one-by-one",
+		"-b x impact --brokers-down 1 --rolling --brokers-back 1": "leave out --one-by-one",
+		"-b x impact --rolling":                                   "give --brokers-down",
+		"impact --brokers-down 1":                                 bootstrapVariable,
+		"-b x impact --brokers-down 1 --brokers-back 1,,2":        "brokers-back",
 	} {
 		result := runArgs(t, strings.Fields(args)...)
 		if result.code != exitUsage || result.stdout != "" || strings.Count(result.stderr, "\n") != 1 || !strings.Contains(result.stderr, says) {
@@ -94,7 +97,7 @@ func TestImpactKeepsItsShape(t *testing.T) {
 		t.Errorf("%v: the shape changed from\n%s\nto\n%s", err, want, got)
 	}
 	var text bytes.Buffer
-	if err := writeTable(&text, func(t *table) { impactTables(t, &o) }); err != nil {
+	if err := writeTable(&text, func(t *table) { impactTables(t, &predict.Rolling{Outcome: o}) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -108,6 +111,40 @@ func TestImpactKeepsItsShape(t *testing.T) {
 	}
 }
 
+func TestImpactOfARollingRestart(t *testing.T) {
+	fake, address := newCluster(t)
+	serveQuorum(t, fake)
+	result := runArgs(t, "-b", address, "impact", "--brokers-down", "0,1,2", "--rolling", "--clean")
+	rounds, changes, _ := strings.Cut(result.stdout, "\n\n")
+	lines := strings.Split(rounds, "\n")
+	if result.code != exitFound || len(lines) != 5 || !strings.HasPrefix(lines[0], "ROUND  DOWN  LEADERS-CHANGE") || !strings.HasPrefix(lines[3], "3      2     ") || !strings.HasPrefix(lines[4], "end    -     ") {
+		t.Errorf("%+v", result)
+	}
+	for table := range strings.SplitSeq(strings.TrimSuffix(result.stdout, "\n"), "\n\n") {
+		aligned(t, table)
+	}
+	if !strings.Contains(changes, "TOPIC") {
+		t.Errorf("no changes in\n%s", result.stdout)
+	}
+
+	result = runArgs(t, "-b", address, "-o", "json", "impact", "--brokers-down", "0,1", "--rolling")
+	data := parse(t, result.stdout).Data.(map[string]any)
+	all, _ := data["rounds"].([]any)
+	if result.code != exitFound || data["partitions"] == nil || len(all) != 2 {
+		t.Fatalf("%+v", result)
+	}
+	first := all[0].(map[string]any)
+	for _, field := range []string{"nodes", "partitions", "coordinators", "controller", "offline", "underMinIsr"} {
+		if first[field] == nil {
+			t.Errorf("no %s in a round: %v", field, first)
+		}
+	}
+	result = runArgs(t, "-b", address, "-o", "json", "impact", "--brokers-down", "0")
+	if data := parse(t, result.stdout).Data.(map[string]any); len(data) != 5 {
+		t.Errorf("data that are not of a rolling restart: %v", data)
+	}
+}
+
 func TestImpactStepsOneByOne(t *testing.T) {
 	for _, test := range []struct {
 		happens happening
@@ -118,6 +155,7 @@ func TestImpactStepsOneByOne(t *testing.T) {
 		{happening{racksDown: []string{"a", "b"}, racksBack: []string{"b", "a"}, oneByOne: true}, 4},
 		{happening{racksDown: []string{"a", "b"}, racksBack: []string{"b"}}, 2},
 		{happening{back: []int32{1, 2}}, 1},
+		{happening{down: []int32{1, 2}, racksDown: []string{"a"}, rolling: true}, 3},
 	} {
 		if steps := test.happens.steps(); len(steps) != test.steps {
 			t.Errorf("%+v: %d steps", test.happens, len(steps))

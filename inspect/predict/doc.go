@@ -5,6 +5,8 @@
 //
 //	outcome, err := predict.Run(cluster, predict.Crash(2, 3), predict.Return(2))
 //
+// [Run] takes steps in turn; [Roll] is a rolling restart, round by round.
+//
 // It is a model: metadata in, metadata out. There is no I/O here, no clock and no
 // randomness; the same arguments give the same outcome. inspect.Inspector.Predict
 // reads a live cluster and calls it.
