@@ -1,10 +1,16 @@
 package integration
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -12,15 +18,6 @@ import (
 	"github.com/groupkit/groupkit/integration/cluster"
 	"github.com/groupkit/groupkit/member"
 )
-
-// garbled is a balancer whose member says of itself three bytes that nobody can decode.
-type garbled struct{ kgo.GroupBalancer }
-
-func (garbled) ProtocolName() string { return assign.Balanced{}.Name() }
-
-func (garbled) JoinGroupMetadata([]string, map[string][]int32, int32) []byte {
-	return []byte{1, 2, 3}
-}
 
 // TestAMemberThatCannotBeReadStopsNobody has a member with garbage join. With a plain
 // client nobody would have a partition for as long as it stays.
@@ -33,7 +30,7 @@ func TestAMemberThatCannotBeReadStopsNobody(t *testing.T) {
 	other := startConsumer(t, c, group, topic, nil)
 	settled(t, c, group, topic, 2, partitions)
 
-	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(garbled{kgo.CooperativeStickyBalancer()}))
+	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), []byte{1, 2, 3}}))
 	owned := settled(t, c, group, topic, 3, partitions)
 	for _, k := range []*consumer{leader, other} {
 		if n := owned.Count(k.id()); n != partitions/2 {
@@ -109,47 +106,158 @@ func TestClaimsThatCannotHoldAreDroppedAndTheMemberIsServed(t *testing.T) {
 	}
 }
 
-// TestMembersOfOtherClientsAreLedToo mixes members of this library, under the standard
-// name, with plain kgo members, which lead in one case and follow in the other.
-func TestMembersOfOtherClientsAreLedToo(t *testing.T) {
-	const partitions = 6
-	for _, weLead := range []bool{true, false} {
-		t.Run(fmt.Sprintf("led by us %v", weLead), func(t *testing.T) {
-			c := cluster.Shared(t)
-			topic, group := newTopic(t, c, partitions), unique(t, "group")
-			ours := func() *consumer {
-				return startConsumer(t, c, group, topic, func(cfg *member.Config) {
-					cfg.Protocols = []member.Protocol{{Assignor: assign.CooperativeSticky()}}
-				})
-			}
-			theirs := func() {
-				newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(kgo.CooperativeStickyBalancer()))
-			}
-			var k *consumer
-			if weLead {
-				k = ours()
-				k.leads(t)
-				theirs()
-			} else {
-				theirs()
-				settled(t, c, group, topic, 1, partitions)
-				k = ours()
-			}
-			owned := settled(t, c, group, topic, 2, partitions)
-			if n := owned.Count(k.id()); n != partitions/2 {
-				t.Errorf("our member has %d of %d partitions, want half: %v", n, partitions, owned)
-			}
-			if k.Leading() != weLead {
-				t.Errorf("leading is %v", k.Leading())
-			}
-			admin := kadm.NewClient(newClient(t, c))
-			groups, err := admin.DescribeGroups(t.Context(), group)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := groups[group].Protocol; got != "cooperative-sticky" {
-				t.Errorf("the brokers report protocol %q", got)
-			}
-		})
+// sudden is a balancer of kgo's whose member turns to metadata that is not to be read.
+type sudden struct {
+	kgo.GroupBalancer
+	turned atomic.Pointer[[]byte]
+}
+
+func (*sudden) ProtocolName() string { return assign.Balanced{}.Name() }
+
+func (s *sudden) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
+	if turned := s.turned.Load(); turned != nil {
+		return *turned
 	}
+	return s.GroupBalancer.JoinGroupMetadata(topics, owned, generation)
+}
+
+// turnsUnreadable has a member with partitions turn to such metadata. The group goes on in
+// the same round, in which the others keep what they have; what the member may still hold
+// is withheld in this one round, and the leader calls the next, which gives it out.
+func turnsUnreadable(t *testing.T, c *cluster.Cluster, metadata []byte) {
+	const partitions = 6
+	topic, group := newTopic(t, c, partitions), unique(t, "group")
+	leader := startHooked(t, c, group, []string{topic}, member.HooksConfig{})
+	leader.leads(t)
+	other := startHooked(t, c, group, []string{topic}, member.HooksConfig{})
+	share(t, topic, partitions, leader, other)
+	balancer := &sudden{GroupBalancer: kgo.CooperativeStickyBalancer()}
+	client := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(balancer), kgo.HeartbeatInterval(200*time.Millisecond))
+	settled(t, c, group, topic, 3, partitions)
+	name, before := client.GroupMetadata()
+
+	balancer.turned.Store(&metadata)
+	client.ForceRebalance()
+	owned := settled(t, c, group, topic, 3, partitions)
+	eventually(t, "the leader gave its partitions out", func() (bool, string) {
+		return len(leader.has(topic))+len(other.has(topic)) == partitions, fmt.Sprint(leader.has(topic), other.has(topic), owned)
+	})
+	var planned []member.Event
+	for _, e := range leader.all(member.EventPlanned) {
+		if e.Generation > before {
+			planned = append(planned, e)
+		}
+	}
+	if len(planned) != 2 || planned[0].Generation != before+1 || planned[1].Generation != before+2 {
+		t.Fatalf("it took %d rounds, want two right after generation %d: %+v", len(planned), before, planned)
+	}
+	first, second := planned[0].Plan, planned[1].Plan
+	if len(first.Withheld) != 2 || len(second.Withheld) != 0 || first.Assignment.Count(name) != 0 || first.Assignment.Count(leader.id()) != 2 || first.Assignment.Count(other.id()) != 2 {
+		t.Errorf("the plans were %+v and %+v", first, second)
+	}
+	isolated := leader.all(member.EventIsolated)
+	if len(isolated) != 2 || isolated[0].Subject != name || isolated[0].Generation != before+1 || isolated[0].Err == nil {
+		t.Errorf("the events of the isolation are %+v", isolated)
+	}
+	for _, k := range []*hooked{leader, other} {
+		if lost := append(k.all(member.EventLost), k.all(member.EventFallback)...); len(lost) > 0 {
+			t.Errorf("the group did not go on: %+v", lost)
+		}
+	}
+}
+
+func TestAMemberThatTurnsUnreadableKeepsItsPartitionsFromOthersForOneRound(t *testing.T) {
+	t.Parallel()
+	turnsUnreadable(t, cluster.Shared(t), []byte{1, 2, 3})
+}
+
+// TestAMemberThatSaysTooMuchIsIsolated: brokers refuse that much unless they are told to
+// take it.
+func TestAMemberThatSaysTooMuchIsIsolated(t *testing.T) {
+	c := cluster.Start(t, cluster.WithNodes(1))
+	limit := fmt.Sprint(16 << 20)
+	set, err := kadm.NewClient(newClient(t, c)).AlterTopicConfigs(t.Context(),
+		[]kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: &limit}}, "__consumer_offsets")
+	if err != nil || set[0].Err != nil {
+		t.Fatal(err, set)
+	}
+	long := kmsg.NewConsumerMemberMetadata()
+	long.Version, long.UserData = 1, make([]byte, 4<<20)
+	turnsUnreadable(t, c, long.AppendTo(nil))
+}
+
+// TestAGroupThatBrokersRefuseToKeepSaysWhoSendsMost: more than max.message.bytes of
+// __consumer_offsets stops a group whatever its leader does. It tells why, and the group
+// goes on once the member is gone.
+func TestAGroupThatBrokersRefuseToKeepSaysWhoSendsMost(t *testing.T) {
+	t.Parallel()
+	const partitions = 4
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, partitions), unique(t, "group")
+	leader := startHooked(t, c, group, []string{topic}, member.HooksConfig{})
+	leader.leads(t)
+	long := kmsg.NewConsumerMemberMetadata()
+	long.Version, long.Topics, long.UserData = 1, []string{topic}, make([]byte, 1200<<10)
+	client := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), long.AppendTo(nil)}))
+	eventually(t, "the leader tells why the plan is refused", func() (bool, string) {
+		name, _ := client.GroupMetadata()
+		err := leader.last(member.EventLost).Err
+		return name != "" && errors.Is(err, kerr.UnknownServerError) && strings.Contains(err.Error(), "the metadata of member "+name) &&
+			strings.Contains(err.Error(), "max.message.bytes"), fmt.Sprint(err)
+	})
+	client.Close()
+	share(t, topic, partitions, leader)
+	eventually(t, "the member leads again", func() (bool, string) { return leader.hooks.Leading(), string(leader.hooks.State()) })
+}
+
+// TestAMemberThatTheCoordinatorChokesOnHasToBeRemoved: Kafka 4.3 reads subscriptions
+// itself, and completes no round while there is one that it cannot get through.
+func TestAMemberThatTheCoordinatorChokesOnHasToBeRemoved(t *testing.T) {
+	t.Parallel()
+	const partitions = 4
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, partitions), unique(t, "group")
+	leader := startHooked(t, c, group, []string{topic}, member.HooksConfig{})
+	leader.leads(t)
+	name := joinOnce(t, c, group, []byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}) // a list of -1 topics
+
+	eventually(t, "no JoinGroup succeeds", func() (bool, string) {
+		lost := leader.all(member.EventLost)
+		return len(lost) > 1 && errors.Is(lost[1].Err, kerr.UnknownServerError), fmt.Sprint(lost)
+	})
+	admin := kadm.NewClient(newClient(t, c))
+	state, members := described(t, c, admin, group)
+	if _, there := members[name]; !there || state != "PreparingRebalance" {
+		t.Errorf("the group is %s with %v", state, members)
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest() // as Admin.removeMembersFromConsumerGroup does
+	leave.Group = group
+	leave.Members = []kmsg.LeaveGroupRequestMember{{MemberID: name}}
+	if left, err := leave.RequestWith(t.Context(), newClient(t, c)); err != nil || left.ErrorCode != 0 || left.Members[0].ErrorCode != 0 {
+		t.Fatalf("removing the member: %v, %+v", err, left)
+	}
+	leader.leads(t)
+	settled(t, c, group, topic, 1, partitions)
+}
+
+// joinOnce joins a group with this metadata and leaves it at that: the member sends no
+// heartbeats, and its JoinGroup is not waited for. It returns the member's id.
+func joinOnce(t *testing.T, c *cluster.Cluster, group string, metadata []byte) string {
+	t.Helper()
+	client := newClient(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.ProtocolType = group, "consumer"
+	join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 60_000, 60_000
+	protocol := kmsg.NewJoinGroupRequestProtocol()
+	protocol.Name, protocol.Metadata = assign.Balanced{}.Name(), metadata
+	join.Protocols = append(join.Protocols, protocol)
+	response, err := join.RequestWith(ctx, client)
+	if err != nil || !errors.Is(kerr.ErrorForCode(response.ErrorCode), kerr.MemberIDRequired) {
+		t.Fatalf("joining for an id: %v, %+v", err, response)
+	}
+	join.MemberID = response.MemberID
+	go join.RequestWith(ctx, client) // ends with the test
+	return join.MemberID
 }

@@ -5,8 +5,11 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/integration/cluster"
+	"github.com/groupkit/groupkit/member"
 )
 
 // TestMembersOfOtherClientsShareAGroup has a member of ours and one of another client
@@ -63,5 +66,50 @@ func TestMembersOfOtherClientsShareAGroup(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestMembersOfOtherClientsAreLedToo mixes members of this library, under the standard
+// name, with plain kgo members, which lead in one case and follow in the other.
+func TestMembersOfOtherClientsAreLedToo(t *testing.T) {
+	const partitions = 6
+	for _, weLead := range []bool{true, false} {
+		t.Run(fmt.Sprintf("led by us %v", weLead), func(t *testing.T) {
+			c := cluster.Shared(t)
+			topic, group := newTopic(t, c, partitions), unique(t, "group")
+			ours := func() *consumer {
+				return startConsumer(t, c, group, topic, func(cfg *member.Config) {
+					cfg.Protocols = []member.Protocol{{Assignor: assign.CooperativeSticky()}}
+				})
+			}
+			theirs := func() {
+				newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(kgo.CooperativeStickyBalancer()))
+			}
+			var k *consumer
+			if weLead {
+				k = ours()
+				k.leads(t)
+				theirs()
+			} else {
+				theirs()
+				settled(t, c, group, topic, 1, partitions)
+				k = ours()
+			}
+			owned := settled(t, c, group, topic, 2, partitions)
+			if n := owned.Count(k.id()); n != partitions/2 {
+				t.Errorf("our member has %d of %d partitions, want half: %v", n, partitions, owned)
+			}
+			if k.Leading() != weLead {
+				t.Errorf("leading is %v", k.Leading())
+			}
+			admin := kadm.NewClient(newClient(t, c))
+			groups, err := admin.DescribeGroups(t.Context(), group)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := groups[group].Protocol; got != "cooperative-sticky" {
+				t.Errorf("the brokers report protocol %q", got)
+			}
+		})
 	}
 }

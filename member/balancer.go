@@ -63,6 +63,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 			continue
 		}
 		seen[members[i].MemberID] = true
+		r.size.sent(&members[i])
 		m, err := reader.member(b.protocol, &members[i])
 		if err != nil {
 			r.isolated = append(r.isolated, isolated{m.ID, m.Instance, err})
@@ -115,6 +116,7 @@ func (c clientHook) OnGroupManageError(err error) {
 	if c.hooks.out(); errors.Is(err, errStale) {
 		return // told when it was found out
 	}
+	err = c.hooks.explain(err)
 	c.hooks.endTerm(fmt.Errorf("%w: %w", ErrLost, err))
 	c.hooks.emit(Event{Kind: EventLost, Err: err})
 }

@@ -73,6 +73,7 @@ type round struct {
 	before   *round          // the last adopted round of this leader, until this one is planned
 	causes   []Cause
 	info     kgo.BalanceInfo
+	size     recordSize
 
 	// Written in BalanceOrError, read in synced; both run on the goroutine
 	// that manages the group.
@@ -152,7 +153,9 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	if r.hooks.announces() {
 		userData = announcement{Leader: r.info.LeaderID, Reason: causesInWords(r.causes)}.encode()
 	}
-	return intoSync(encodeAssignment(members, r.sent.Assignment, userData)), nil
+	assignments := encodeAssignment(members, r.sent.Assignment, userData)
+	r.size.gets(assignments)
+	return intoSync(assignments), nil
 }
 
 // adopted tells whether the group follows the plan of this round, given what this

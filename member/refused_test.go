@@ -1,0 +1,29 @@
+package member_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/assign"
+	"github.com/groupkit/groupkit/member"
+)
+
+func TestALeaderWhosePlanIsRefusedTellsWhatItTakes(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.SyncGroup}, Err: kerr.UnknownServerError, Count: 1})
+	m := startMember(t, cluster, member.HooksConfig{
+		Protocols: []member.Protocol{{Assignor: assign.Balanced{}}},
+		Traits:    member.Traits{Labels: map[string]string{"long": strings.Repeat("x", 10_000)}},
+	})
+	settledOwners(t, 4, m)
+	lost := m.all(member.EventLost)
+	if len(lost) != 1 || !errors.Is(lost[0].Err, kerr.UnknownServerError) || !strings.Contains(lost[0].Err.Error(), "max.message.bytes") ||
+		!strings.Contains(lost[0].Err.Error(), "member "+lost[0].Member+" 100") {
+		t.Errorf("got %+v", lost)
+	}
+}
