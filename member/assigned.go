@@ -58,11 +58,12 @@ func (m *Member) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int
 	for _, p := range parts {
 		p.setPhase(draining, nil)
 	}
+	// The round waits for this member no longer than the rebalance timeout.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*m.drainTimeout)
+	defer cancel()
 	m.polls.pass()
 	m.drain(parts, ErrRevoked)
-	ctx, cancel := context.WithTimeout(context.Background(), m.drainTimeout)
 	m.commitFinally(ctx, parts)
-	cancel()
 	m.remove(parts)
 	m.emit(Event{Kind: EventRevoked, Assigned: toTopicPartitions(lost)})
 }

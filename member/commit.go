@@ -167,6 +167,7 @@ func (p *partition) isGone() bool {
 // commitFinally commits partitions before they are given up, and tries again until it
 // succeeds, cannot, or ctx ends.
 func (m *Member) commitFinally(ctx context.Context, parts []*partition) {
+	defer context.AfterFunc(ctx, m.giveUpCommit)() // which may be one begun before, that this one waits for
 	for _, p := range parts {
 		p.mu.Lock()
 		p.forgotten = false // a broker that did not know the topic yet may do so now
@@ -205,12 +206,17 @@ func outOfGroup(err error) bool {
 // stopCommit returns when no commit is under way that was begun before; one that is
 // waiting for the coordinator is given up.
 func (m *Member) stopCommit() {
+	m.giveUpCommit()
+	m.committing.Lock()
+	defer m.committing.Unlock()
+}
+
+// giveUpCommit has the commit under way, if there is one, return.
+func (m *Member) giveUpCommit() {
 	m.mu.Lock()
 	cancel := m.cancelCommit
 	m.mu.Unlock()
 	if cancel != nil {
 		cancel()
 	}
-	m.committing.Lock()
-	defer m.committing.Unlock()
 }

@@ -55,8 +55,9 @@ type Config struct {
 	// DrainTimeout is how long handlers may go on when their partition has to be
 	// given up or the member closes. Then their contexts end, and they have half
 	// of it again to return; after that the partition is given up regardless, with
-	// an EventAbandoned. The default is a quarter of the rebalance timeout
-	// (kgo.RebalanceTimeout, a minute), and it may be half of it at most.
+	// an EventAbandoned. What is left of twice DrainTimeout is for the commit. The
+	// default is a quarter of the rebalance timeout (kgo.RebalanceTimeout, a minute),
+	// and it may be a third of it at most: a member that takes longer is put out.
 	DrainTimeout time.Duration
 
 	// Attempts is how often a handler is called with the same records before
@@ -77,8 +78,9 @@ type Config struct {
 	// decision, and without effect otherwise.
 	DeadLetterTopic string
 
-	// StallTimeout is how long a handler may go without progress, which it makes
-	// by returning or by [Progress]. The default is no bound.
+	// StallTimeout is how long a handler, or OnFailure, may go without progress,
+	// which it makes by returning and a handler by [Progress] too. The default is no
+	// bound.
 	StallTimeout time.Duration
 
 	// OnStall is what happens then, beside an EventStalled.
@@ -180,8 +182,8 @@ func (cfg Config) withDefaults() Config {
 
 // drainTimeout returns the configured one or its default.
 func (cfg *Config) drainTimeout(rebalance time.Duration) (time.Duration, error) {
-	if cfg.DrainTimeout > rebalance/2 {
-		return 0, fmt.Errorf("the member's DrainTimeout of %s is more than half of the client's rebalance timeout of %s, and a member that takes longer is put out of the group; lower DrainTimeout or raise kgo.RebalanceTimeout", cfg.DrainTimeout, rebalance)
+	if cfg.DrainTimeout > rebalance/3 {
+		return 0, fmt.Errorf("the member's DrainTimeout of %s is more than a third of the client's rebalance timeout of %s, which has to leave time for twice of it, or the member is put out of the group; lower DrainTimeout or raise kgo.RebalanceTimeout", cfg.DrainTimeout, rebalance)
 	}
 	if cfg.DrainTimeout == 0 {
 		return rebalance / 4, nil

@@ -26,7 +26,7 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 			CommitInterval: -time.Second, DrainTimeout: -time.Minute, StallTimeout: -1, OnStall: 9, OnRecreated: -1, GroupProtocol: 7},
 			[]string{"Concurrency is -1", "MaxBatch is -2", "BufferBytes is -3", "Attempts is -4", "CommitInterval is -1s", "DrainTimeout is -1m0s", "StallTimeout is -1ns", "OnStall is 9", "OnRecreated is -1", "GroupProtocol is 7"}},
 		"slow drains": {member.Config{Group: "g", Topics: []string{"t"}, DrainTimeout: 31 * time.Second},
-			[]string{"DrainTimeout of 31s is more than half of the client's rebalance timeout of 1m0s"}},
+			[]string{"DrainTimeout of 31s is more than a third of the client's rebalance timeout of 1m0s"}},
 		"leading in KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, GroupProtocol: member.ConsumerProtocol, OnStall: member.StallRelease, HooksConfig: member.HooksConfig{
 			Protocols: balanced, Traits: member.Traits{Capacity: 1}, PlanTimeout: 1,
 			Lead: func(context.Context, member.Term) error { return nil },

@@ -79,7 +79,8 @@ const (
 	EventDeadLettered EventKind = "dead-lettered"
 	// EventPartitionStopped: OnFailure chose StopPartition, for the *Failure in Err.
 	EventPartitionStopped EventKind = "partition-stopped"
-	// EventStalled: the handler makes no progress, see Config.StallTimeout.
+	// EventStalled: the handler makes no progress, see Config.StallTimeout, or dead
+	// letters have not been acknowledged for as long, which only is told.
 	EventStalled EventKind = "stalled"
 	// EventRecovered: it does again, or has returned.
 	EventRecovered EventKind = "recovered"

@@ -241,6 +241,92 @@ func TestADeadLetterIsAcknowledgedBeforeTheCommit(t *testing.T) {
 	}
 }
 
+// OnFailure is no handler: what it tells by Progress is not handled, and its decision may
+// be another one.
+func TestProgressTellsNothingInOnFailure(t *testing.T) {
+	const bad, all = 3, 6
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, all)
+	handle, calls := failsOn(bad)
+	asked, decided := make(chan struct{}), make(chan struct{})
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Attempts = 1
+		cfg.OnFailure = func(ctx context.Context, f member.Failure) member.Decision {
+			if calls(bad) > 1 {
+				return member.Skip
+			}
+			member.Progress(ctx, len(f.Records))
+			close(asked)
+			<-decided
+			return member.Retry
+		}
+	}, handle)
+	<-asked
+	committedAt(t, r, bad)
+	if at := r.Partitions()[0].Position; at != bad {
+		t.Errorf("the position is %d", at)
+	}
+	close(decided)
+	committedAt(t, r, all)
+	if calls(bad) != 2 {
+		t.Errorf("it was handled %d times, want 2", calls(bad))
+	}
+}
+
+func lettersCluster(t *testing.T, partitions int32) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "t"), kfake.SeedTopics(1, "dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+// While dead letters that were not acknowledged wait, they keep no handler from running.
+func TestDeadLettersThatWaitTakeNoSlot(t *testing.T) {
+	const all = 4
+	cluster := lettersCluster(t, 2)
+	produce(t, cluster, 1, all)
+	down := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	refused := make(chan struct{})
+	var others atomic.Int32
+	startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Concurrency, cfg.Attempts, cfg.DeadLetterTopic = 1, 1, "dead"
+		cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.DeadLetter }
+		cfg.Backoff = func(int) time.Duration { close(refused); return time.Hour }
+	}, member.Each(func(_ context.Context, record *kgo.Record) error {
+		if record.Partition == 0 {
+			return errBad
+		}
+		others.Add(1)
+		return nil
+	}))
+	<-refused
+	down.Remove()
+	produce(t, cluster, 2, all)
+	eventually(t, "the other partition is handled", func() bool { return others.Load() == all })
+}
+
+// Brokers that do not take dead letters are told of, and are no reason to leave.
+func TestDeadLettersThatAreNotTakenAreToldAndNothingElse(t *testing.T) {
+	cluster := lettersCluster(t, 1)
+	produce(t, cluster, 1, 4)
+	down := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1}) // kgo goes on trying
+	handle, _ := failsOn(1)
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Attempts, cfg.DeadLetterTopic, cfg.StallTimeout, cfg.OnStall = 1, "dead", stall, member.StallLeave
+		cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.DeadLetter }
+	}, handle)
+	if e := r.await(t, member.EventStalled); errors.Is(e.Err, member.ErrStalled) || !strings.Contains(e.Err.Error(), "dead letters are not acknowledged") {
+		t.Errorf("got %+v", e)
+	}
+	down.Remove()
+	r.await(t, member.EventDeadLettered)
+	committedAt(t, r, 4)
+	r.await(t, member.EventRecovered)
+}
+
 // A batch handler's failure concerns all that it did not tell to be handled, and it is
 // called again with just that.
 func TestABatchHandlerIsCalledAgainWithWhatItDidNotHandle(t *testing.T) {

@@ -97,6 +97,7 @@ type call struct {
 	done   atomic.Int64 // how many records are handled
 	beats  atomic.Int64 // calls of Progress
 	halt   atomic.Bool  // no further record is to be begun
+	writes atomic.Bool  // it is no handler's: dead letters are being written
 
 	// The watchdog's, under the partition's lock.
 	seen     int64 // done and beats at the last look
@@ -116,6 +117,17 @@ func (c *call) Value(key any) any {
 		return c
 	}
 	return c.Context.Value(key)
+}
+
+// outside is the context of a call for what is not the handler: Progress finds no call.
+type outside struct{ context.Context }
+
+// Value implements context.Context.
+func (o outside) Value(key any) any {
+	if key == (callKey{}) {
+		return nil
+	}
+	return o.Context.Value(key)
 }
 
 // Err implements context.Context. Like that of leadContext it looks at the clock.

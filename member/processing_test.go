@@ -293,6 +293,34 @@ func TestAHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 	shut(t, first.Member)
 }
 
+// A partition is given up within twice DrainTimeout also when its handler does not return
+// and the coordinator does not answer commits, of which one may be under way already.
+func TestGivingUpDoesNotWaitForCommitsThatHang(t *testing.T) {
+	const drain = time.Second
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 5)
+	release, asked := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		once.Do(func() { close(asked) })
+		cluster.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	defer close(release)
+	r := startRun(t, cluster, func(cfg *member.Config) { cfg.DrainTimeout = drain }, func(ctx context.Context, records []*kgo.Record) error {
+		member.Progress(ctx, 1)
+		<-release
+		return nil
+	}, kgo.SessionTimeout(30*time.Second), kgo.RebalanceTimeout(30*time.Second))
+	<-asked
+	began := time.Now()
+	r.Client().PurgeTopicsFromConsuming("t") // has it revoked, with nobody else in the group
+	if e := r.await(t, member.EventRevoked); e.Time.Sub(began) > 10*drain {
+		t.Errorf("it took %s", e.Time.Sub(began))
+	}
+}
+
 // When the coordinator no longer knows the member, handlers are cancelled and nothing is
 // committed.
 func TestOnLostHandlersAreCancelledAndNothingIsCommitted(t *testing.T) {

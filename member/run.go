@@ -18,7 +18,7 @@ type run struct {
 	ctx    context.Context // the handlers'; ends at the latest when Run returns
 	cancel context.CancelCauseFunc
 
-	slots   chan struct{} // one for each handler that may run; nil for no bound
+	slots   chan struct{} // holds one for each handler more that may run; nil for no bound
 	dirty   chan struct{} // capacity 1: there is something to commit
 	halted  chan struct{} // closed when Run has to end
 	over    chan struct{} // closed when Run returns
@@ -49,6 +49,9 @@ func (m *Member) Run(ctx context.Context, handle Handler) error {
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if m.cfg.Concurrency > 0 {
 		r.slots = make(chan struct{}, m.cfg.Concurrency)
+		for range m.cfg.Concurrency {
+			r.giveSlot()
+		}
 	}
 	m.mu.Lock()
 	var refused error
@@ -124,6 +127,9 @@ func (r *run) finish() error {
 	cancel()
 	m.mu.Lock()
 	m.run = nil
+	if m.cfg.OnRecreated == RecreatedStop {
+		clear(m.resubscribing) // the next Run may find it again
+	}
 	m.mu.Unlock()
 	r.cancel(ErrClosed)
 	close(r.over)
@@ -254,24 +260,12 @@ func (r *run) end(c *call) {
 // takeSlot waits for the right to call a handler, and returns false when there is
 // nothing to call it for any more.
 func (r *run) takeSlot(p *partition) bool {
-	for r.slots != nil {
-		select {
-		case r.slots <- struct{}{}:
-			return true
-		case <-r.halted:
-			return false
-		case <-p.wake:
-			if p.isOver() {
-				return false
-			}
-		}
-	}
-	return true
+	return r.slots == nil || wait(r, p, r.slots)
 }
 
 func (r *run) giveSlot() {
 	if r.slots != nil {
-		<-r.slots
+		r.slots <- struct{}{}
 	}
 }
 
@@ -298,9 +292,15 @@ func (r *run) toCommit() {
 func (r *run) pause(p *partition, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	return wait(r, p, timer.C)
+}
+
+// wait has the worker of p wait for something, and returns false when the partition is
+// given up or the run ends first.
+func wait[T any](r *run, p *partition, something <-chan T) bool {
 	for {
 		select {
-		case <-timer.C:
+		case <-something:
 			return true
 		case <-r.halted:
 			return false
@@ -315,19 +315,18 @@ func (r *run) pause(p *partition, d time.Duration) bool {
 // decide asks what becomes of the records, sees to it, and returns how many are done
 // with. It returns false when nothing more is to be handled for the time being.
 func (r *run) decide(p *partition, f *Failure) (n int, ok bool) {
-	c := r.begin(p, f.Records)
-	if c == nil {
+	decision, ok := r.ask(p, f)
+	if !ok {
 		return 0, false
 	}
-	defer r.end(c)
 	done := Event{Topic: p.topic, Partition: p.partition, Offset: f.Records[0].Offset, Records: len(f.Records), Err: f.Err}
-	switch r.m.ask(c, f) {
+	switch decision {
 	case Retry:
 		return 0, true
 	case Skip:
 		done.Kind = EventSkipped
 	case DeadLetter:
-		if !r.deadLetter(c, p, f) {
+		if !r.deadLetter(p, f) {
 			return 0, false
 		}
 		done.Kind = EventDeadLettered
@@ -343,22 +342,45 @@ func (r *run) decide(p *partition, f *Failure) (n int, ok bool) {
 	return len(f.Records), true
 }
 
+// ask asks the user what becomes of the records, and returns false when nothing more is
+// to be handled for the time being.
+func (r *run) ask(p *partition, f *Failure) (decision Decision, ok bool) {
+	c := r.begin(p, f.Records)
+	if c == nil {
+		return 0, false
+	}
+	defer r.end(c)
+	return r.m.ask(outside{c}, f), true
+}
+
 // deadLetter writes the records to the dead-letter topic, and returns false when the
 // partition was given up, or the run ended, before that was acknowledged.
-func (r *run) deadLetter(c *call, p *partition, f *Failure) bool {
+func (r *run) deadLetter(p *partition, f *Failure) bool {
 	for attempt := 1; ; attempt++ {
-		err := r.m.client.ProduceSync(c, deadLetters(r.m.cfg.DeadLetterTopic, f)...).FirstErr()
-		if err == nil {
-			return true
-		}
-		if c.Err() != nil {
+		ended, err := r.write(p, f)
+		switch {
+		case ended:
 			return false
+		case err == nil:
+			return true
 		}
 		r.m.emit(Event{Kind: EventHandlerFailed, Topic: p.topic, Partition: p.partition, Offset: f.Records[0].Offset, Records: len(f.Records), Attempt: attempt,
 			Err: fmt.Errorf("the dead letters were not acknowledged by topic %q: %w", r.m.cfg.DeadLetterTopic, err)})
-		c.beats.Add(1)
 		if !r.pause(p, r.m.backoff(attempt)) {
 			return false
 		}
 	}
+}
+
+// write writes the records to the dead-letter topic once, in a slot of a handler. ended
+// is that of attempt.
+func (r *run) write(p *partition, f *Failure) (ended bool, err error) {
+	c := r.begin(p, f.Records)
+	if c == nil {
+		return true, nil
+	}
+	defer r.end(c)
+	c.writes.Store(true)
+	err = r.m.client.ProduceSync(c, deadLetters(r.m.cfg.DeadLetterTopic, f)...).FirstErr()
+	return err != nil && c.Err() != nil, err
 }

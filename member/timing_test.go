@@ -143,6 +143,21 @@ func TestHowLongADrainTakes(t *testing.T) {
 	}
 }
 
+func TestARunStopsEachTimeThatATopicIsCreatedAgain(t *testing.T) {
+	var events []Event
+	m, _ := timedMember(&events)
+	m.cfg.OnRecreated, m.resubscribing = RecreatedStop, make(map[string]bool)
+	for n := range 2 {
+		r := &run{m: m, halted: make(chan struct{}), over: make(chan struct{})}
+		r.ctx, r.cancel = context.WithCancelCause(t.Context())
+		r.recreated("t")
+		r.recreated("t") // by its other partitions
+		if err := r.finish(); !errors.Is(err, ErrRecreated) || len(events) != n+1 {
+			t.Errorf("the Run ended for %v; told %v", err, events)
+		}
+	}
+}
+
 // The watchdog counts from the last progress, tells once, and again after a recovery.
 func TestWhenAHandlerStalls(t *testing.T) {
 	_, p := timedMember(new([]Event))

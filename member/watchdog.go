@@ -28,6 +28,10 @@ const (
 // ErrStalled: a handler made no progress for Config.StallTimeout.
 var ErrStalled = errors.New("a handler made no progress")
 
+// errNotWritten is told like ErrStalled, and nothing else is done: another member would
+// not reach the brokers either, and the handler does not hang.
+var errNotWritten = errors.New("the dead letters are not acknowledged")
+
 // watch looks after the handlers until the run ends.
 func (r *run) watch() {
 	m := r.m
@@ -50,7 +54,9 @@ func (r *run) watch() {
 				m.emit(e)
 			case stalled:
 				m.emit(e)
-				r.stalled(p, e)
+				if errors.Is(e.Err, ErrStalled) {
+					r.stalled(p, e)
+				}
 			}
 		}
 	}
@@ -91,8 +97,12 @@ func (p *partition) inspect(now time.Time, timeout time.Duration) (stalled, reco
 	}
 	p.stalled = true
 	offset := c.records[min(int(c.done.Load()), len(c.records)-1)].Offset
+	why := ErrStalled
+	if c.writes.Load() {
+		why = errNotWritten
+	}
 	return true, false, Event{
 		Kind: EventStalled, Topic: p.topic, Partition: p.partition, Offset: offset, Records: len(c.records),
-		Err: fmt.Errorf("%s[%d] at offset %d, for %s: %w", p.topic, p.partition, offset, silent.Round(time.Millisecond), ErrStalled),
+		Err: fmt.Errorf("%s[%d] at offset %d, for %s: %w", p.topic, p.partition, offset, silent.Round(time.Millisecond), why),
 	}
 }

@@ -65,14 +65,8 @@ func (r *run) start(p *partition) {
 // partition is given up, or the run ends, first.
 func (r *run) await(p *partition, w *worker) bool {
 	for w = w.unended(); w != nil; w = w.unended() {
-		select {
-		case <-w.done:
-		case <-r.halted:
+		if !wait(r, p, w.done) {
 			return false
-		case <-p.wake:
-			if p.isOver() {
-				return false
-			}
 		}
 	}
 	return true
