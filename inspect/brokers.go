@@ -12,7 +12,8 @@ import (
 type Broker struct {
 	ID int32 `json:"id"`
 	// Up is whether the broker takes part: those that answer list it as alive. One
-	// that is down, or fenced by the controller (KIP-631), is not.
+	// that is down, or fenced by the controller (KIP-631), is not. Without a controller
+	// nobody is fenced, and this stays as it was.
 	Up bool `json:"up"`
 	// Host and Port are where clients of the listener in use reach the broker;
 	// nil if it is down and nobody tells.

@@ -248,5 +248,11 @@ func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
 			Message: fmt.Sprintf("cannot find out the controller: the brokers have no %s-0, so they do not run KRaft", metadataLogName),
 		}
 	}
+	if noAnswer(err) {
+		return Problem{
+			Code: CodeTimeout, Target: clusterTarget, Cause: err,
+			Message: "cannot find out the controller: the brokers that were asked got no answer from one within the time given; fewer than half of the voters are up, or the controller has just died, which brokers may hold on to for 10 to 30 seconds: ask again, or give more time",
+		}
+	}
 	return problemFrom(err, clusterTarget, "find out the controller by DescribeQuorum", "DESCRIBE on the cluster")
 }

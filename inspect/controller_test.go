@@ -1,6 +1,8 @@
 package inspect_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -155,5 +157,25 @@ func TestControllerIsNotGuessedFromMetadata(t *testing.T) {
 	}
 	if got := codes(answer.Errors); !slices.Equal(got, []inspect.Code{inspect.CodeUnsupported}) {
 		t.Errorf("errors %v: %v", got, answer.Err())
+	}
+}
+
+// A broker that takes the question and hears of no controller tells more than one that
+// is gone.
+func TestControllerWhereNoControllerAnswers(t *testing.T) {
+	fake := newFake(t)
+	fake.ControlKey(int16(kmsg.DescribeQuorum), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if fake.CurrentNode() == 1 {
+			return nil, nil, true // never
+		}
+		return nil, errors.New("closed by the test"), true
+	})
+	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil)) // for the brokers to know the request
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	answer, err := inspect.New(newClient(t, fake)).Controller(ctx)
+	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeTimeout || !strings.Contains(answer.Errors[0].Message, "fewer than half of the voters") || answer.Data.Node != nil {
+		t.Errorf("%v: %+v", err, answer)
 	}
 }

@@ -110,10 +110,24 @@ func (p Problem) Unwrap() error { return p.Cause }
 
 const clusterTarget = "cluster"
 
+// brokerError is why a broker, which was asked for several things at once, answered none.
+type brokerError struct {
+	node int32
+	err  error
+}
+
+func (e brokerError) Error() string { return fmt.Sprintf("broker %d: %v", e.node, e.err) }
+
+func (e brokerError) Unwrap() error { return e.err }
+
 // problemFrom names the kind of a failed request. doing completes "cannot …";
 // acl is what that takes, such as "DESCRIBE on the group".
 func problemFrom(err error, target, doing, acl string) Problem {
 	p := Problem{Target: target, Cause: err}
+	who := "the broker"
+	if of, ok := errors.AsType[brokerError](err); ok {
+		who, err = fmt.Sprintf("broker %d", of.node), of.err
+	}
 	var network net.Error
 	kafka, isKafka := errors.AsType[*kerr.Error](err)
 	switch {
@@ -131,16 +145,16 @@ func problemFrom(err error, target, doing, acl string) Problem {
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Code = CodeTimeout
-		p.Message = fmt.Sprintf("cannot %s: no answer within the time given; give more time, or check that the broker is up", doing)
+		p.Message = fmt.Sprintf("cannot %s: no answer within the time given; give more time, or check that %s is up", doing, who)
 	case errors.Is(err, context.Canceled):
 		p.Code = CodeCanceled
 		p.Message = fmt.Sprintf("cannot %s: canceled", doing)
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = CodeUnreachable
-		p.Message = fmt.Sprintf("cannot %s: the broker cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, err)
+		p.Message = fmt.Sprintf("cannot %s: %s cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, who, err)
 	case errors.Is(err, kbin.ErrNotEnoughData):
 		p.Code = CodeRequestFailed
-		p.Message = fmt.Sprintf("cannot %s: the broker's answer cannot be read (%v); check that it is a Kafka broker, and what is between", doing, err)
+		p.Message = fmt.Sprintf("cannot %s: the answer of %s cannot be read (%v); check that it is a Kafka broker, and what is between", doing, who, err)
 	default:
 		p.Code = CodeRequestFailed
 		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)

@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -84,14 +85,23 @@ waiting:
 	return nil, mostTelling(errs)
 }
 
-// mostTelling prefers what a broker said over what became of the connection.
+// mostTelling prefers what a broker said over that it got no answer from a controller,
+// and that over what became of the connection.
 func mostTelling(errs []error) error {
 	for _, err := range errs {
-		if _, ok := errors.AsType[*kerr.Error](err); ok && !errors.Is(err, kerr.RequestTimedOut) {
+		if _, ok := errors.AsType[*kerr.Error](err); ok && !noAnswer(err) {
 			return err
 		}
 	}
+	if i := slices.IndexFunc(errs, noAnswer); i >= 0 {
+		return errs[i]
+	}
 	return errs[0]
+}
+
+// noAnswer says whether a broker took the question and had no answer to it in time.
+func noAnswer(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, kerr.RequestTimedOut)
 }
 
 func (in *Inspector) quorumOf(ctx context.Context, node int32) (*quorumPartition, error) {

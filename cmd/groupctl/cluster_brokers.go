@@ -21,6 +21,9 @@ leads, how many it would lead after a preferred election of all, and how many
 replicas it holds. Internal topics count. SKEW is how far LEADS is from an even
 share among the brokers that are up: +50% is half as many again.
 
+Brokers answer with what the controller told them last. While there is none, which
+'cluster controller' shows, a broker that dies stays up here.
+
 Needs DESCRIBE on each topic; topics that may not be seen do not count.`,
 		Example: `  groupctl -b localhost:9092 cluster brokers
   groupctl -b localhost:9092 -o json cluster brokers | jq '.data[] | select(.up | not).id'`,

@@ -27,8 +27,7 @@ func addCompletions(s *session, root *cobra.Command) {
 	}
 	values := map[string][]string{
 		"output": {outputTable, outputJSON, "jsonl"}, "sasl": {"plain", "scram-sha-256", "scram-sha-512"},
-		"type": {"classic", "consumer", "share", "streams"}, "kind": strings.Split(kindNames(), ", "),
-		"state": {"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady", "Dead"},
+		"type": groupTypes, "state": groupStates, "kind": strings.Split(kindNames(), ", "),
 	}
 	var add func(*cobra.Command)
 	add = func(command *cobra.Command) {

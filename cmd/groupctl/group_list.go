@@ -12,6 +12,12 @@ import (
 	"github.com/groupkit/groupkit/inspect"
 )
 
+// What brokers of Kafka 4.3 and before call the types and states of groups.
+var (
+	groupTypes  = []string{"classic", "consumer", "share", "streams"}
+	groupStates = []string{"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady", "Dead", "Unknown"}
+)
+
 func newGroupListCommand(s *session) *cobra.Command {
 	var types, states []string
 	var lag bool
@@ -20,7 +26,8 @@ func newGroupListCommand(s *session) *cobra.Command {
 		Short: "List the groups of all types",
 		Long: `List all groups with their real type (classic, consumer, share, streams), state,
 assignor, number of members and coordinator. --type and --state leave out the
-others; --lag adds how many records each group is behind.
+others; --lag adds how many records each group is behind, with a plus where some of
+its partitions are not known.
 
 Brokers leave out the groups that may not be seen: that takes DESCRIBE on them, or
 on the cluster. --lag also needs DESCRIBE on the topics that they consume.`,
@@ -35,8 +42,13 @@ on the cluster. --lag also needs DESCRIBE on the topics that they consume.`,
 	command.Flags().BoolVar(&lag, "lag", false, "tell how far each group is behind")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		for _, t := range types {
-			if !slices.Contains([]string{"classic", "consumer", "share", "streams"}, strings.ToLower(t)) {
-				return &usageError{fmt.Sprintf("there is no type of group %q; give classic, consumer, share or streams", t)}
+			if !oneOf(&t, groupTypes) {
+				return &usageError{fmt.Sprintf("there is no type of group %q; give some of %s", t, strings.Join(groupTypes, ", "))}
+			}
+		}
+		for _, state := range states {
+			if !oneOf(&state, groupStates) {
+				return &usageError{fmt.Sprintf("groups are in no state %q; give some of %s", state, strings.Join(groupStates, ", "))}
 			}
 		}
 		return answer(command, s, question[[]inspect.Group]{
@@ -85,10 +97,12 @@ func memberCount(g inspect.Group) string {
 	return strconv.Itoa(len(g.Members))
 }
 
-// groupLag shows a sum that is not of all partitions with a plus.
+// groupLag shows a sum that is not of all partitions with a plus, and none that is of none.
 func groupLag(g inspect.Group) string {
 	switch {
 	case g.Lag == nil:
+		return unknown
+	case g.Lag.Unknown > 0 && !slices.ContainsFunc(g.Lag.Partitions, func(p inspect.PartitionLag) bool { return p.Lag != nil }):
 		return unknown
 	case g.Lag.Unknown > 0:
 		return strconv.FormatInt(g.Lag.Records, 10) + "+"

@@ -96,3 +96,23 @@ func TestManyProblemsAreCutShort(t *testing.T) {
 		}
 	}
 }
+
+func TestALagThatIsNotOfAllPartitions(t *testing.T) {
+	of := func(lags ...*int64) string {
+		g := inspect.Group{Lag: &inspect.GroupLag{}}
+		for _, lag := range lags {
+			g.Lag.Partitions = append(g.Lag.Partitions, inspect.PartitionLag{Lag: lag})
+			if lag == nil {
+				g.Lag.Unknown++
+			} else {
+				g.Lag.Records += *lag
+			}
+		}
+		return groupLag(g)
+	}
+	for want, got := range map[string]string{"7": of(new(int64(7))), "7+": of(new(int64(7)), nil), "0+": of(new(int64), nil), "-": of(nil, nil), "0": of()} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

@@ -69,6 +69,8 @@ func TestUsage(t *testing.T) {
 		{"completion bash extra", `"extra"`},
 		{"completion bash --frob", "--frob"},
 		{"-b x group describe \xff", "UTF-8"},
+		{"-b x group list --type frob", "streams"},
+		{"-b x group list --state Stabel", "Stable"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			result := runArgs(t, strings.Fields(test.args)...)
