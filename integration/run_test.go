@@ -40,6 +40,9 @@ func runOn(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
 			"a topic that was created again is consumed again":  createdAgain,
 			"handlers end before another has their partition":   selfFencing,
 			"a member that is removed commits over nobody":      removedByAnAdministrator,
+			"what fails is skipped, set aside or waits":         failing,
+			"a handler that hangs holds up nobody for long":     hanging,
+			"topics and partitions that come later are handled": growing,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

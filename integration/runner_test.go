@@ -19,6 +19,10 @@ import (
 
 // book notes what all members of a group handled, and when.
 type book struct {
+	// first, when set, is called for each record before it is noted, and what it
+	// returns is what the handler does.
+	first func(context.Context, *kgo.Record) error
+
 	mu      sync.Mutex
 	handled map[string]int // record value → how often
 	calls   []handling
@@ -80,6 +84,11 @@ func startRunner(t *testing.T, c *cluster.Cluster, group, topic string, b *book,
 	t.Helper()
 	name := unique(t, "runner")
 	return startHandler(t, c, group, topic, name, configure, func(ctx context.Context, record *kgo.Record) error {
+		if b.first != nil {
+			if err := b.first(ctx, record); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-time.After(2 * time.Millisecond): // work
 		case <-ctx.Done():

@@ -153,6 +153,7 @@ func TestAttachRefusesClientsThatItCannotServe(t *testing.T) {
 		"no Opts":         {h, group, "was not made with these hooks"},
 		"others' Opts":    {h, append(newHooks().Opts(), group...), "was not made with these hooks"},
 		"other balancers": {h, append(append(h.Opts(), group...), kgo.Balancers(kgo.RangeBalancer())), "was not made with these hooks"},
+		"KIP-848":         {h, append(append(h.Opts(), group...), kgo.ServerSideBalancer()), "asks for KIP-848, in which brokers assign partitions and no member leads; leave out kgo.ServerSideBalancer"},
 		"no group":        {h, append(h.Opts(), seeds), "is in no consumer group"},
 		"a second client": {attached, append(attached.Opts(), group...), "are attached to another client"},
 	} {
