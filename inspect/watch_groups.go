@@ -16,6 +16,9 @@ import (
 const (
 	// listEvery is how often coordinators are asked which groups there are.
 	listEvery = 5 * time.Second
+	// describeEvery is how far looks at groups lie apart that the log tells of too: it is
+	// read between.
+	describeEvery = 1500 * time.Millisecond
 	// watchBatch is how many groups go into one request.
 	watchBatch = 1000
 )
@@ -80,20 +83,40 @@ type coordinatorWatch struct {
 
 func (c *coordinatorWatch) run(ctx context.Context) {
 	c.log = logTail{watcher: c.watcher, node: c.node}
+	var described time.Time
+	every := time.Duration(0)
 	for began := time.Now(); ; began = time.Now() {
 		if c.mustList() && time.Since(c.listed) >= listEvery {
 			c.list(ctx)
 		}
 		c.log.begin(ctx)
-		for _, groupType := range groupTypes() {
-			batches(c.groupsOf(groupType), watchBatch, func(batch []string) { c.describe(ctx, groupType, batch) })
+		if time.Since(described) >= every {
+			described = time.Now()
+			for _, groupType := range groupTypes() {
+				batches(c.groupsOf(groupType), watchBatch, func(batch []string) { c.describe(ctx, groupType, batch) })
+			}
+			c.findRefused(ctx)
 		}
-		c.findRefused(ctx)
-		c.log.look(ctx)
+		if every = 0; c.log.look(ctx) && !c.isLooking() {
+			every = describeEvery
+		}
 		if !pause(ctx, time.Until(began.Add(lookEvery))) {
 			return
 		}
 	}
+}
+
+// isLooking says whether it has yet to turn out of which type a group is, or that it is
+// gone.
+func (c *coordinatorWatch) isLooking() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, group := range c.names {
+		if group.groupType == "" && group.tried < len(groupTypes()) {
+			return true
+		}
+	}
+	return false
 }
 
 // mustList says whether lists are needed: to know all groups, or where coordinators

@@ -18,6 +18,8 @@ import (
 const (
 	// tailAgain is how often it is tried to read the log where it may not be.
 	tailAgain = 30 * time.Second
+	// tailWait is how long a broker holds an answer back while nothing is written.
+	tailWait = time.Second
 	// tailBytes bounds one answer, and tailBehind how many records may be left to read
 	// until they are passed over.
 	tailBytes  = 4 << 20
@@ -53,18 +55,20 @@ func (l *logTail) begin(ctx context.Context) {
 	})
 }
 
-// look reads what was written since the last time.
-func (l *logTail) look(ctx context.Context) {
+// look reads what was written since the last time, and says whether it could.
+func (l *logTail) look(ctx context.Context) bool {
 	if time.Now().Before(l.due) || ctx.Err() != nil {
-		return
+		return false
 	}
 	begun := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return !ok })
 	if len(begun) == 0 {
-		return
+		return false
 	}
 	if err := l.fetch(ctx, begun); err != nil {
 		l.fail(ctx, err, begun)
+		return false
 	}
+	return true
 }
 
 // fail tells that the log cannot be read, so that coordinators' answers count instead.
@@ -147,7 +151,7 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
 	known, _ := l.layoutNow()
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID = -1
-	req.MinBytes = 0
+	req.MinBytes, req.MaxWaitMillis = 1, int32(tailWait/time.Millisecond)
 	req.MaxBytes = tailBytes
 	req.SessionEpoch = -1 // no session
 	topic := kmsg.NewFetchRequestTopic()
@@ -166,7 +170,7 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
 		topic.Partitions = append(topic.Partitions, partition)
 	}
 	req.Topics = append(req.Topics, topic)
-	resp, at, err := ask[*kmsg.FetchResponse](ctx, l.watcher, l.node, false, lookTimeout, req)
+	resp, at, err := ask[*kmsg.FetchResponse](ctx, l.watcher, l.node, true, lookTimeout, req)
 	if err == nil {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}

@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
+// mostPatience is how long what is not urgent lets others go first.
+const mostPatience = time.Second
+
 // pace spaces the requests to each broker evenly. What is urgent goes before what is
-// not.
+// not and has not waited for long.
 type pace struct {
 	apart time.Duration
 
@@ -31,12 +34,13 @@ func (p *pace) wait(ctx context.Context, node int32, urgent bool) bool {
 		p.urgent[node]++
 		defer func() { p.urgent[node]-- }()
 	}
+	asked := time.Now()
 	for ctx.Err() == nil {
 		now := time.Now()
 		delay := p.next[node].Sub(now)
 		switch {
 		case delay > 0:
-		case !urgent && p.urgent[node] > 0:
+		case !urgent && p.urgent[node] > 0 && now.Sub(asked) < mostPatience:
 			delay = p.apart
 		default:
 			p.next[node] = now.Add(p.apart)
