@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -27,6 +28,11 @@ type Watched struct {
 	// Rate is how many requests a second are sent to each broker at most. 0 means 2.
 	// Where that is too few to look at everything each second, looks lie further apart.
 	Rate float64
+	// Controllers is a client whose seeds are the listeners that controllers have for
+	// each other, which clients can often not reach (bootstrap.controllers, KIP-919). All
+	// seeds are asked every second who leads, and brokers are only while no controller
+	// answers. Nil asks brokers. It takes DESCRIBE on the cluster, as at brokers.
+	Controllers *kgo.Client
 	// StallAfter is how long a committed offset may stand still behind the end of the
 	// log, with an owner, until that is told. 0 means a minute.
 	StallAfter time.Duration
@@ -61,10 +67,14 @@ const (
 // one. Each broker gets at most [Watched.Rate] requests a second, whatever the number
 // of groups: one request has all groups of a coordinator, up to a thousand. Connecting
 // and finding out versions are the client's own requests and come on top. Metadata
-// comes from one broker as long as it answers and the others take it for live. The
-// controller is asked for through another one, since brokers hold that question back
-// while a controller dies; so a new controller may show later than the leaders that it
-// elects.
+// comes from one broker as long as it answers and the others take it for live.
+//
+// A change of metadata is told within two seconds of when brokers show it. A new
+// controller shows later than it is elected: brokers hand that question on to the
+// controller, and hold it back until their connection to one that died has failed. Where
+// its host is gone with it, that takes them ten seconds (socket.connection.setup.timeout.ms)
+// and up to thirty where they were waiting for an answer (request.timeout.ms). Controllers
+// themselves say at once who leads: see [Watched.Controllers].
 //
 // Nothing is read but what [Inspector.Groups], [Inspector.Partitions] and
 // [Inspector.Controller] take. Where READ on __consumer_offsets is granted too, the
@@ -142,6 +152,8 @@ type watcher struct {
 	names  map[string]*watchedGroup
 	// read is up to where each partition of __consumer_offsets was read.
 	read map[int32]int64
+	// controllerAnswered is when a controller answered last at its own listener.
+	controllerAnswered time.Time
 	// moved is closed, and replaced, when the layout changed.
 	moved chan struct{}
 }
@@ -172,6 +184,9 @@ func (in *Inspector) looks(ctx context.Context, what Watched) iter.Seq[look] {
 		w.all.Go(func() { w.watchPartitions(ctx) })
 		if what.Elections {
 			w.all.Go(func() { w.watchController(ctx) })
+			if what.Controllers != nil {
+				w.watchControllers(ctx)
+			}
 		}
 		if what.Groups {
 			for _, name := range what.GroupNames {

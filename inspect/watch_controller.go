@@ -11,8 +11,10 @@ import (
 	"github.com/groupkit/groupkit/inspect/watch"
 )
 
-// heldTimeout is how long a broker may hold the question back.
-const heldTimeout = 10 * time.Second
+// heldTimeout is how long a broker may hold the question back: longer than brokers wait
+// for a controller (request.timeout.ms, 30 seconds by default). Asked again on the same
+// connection they answer in turn, and so later than if the first question is waited for.
+const heldTimeout = 40 * time.Second
 
 // heldQuestion makes kgo send a request on the connection that it has for those that
 // brokers may hold back for long, so that other requests do not wait behind it.
@@ -40,11 +42,17 @@ func (w *watcher) watchController(ctx context.Context) {
 		return
 	}
 	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(lookEvery) {
+		if w.what.Controllers != nil && w.hasController() {
+			continue
+		}
 		known, _ := w.layoutNow()
 		mu.Lock()
 		node := nextFree(known, last, asked)
 		if node == nil {
 			mu.Unlock()
+			w.failed(ctx, partController, nil, Problem{
+				Code: CodeTimeout, Message: "cannot read who the controller is: all brokers hold the question back, as they do while there is none",
+			})
 			continue
 		}
 		asked[*node] = true
@@ -91,7 +99,5 @@ func (w *watcher) lookAtController(ctx context.Context, node int32) {
 	}
 	// A question that was held back is answered as things are in the end.
 	at := time.Now()
-	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event {
-		return d.Controller(watch.ControllerLook{At: at, Controller: watch.Controller{Node: known(quorum.LeaderID), Epoch: quorum.LeaderEpoch}})
-	})
+	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event { return d.Controller(controllerLook(quorum, at)) })
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,6 +233,43 @@ func (c *requestCounter) all() map[int32][]time.Time {
 		copied[node] = slices.Clone(sent)
 	}
 	return copied
+}
+
+// TestWatchAsksControllersAndBrokersWhereNoneAnswers: what they say counts by its epoch.
+func TestWatchAsksControllersAndBrokersWhereNoneAnswers(t *testing.T) {
+	t.Parallel()
+	fake, controllers := newFake(t), newFake(t)
+	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil))
+	kafkatest.ServeQuorum(t, controllers, quorumAnswer(func(_ *kmsg.DescribeQuorumResponse, p *kmsg.DescribeQuorumResponseTopicPartition) {
+		p.LeaderID, p.LeaderEpoch = 3, 11
+	}))
+	asked := &quorumCounter{}
+	in := inspect.New(newClient(t, fake, kgo.WithHooks(asked)))
+	w := startWatching(t, in, inspect.Watched{Elections: true, Controllers: newClient(t, controllers)})
+	w.await(t, "a controller is known from controllers", func(e watch.Event) bool {
+		return e.Snapshot != nil && e.Snapshot.Controller != nil && *e.Snapshot.Controller.Node == 3 || e.Controller != nil && *e.Controller.To == 3
+	})
+	before := asked.n.Load()
+	controllers.Close()
+	deadline := time.Now().Add(20 * time.Second)
+	for asked.n.Load() < before+2 && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if now := asked.n.Load(); now < before+2 {
+		t.Errorf("brokers were asked %d times, and %d when no controller answered any more", before, now)
+	}
+	if n := w.count(func(e watch.Event) bool { return e.Controller != nil && *e.Controller.To != 3 }); n > 0 {
+		t.Error("an epoch that is over is told as new")
+	}
+}
+
+// quorumCounter counts who was asked for the controller.
+type quorumCounter struct{ n atomic.Int32 }
+
+func (c *quorumCounter) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == int16(kmsg.DescribeQuorum) && err == nil {
+		c.n.Add(1)
+	}
 }
 
 func TestWatchEndsWithTheLoopAndWithTheContext(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,10 +52,49 @@ func showsLeader(t *testing.T, c *cluster.Cluster, topic string, partition, from
 	return shown
 }
 
+func newControllersClient(t *testing.T, c *cluster.Cluster) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenerSeeds("CONTROLLER")...), kgo.DialTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// showsController asks all controllers all the time, and returns when one says that it
+// leads in an epoch after that given.
+func showsController(t *testing.T, c *cluster.Cluster, epoch int32) <-chan time.Time {
+	t.Helper()
+	shown := make(chan time.Time, 9)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	var asking sync.WaitGroup
+	for _, seed := range newControllersClient(t, c).SeedBrokers() {
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				req := kmsg.NewPtrDescribeQuorumRequest()
+				topic := kmsg.NewDescribeQuorumRequestTopic()
+				topic.Topic, topic.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
+				req.Topics = append(req.Topics, topic)
+				if resp, err := seed.Request(ctx, req); err == nil {
+					answer := resp.(*kmsg.DescribeQuorumResponse)
+					if len(answer.Topics) == 1 && answer.Topics[0].Partitions[0].ErrorCode == 0 && answer.Topics[0].Partitions[0].LeaderEpoch > epoch {
+						shown <- time.Now()
+						return
+					}
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+	}
+	t.Cleanup(func() { cancel(); asking.Wait() })
+	return shown
+}
+
 // TestWatchTellsElectionsWithTheirCauses brings about elections of each cause on a
 // cluster of its own, and holds how soon each is told to when brokers' metadata show it.
 func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
-	c := cluster.Start(t, cluster.WithNodes(5), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
+	c := cluster.Start(t, cluster.WithNodes(5), cluster.WithControllersPublished(), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
 	client := newClient(t, c)
 	admin := kadm.NewClient(client)
 	controller, err := inspect.New(client).Controller(t.Context())
@@ -179,9 +219,15 @@ func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
 	}
 	reviveA()
 
-	// The controller dies.
+	// The controller dies. Who asks the controllers hears of the next one from itself.
+	direct := startWatch(t, c, inspect.Watched{Elections: true, Topics: []string{topic}, Controllers: newControllersClient(t, c)})
+	direct.await(t, "there is a controller", func(e watch.Event) bool { return e.Snapshot != nil && e.Snapshot.Controller != nil })
+	shown = showsController(t, c, *controller.Data.Epoch)
 	reviveController := kill(t, c, *controller.Data.Node)
 	killed := time.Now()
+	e = direct.await(t, "another is the controller, as controllers say", func(e watch.Event) bool { return e.Controller != nil && e.Controller.To != nil })
+	soon("a killed controller, from controllers", e, shown)
+	t.Logf("a killed controller, from controllers: told %v after it was killed", e.At.Sub(killed).Round(time.Millisecond))
 	e = w.await(t, "another is the controller", func(e watch.Event) bool {
 		return e.Controller != nil && e.Controller.To != nil && *e.Controller.To != *controller.Data.Node
 	})

@@ -24,6 +24,15 @@ func WithListeners(listeners ...Listener) Option {
 	return func(c *config) { c.listeners = append(c.listeners, listeners...) }
 }
 
+// controllerListener is the one that controllers have for each other.
+const controllerListener = "CONTROLLER"
+
+// WithControllersPublished publishes the listener that controllers have for each other,
+// as "CONTROLLER" for [Cluster.ListenerSeeds]. Controllers do not advertise it.
+func WithControllersPublished() Option {
+	return func(c *config) { c.controllers = true }
+}
+
 // firstListenerPort is where the first of these listens inside the containers.
 const firstListenerPort = 19100
 
@@ -71,6 +80,11 @@ func (c *config) freePorts() (ports, error) {
 	if p.external, err = next(); err != nil {
 		return p, err
 	}
+	if c.controllers {
+		if p.listeners[controllerListener], err = next(); err != nil {
+			return p, err
+		}
+	}
 	for _, l := range c.listeners {
 		if p.listeners[l.Name], err = next(); err != nil {
 			return p, err
@@ -91,6 +105,9 @@ func (p ports) addresses(host string) map[string]string {
 // published are the ports inside a container, by the port that each is published at.
 func (c *config) published(p ports) map[int]int {
 	published := map[int]int{p.external: externalPort}
+	if c.controllers {
+		published[p.listeners[controllerListener]] = controllerPort
+	}
 	for i, l := range c.listeners {
 		published[p.listeners[l.Name]] = firstListenerPort + i
 	}

@@ -17,6 +17,7 @@ type config struct {
 	zookeeper      bool
 	dynamicQuorum  bool
 	listeners      []Listener
+	controllers    bool // their listener is published
 	properties     map[string]string
 	nodeProperties map[int32]map[string]string
 }
