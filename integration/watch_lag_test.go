@@ -20,7 +20,7 @@ func TestWatchTellsWhatStallsAndGoesOn(t *testing.T) {
 	admin := kadm.NewClient(newClient(t, c))
 	none := kadm.Offsets{}
 	none.AddOffset(topic, 0, 0, -1)
-	if err := admin.CommitAllOffsets(t.Context(), group, none); err != nil {
+	if err := commitOffsets(t.Context(), admin, group, none); err != nil {
 		t.Fatal(err)
 	}
 	if err := newClient(t, c).ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("left")}, &kgo.Record{Topic: topic, Value: []byte("lying")}).FirstErr(); err != nil {

@@ -215,12 +215,7 @@ func TestWatchOfAThousandGroupsKeepsItsRate(t *testing.T) {
 			defer func() { <-slots }()
 			var offsets kadm.Offsets
 			offsets.AddOffset(topic, 0, 1, -1)
-			// Brokers do not all hear at once of a topic that is new.
-			err := admin.CommitAllOffsets(t.Context(), name, offsets)
-			for deadline := time.Now().Add(patience); err != nil && time.Now().Before(deadline); err = admin.CommitAllOffsets(t.Context(), name, offsets) {
-				time.Sleep(20 * time.Millisecond)
-			}
-			if err != nil {
+			if err := commitOffsets(t.Context(), admin, name, offsets); err != nil {
 				t.Error(err)
 			}
 		})
@@ -246,6 +241,17 @@ func TestWatchOfAThousandGroupsKeepsItsRate(t *testing.T) {
 	}
 	if failed := w.all(func(e watch.Event) bool { return e.Sight != nil }); len(failed) > 0 {
 		t.Errorf("%+v", failed[0].Sight)
+	}
+}
+
+// commitOffsets commits in a topic that was just created, of which brokers do not all
+// hear at once.
+func commitOffsets(ctx context.Context, admin *kadm.Client, group string, offsets kadm.Offsets) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := admin.CommitAllOffsets(ctx, group, offsets)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
 	}
 }
 
