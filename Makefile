@@ -46,7 +46,8 @@ lint: $(BIN)/staticcheck ## gofmt, go vet, staticcheck, and tidy go.mod files
 $(BIN)/staticcheck: tools/go.mod tools/go.sum
 	go -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
 
-cost: ## what Run costs beside a bare kgo client, on a real broker; the table of docs/reliability.md
+cost: ## what Run costs beside a bare kgo client, and the adapter beside kgo's balancer; tables for docs/
+	go test -run NONE -bench BenchmarkAdapter -benchtime 30x ./member
 	integration/engine.sh run -- integration/test.sh -run NONE -bench BenchmarkRunBesideABareClient -benchtime 1x -timeout 10m .
 
 bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmarks.md

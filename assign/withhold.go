@@ -16,7 +16,7 @@ func Withhold(g Group, target Plan) Plan { return NewReview(g).Withhold(target) 
 // withhold takes who owns what, or nil where nobody owns what the target has for another.
 func (ix *index) withhold(target Plan, holders table) Plan {
 	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
-	reasons := make(map[string]string) // by owner, who often has many to give up
+	reasons := make([]string, len(ix.members)) // by owner, who often has many to give up
 	for _, id := range target.Assignment.Members() {
 		m, isMember := ix.memberNumber[id]
 		if !isMember {
@@ -43,17 +43,17 @@ func (ix *index) withhold(target Plan, holders table) Plan {
 				}
 				continue
 			}
-			partitions := make([]int32, 0, len(tp.Partitions))
+			var partitions []int32
 			for _, p := range tp.Partitions {
 				if !waits(row, p, int32(m)) {
 					partitions = append(partitions, p)
 					continue
 				}
-				owner := ix.members[row[p]].ID
-				if reasons[owner] == "" {
-					reasons[owner] = owner + " has not given it up yet"
+				owner, reason := ix.members[row[p]].ID, &reasons[row[p]]
+				if *reason == "" {
+					*reason = owner + " has not given it up yet"
 				}
-				out.Withheld = append(out.Withheld, Withheld{Topic: tp.Topic, Partition: p, Member: id, Owner: owner, Reason: reasons[owner]})
+				out.Withheld = append(out.Withheld, Withheld{Topic: tp.Topic, Partition: p, Member: id, Owner: owner, Reason: *reason})
 			}
 			if len(partitions) > 0 {
 				kept = append(kept, TopicPartitions{tp.Topic, partitions})

@@ -2,7 +2,9 @@ package member
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,19 +90,26 @@ func (l *largeRound) play(b testing.TB, bal kgo.GroupBalancer) kgo.GroupMemberBa
 // any balancer has to, by the adapter's code and by itself; the assignor; and the rest,
 // which is the adapter's own. Last, in the same turns, kgo's own balancer with the same
 // members. "listened" is with OnEvent, for which the plan is measured and copied.
+//
+// It prints the table of docs/leader-hook.md.
 func BenchmarkAdapter(b *testing.B) {
+	var table strings.Builder
+	table.WriteString("\n| round | assignor | listened | whole | bytes | assignor's | adapter's own | share | kgo |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, assignor := range []assign.Assignor{assign.CooperativeSticky(), assign.Balanced{}} {
 		for _, kind := range []string{"settled", "joined", "completing"} {
 			for _, listened := range []bool{false, true} {
+				row := ""
 				b.Run(fmt.Sprintf("%s/%s/listened=%v", assignor.Name(), kind, listened), func(b *testing.B) {
-					benchmarkAdapter(b, assignor, kind, listened)
+					row = benchmarkAdapter(b, assignor, kind, listened)
 				})
+				table.WriteString(row)
 			}
 		}
 	}
+	fmt.Fprintln(os.Stderr, table.String())
 }
 
-func benchmarkAdapter(b *testing.B, assignor assign.Assignor, kind string, listened bool) {
+func benchmarkAdapter(b *testing.B, assignor assign.Assignor, kind string, listened bool) (row string) {
 	clock := &timed{Assignor: assignor}
 	protocol := Protocol{Assignor: clock}
 	cfg := HooksConfig{Protocols: []Protocol{protocol}}
@@ -170,10 +179,12 @@ func benchmarkAdapter(b *testing.B, assignor assign.Assignor, kind string, liste
 		b.StartTimer()
 	}
 	middle := func(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
-	b.ReportMetric(middle(parts.whole), "whole-ms")
-	b.ReportMetric(middle(parts.wire), "wire-ms")
-	b.ReportMetric(middle(parts.assignor), "assignor-ms")
-	b.ReportMetric(middle(parts.own), "own-ms")
-	b.ReportMetric(100*middle(parts.own)/middle(parts.whole), "own-%")
-	b.ReportMetric(middle(parts.kgo), "kgo-ms")
+	whole, wire, spent, own, theirs := middle(parts.whole), middle(parts.wire), middle(parts.assignor), middle(parts.own), middle(parts.kgo)
+	b.ReportMetric(whole, "whole-ms")
+	b.ReportMetric(wire, "wire-ms")
+	b.ReportMetric(spent, "assignor-ms")
+	b.ReportMetric(own, "own-ms")
+	b.ReportMetric(100*own/whole, "own-%")
+	b.ReportMetric(theirs, "kgo-ms")
+	return fmt.Sprintf("| %s | %s | %v | %.1f ms | %.1f ms | %.1f ms | %.1f ms | %.0f %% | %.1f ms |\n", kind, assignor.Name(), listened, whole, wire, spent, own, 100*own/whole, theirs)
 }
