@@ -68,9 +68,9 @@ func (r *run) commits() {
 // commit sends one commit of what was handled of the partitions and not committed, and
 // returns the first error that the brokers answered, or could not.
 func (m *Member) commit(ctx context.Context, parts []*partition) error {
-	// One at a time, and none when a partition is being removed: kgo commits with
-	// the generation at the time of sending, in which the partition may be another
-	// member's.
+	// One at a time, and none of a partition that is gone: kgo commits with the
+	// member id and generation at the time of sending, in which the partition may
+	// be another member's.
 	m.committing.Lock()
 	defer m.committing.Unlock()
 	ctx, cancel := context.WithCancel(ctx)

@@ -121,7 +121,7 @@ type Event struct {
 	Stats    *assign.Stats            // EventPlanned
 	Causes   []Cause                  // EventPlanned: why the round happened
 	Took     time.Duration            // EventPlanned: how long planning took
-	Assigned []assign.TopicPartitions // EventAssigned
+	Assigned []assign.TopicPartitions // EventAssigned, EventRevoked
 	Leader   bool                     // EventAssigned: this member leads
 	LeaderID string                   // EventAssigned: who leads, where it is this member or announces itself; of an Election who is named, in any case
 	Err      error

@@ -45,14 +45,7 @@ func TestAMemberThatWasPutOutCommitsNothingOverItsSuccessor(t *testing.T) {
 	second := startRun(t, cluster, nil, func(context.Context, []*kgo.Record) error { return nil })
 	eventually(t, "another is in the group", func() bool { return second.Health().Ready() })
 	id, _ := first.Client().GroupMetadata()
-	req := kmsg.NewPtrLeaveGroupRequest()
-	req.Group = "g"
-	removed := kmsg.NewLeaveGroupRequestMember()
-	removed.MemberID = id
-	req.Members = append(req.Members, removed)
-	if left, err := req.RequestWith(t.Context(), second.Client()); err != nil || len(left.Members) != 1 || left.Members[0].ErrorCode != 0 {
-		t.Fatal(left, err)
-	}
+	remove(t, second.Client(), id)
 	eventually(t, "the other has handled and committed everything", func() bool {
 		ps := second.Partitions()
 		return len(ps) == 1 && ps[0].Committed == records
@@ -94,5 +87,42 @@ func TestAMemberThatWasPutOutCommitsNothingOverItsSuccessor(t *testing.T) {
 	}
 	if n := len(first.all(member.EventLost)); n != 1 {
 		t.Errorf("it was told %d times that the member is out", n)
+	}
+}
+
+// The same in a client of the user's own: it is told by OnPartitionsLost.
+func TestAClientWithHooksIsToldThatItWasPutOut(t *testing.T) {
+	cluster := fakeCluster(t, 2)
+	lost := make(chan map[string][]int32, 10)
+	m := startMember(t, cluster, member.HooksConfig{}, kgo.SessionTimeout(30*time.Second), kgo.HeartbeatInterval(29*time.Second),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) { lost <- partitions }))
+	settledOwners(t, 2, m)
+	eventually(t, "it leads", m.hooks.Leading)
+	id, _ := m.client.GroupMetadata()
+	remove(t, m.client, id) // which ends the term, and brings about a round
+	if partitions := <-lost; len(partitions["t"]) != 2 {
+		t.Errorf("%v are lost", partitions)
+	}
+	told := m.all(member.EventLost)
+	if len(told) != 1 || told[0].Member != id || !errors.Is(told[0].Err, kerr.UnknownMemberID) {
+		t.Errorf("got %+v", told)
+	}
+	eventually(t, "it is in the group again and leads", m.hooks.Leading)
+	settledOwners(t, 2, m)
+	if again, _ := m.client.GroupMetadata(); again == id {
+		t.Error("it has the id that it had")
+	}
+}
+
+// remove takes a member out of the group, as an administrator can.
+func remove(t *testing.T, client *kgo.Client, id string) {
+	t.Helper()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = "g"
+	removed := kmsg.NewLeaveGroupRequestMember()
+	removed.MemberID = id
+	req.Members = append(req.Members, removed)
+	if left, err := req.RequestWith(t.Context(), client); err != nil || len(left.Members) != 1 || left.Members[0].ErrorCode != 0 {
+		t.Fatal(left, err)
 	}
 }

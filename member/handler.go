@@ -19,9 +19,10 @@ import (
 // It is called on a goroutine of the partition: never twice at the same time for one
 // partition, and at the same time for different ones. ctx ends when the partition was
 // lost, when the member has to stop, and in any case before another member can have the
-// partition, see the package comment; context.Cause tells why. Err of ctx looks at the
-// clock, for a process that was stopped. The records and their slice must not be
-// changed.
+// partition, see the package comment; context.Cause tells why once Done is closed. Err of
+// ctx looks at the clock, for a process that was stopped, and may tell of the end a moment
+// before Done; a context derived from ctx does not look. The records and their slice must
+// not be changed.
 type Handler func(ctx context.Context, records []*kgo.Record) error
 
 // Each returns a Handler that calls handle for one record after the other and tells

@@ -47,9 +47,10 @@ type HooksConfig struct {
 	// plan of its term that the group adopted until ctx ends, and never twice at
 	// the same time in this process. ctx ends
 	// before another member can lead, provided that Lead returns promptly when
-	// it does; context.Cause(ctx) tells why. ctx.Err looks at the clock: call it
-	// before each act that must not overlap, for Done may be closed a moment late
-	// in a process that was stopped.
+	// it does; context.Cause(ctx) tells why once Done is closed. ctx.Err looks at
+	// the clock: call it before each act that must not overlap, for Done may be
+	// closed a moment late in a process that was stopped. Call it on ctx itself:
+	// a context derived from it does not look.
 	//
 	// Lead may return earlier: nil says that its work is done, and it is not
 	// called again in this term. An error or a panic is told by EventLeadFailed,
@@ -214,6 +215,10 @@ func NewHooks(cfg HooksConfig) (*Hooks, error) {
 // Opts returns the options to give to kgo.NewClient, beside your own. They set
 // kgo.Balancers, which must not be set again, and add a kgo.Hook. Give them to one
 // client only.
+//
+// They also mend what kgo leaves undone where JoinGroup is answered that the member is not
+// in the group: its partitions, which others may have by then, are lost before it is in the
+// group again, and OnPartitionsLost is called.
 //
 // kgo.GroupProtocol may be given beside them, the same in all members: a group whose
 // protocol type is not "consumer" is never taken over by the broker, for members that
