@@ -40,7 +40,8 @@ type HooksConfig struct {
 	// group the partitions that move are then withheld from their new members
 	// until their owners gave them up. The round that then gives them out
 	// completes the same plan: neither the assignor nor OnPlan is asked again,
-	// unless a member, its subscription or a topic changed meanwhile.
+	// unless a member, its subscription or a topic changed meanwhile. Nor is it asked
+	// where the steps before it have taken all of PlanTimeout; what is owned stays then.
 	OnPlan func(ctx context.Context, round Round) (assign.Plan, error)
 
 	// Lead, when set, runs while this member leads the group: from the first

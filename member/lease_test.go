@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -147,6 +148,42 @@ func TestAnAnswerDoesNotRenewALeaseThatRanOutUnseen(t *testing.T) {
 			t.Errorf("the lease runs for %s more", left)
 		}
 	})
+}
+
+// jumped returns the time with its wall clock set forward, and the monotonic one as it was:
+// time.Time holds the latter in its second word.
+func jumped(t *testing.T, at time.Time, forward time.Duration) time.Time {
+	t.Helper()
+	later := at.Add(forward)
+	(*[2]int64)(unsafe.Pointer(&later))[1] -= int64(forward)
+	if later.Sub(at) != 0 || later.Round(0).Sub(at.Round(0)) != forward {
+		t.Fatalf("the clocks are %s and %s on; time.Time is made otherwise", later.Sub(at), later.Round(0).Sub(at.Round(0)))
+	}
+	return later
+}
+
+// The monotonic clock stands still while a machine is suspended, and the wall clock may be
+// set: the earlier end counts.
+func TestALeaseEndsByTheEarlierOfTwoClocks(t *testing.T) {
+	now := time.Now()
+	l := newLease(settings{session: 10 * time.Second, rebalance: time.Minute}, now)
+	for _, test := range []struct {
+		what string
+		at   time.Time
+		left time.Duration
+	}{
+		{"both clocks go on", now.Add(3 * time.Second), 6 * time.Second},
+		{"the machine was suspended", jumped(t, now.Add(time.Second), 20*time.Second), -12 * time.Second},
+		{"the wall clock was set back", jumped(t, now.Add(3*time.Second), -time.Hour), 6 * time.Second},
+		{"the wall clock was set forward", jumped(t, now, time.Hour), 9*time.Second - time.Hour},
+	} {
+		if left := l.left(test.at); left != test.left {
+			t.Errorf("%s: %s are left, want %s", test.what, left, test.left)
+		}
+	}
+	if !l.ended(jumped(t, now, time.Minute)) || !l.ended(now) {
+		t.Error("what ended has begun again")
+	}
 }
 
 func TestWorkThatWasStoppedSeesTheEndAtItsFirstLook(t *testing.T) {
