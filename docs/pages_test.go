@@ -73,6 +73,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/member"
 )
 
@@ -80,6 +81,7 @@ var (
 	ctx       context.Context
 	client    *kgo.Client
 	m         *member.Member
+	in        *inspect.Inspector
 	anHourAgo time.Time
 
 	compactReports func(context.Context) error
@@ -144,36 +146,49 @@ func program(snippet, page string, line int) (string, error) {
 		}
 		body = append(body, text)
 	}
-	function := "func _() error {\n" + fmt.Sprintf("//line %s:%d\n", page, line) + strings.Join(body, "")
-	file, err := parser.ParseFile(token.NewFileSet(), "", "package snippets\n"+function+"}", 0)
+	const head = "package snippets\n"
+	function := "func _() error {\n" + fmt.Sprintf("//line %s:%d\n", page, line) + strings.Join(body, "") + "return nil\n}\n"
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "", head+function, 0)
 	if err != nil {
 		return "", err
 	}
-	used, unused := make(map[string]bool), make(map[string]bool)
+	used := make(map[string]bool)
+	uses := make(map[int]string) // by where they go: what snippets declare they need not use
+	use := func(at token.Pos, declared ...ast.Expr) {
+		for _, d := range declared {
+			if name, ok := d.(*ast.Ident); ok && name.Name != "_" {
+				uses[files.PositionFor(at, false).Offset-len(head)] += "; _ = " + name.Name + ";"
+			}
+		}
+	}
 	ast.Inspect(file, func(n ast.Node) bool {
-		if selector, ok := n.(*ast.SelectorExpr); ok {
-			if x, ok := selector.X.(*ast.Ident); ok && imports[x.Name] != "" {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && imports[x.Name] != "" {
 				used[x.Name] = true
+			}
+		case *ast.RangeStmt:
+			if n.Tok == token.DEFINE {
+				use(n.Body.Lbrace+1, n.Key, n.Value)
+			}
+		case *ast.BlockStmt:
+			for _, statement := range n.List {
+				if assigned, ok := statement.(*ast.AssignStmt); ok && assigned.Tok == token.DEFINE {
+					use(assigned.End(), assigned.Lhs...)
+				}
 			}
 		}
 		return true
 	})
-	for _, statement := range file.Decls[0].(*ast.FuncDecl).Body.List {
-		if assigned, ok := statement.(*ast.AssignStmt); ok && assigned.Tok == token.DEFINE {
-			for _, left := range assigned.Lhs {
-				unused[left.(*ast.Ident).Name] = true
-			}
-		}
+	for _, at := range slices.Backward(slices.Sorted(maps.Keys(uses))) {
+		function = function[:at] + uses[at] + function[at:]
 	}
-	code := "package snippets\n\n"
+	code := head
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		code += fmt.Sprintf("import %q\n", imports[name])
 	}
-	code += function
-	for _, name := range slices.Sorted(maps.Keys(unused)) {
-		code += "_ = " + name + "\n"
-	}
-	return code + "return nil\n}\n", nil
+	return code + function, nil
 }
 
 var (
