@@ -158,6 +158,23 @@ func TestARunStopsEachTimeThatATopicIsCreatedAgain(t *testing.T) {
 	}
 }
 
+// A worker that panics, outside of the handler too, ends Run and not the process.
+func TestAPanicInAWorkerEndsRun(t *testing.T) {
+	m, p := timedMember(new([]Event))
+	p.queue = []batch{{records: []*kgo.Record{nil}}} // which kgo never brings
+	r := &run{m: m, dirty: make(chan struct{}, 1), halted: make(chan struct{}), over: make(chan struct{})}
+	r.handle = func(context.Context, []*kgo.Record) error { return nil }
+	r.ctx, r.cancel = context.WithCancelCause(t.Context())
+	m.mu.Lock()
+	r.start(p)
+	m.mu.Unlock()
+	<-r.halted
+	var panicked *PanicError
+	if err := r.finish(); !errors.As(err, &panicked) {
+		t.Errorf("Run ended for %v", err)
+	}
+}
+
 // The watchdog counts from the last progress, tells once, and again after a recovery.
 func TestWhenAHandlerStalls(t *testing.T) {
 	_, p := timedMember(new([]Event))
