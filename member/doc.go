@@ -114,7 +114,7 @@
 // term that this member leads, and one for each assignor or hook call that has a
 // deadline. [Hooks.Close] waits for the first. The others end with their call, for
 // which the client's Close waits unless it has overrun. A [Member] has one that keeps
-// the lease, and while it runs one for each partition, in which the handler is called,
-// one that commits and one that is the watchdog; Run and Close wait for them, but for
-// handlers that were abandoned.
+// the lease, one that looks for what keeps it out of the group until it is in, and while
+// it runs one for each partition, in which the handler is called, one that commits and one
+// that is the watchdog; Run and Close wait for them, but for handlers that were abandoned.
 package member
