@@ -136,12 +136,26 @@ func (l *electionLab) commandAgrees(line string, o predict.Outcome) {
 	default:
 		return
 	}
+	printsTheSame := func(printed predict.Outcome, args []string) {
+		printed.After, printed.Elections, printed.Idle = o.After, o.Elections, o.Idle // which are not printed
+		if !reflect.DeepEqual(printed, o) {
+			l.t.Errorf("groupctl %v prints %+v, predicted %+v", args, printed, o)
+		}
+	}
 	var printed predict.Outcome
 	l.ctl.run(l.t, 0, &printed, args...)
-	printed.After, printed.Elections, printed.Idle = o.After, o.Elections, o.Idle // which are not printed
-	if !reflect.DeepEqual(printed, o) {
-		l.t.Errorf("groupctl %v prints %+v, predicted %+v", args, printed, o)
+	printsTheSame(printed, args)
+	if len(strings.Split(nodes, ",")) > 1 {
+		return
 	}
+	// One node that goes and comes back is a rolling restart of one round.
+	args = append(args, "--rolling")
+	var rolling predict.Rolling
+	l.ctl.run(l.t, 0, &rolling, args...)
+	if len(rolling.Rounds) != 1 {
+		l.t.Fatalf("groupctl %v prints %d rounds", args, len(rolling.Rounds))
+	}
+	printsTheSame(rolling.Rounds[0].Outcome, args)
 }
 
 // parse reads one step of a script: what the model is told, and what is done.
