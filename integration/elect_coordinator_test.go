@@ -115,18 +115,16 @@ func termsOutliveTheirCoordinator(t *testing.T, c *cluster.Cluster) {
 			t.Fatal(err)
 		}
 	}
+	rows := leadersOf(t, in, "__consumer_offsets", func(rows []inspect.Partition) bool {
+		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool { return len(p.ISR) < 3 })
+	})
 	// Names that one broker coordinates, which is the preferred leader of their partitions.
+	killed := rows[0].Replicas[0]
 	var names []string
 	var partitions []int32
-	killed := int32(-1)
 	for len(names) < 4 {
 		name := unique(t, "team")
-		row := coordinatorOf(t, in, name)
-		p := partitionOf(t, in, "__consumer_offsets", *row.Partition)
-		if killed == -1 {
-			killed = p.Replicas[0]
-		}
-		if p.Replicas[0] == killed && len(p.ISR) == 3 {
+		if p := rows[*coordinatorOf(t, in, name).Partition]; p.Replicas[0] == killed {
 			names, partitions = append(names, name), append(partitions, p.Partition)
 		}
 	}
