@@ -325,15 +325,37 @@ func (s *soak) keepBusy(leader *soakProcess) {
 // drained: the leader handles records for longer than the rebalance timeout while a
 // round goes on.
 func drained(s *soak, leader *soakProcess) {
-	s.busy(leader, soakRebalance+2*time.Second)
-	since := clock()
-	s.provoked(leader, "a round goes on without the leader", func() (bool, string) {
-		e, ok := s.ledger.last(func(e *entry) bool {
-			return e.Event == string(member.EventJoining) && e.Process != leader.number && e.At > since
+	isRound := func(e *entry) bool {
+		return e.Event == string(member.EventJoining) || e.Event == string(member.EventAssigned)
+	}
+	for {
+		s.busy(leader, soakRebalance+2*time.Second)
+		var since int64
+		s.provoked(leader, "a round goes on without the leader", func() (bool, string) {
+			own, _ := s.ledger.latest(func(e *entry) bool { return e.Process == leader.number && isRound(e) })
+			other, _ := s.ledger.latest(func(e *entry) bool {
+				return e.Process != leader.number && e.Event == string(member.EventJoining)
+			})
+			since = other.At
+			return own.Event == string(member.EventAssigned) && other.At > own.At, fmt.Sprintf("%+v, %+v", own, other)
 		})
-		return ok, fmt.Sprintf("%+v", e)
-	})
-	s.succeeded(leader, since)
+		// A JoinGroup of the leader may have been on its way, from before it was busy.
+		joined := false
+		eventually(s.t, "another process leads, or the leader has joined the round", func() (bool, string) {
+			_, led := s.ledger.last(func(e *entry) bool { return e.What == acted && e.Process != leader.number && e.At > since })
+			if !led {
+				_, joined = s.ledger.last(func(e *entry) bool {
+					return e.Process == leader.number && e.Event == string(member.EventAssigned) && e.At > since
+				})
+			}
+			return led || joined, ""
+		})
+		if !joined {
+			s.succeeded(leader, since)
+			return
+		}
+		leader = s.leader()
+	}
 }
 
 // slow: Lead takes longer than the rebalance timeout to return after a resignation;
