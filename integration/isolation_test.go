@@ -30,7 +30,7 @@ func TestAMemberThatCannotBeReadStopsNobody(t *testing.T) {
 	other := startConsumer(t, c, group, topic, nil)
 	settled(t, c, group, topic, 2, partitions)
 
-	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), []byte{1, 2, 3}}))
+	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), "balanced", []byte{1, 2, 3}}))
 	owned := settled(t, c, group, topic, 3, partitions)
 	for _, k := range []*consumer{leader, other} {
 		if n := owned.Count(k.id()); n != partitions/2 {
@@ -54,10 +54,11 @@ func TestAMemberThatCannotBeReadStopsNobody(t *testing.T) {
 // says is a balancer whose member says of itself what it is told to.
 type says struct {
 	kgo.GroupBalancer
+	protocol string
 	metadata []byte
 }
 
-func (says) ProtocolName() string { return assign.Balanced{}.Name() }
+func (s says) ProtocolName() string { return s.protocol }
 
 func (s says) JoinGroupMetadata([]string, map[string][]int32, int32) []byte { return s.metadata }
 
@@ -70,7 +71,7 @@ func TestAMemberThatSaysALotIsServed(t *testing.T) {
 	leader.leads(t)
 	long := kmsg.NewConsumerMemberMetadata()
 	long.Version, long.Topics, long.UserData = 1, []string{topic}, make([]byte, 900<<10)
-	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), long.AppendTo(nil)}))
+	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), "balanced", long.AppendTo(nil)}))
 	owned := settled(t, c, group, topic, 2, partitions)
 	if n := owned.Count(leader.id()); n != partitions/2 || !leader.hooks.Leading() {
 		t.Errorf("the leader has %d of %d partitions, leading %t", n, partitions, leader.hooks.Leading())
@@ -94,7 +95,7 @@ func TestClaimsThatCannotHoldAreDroppedAndTheMemberIsServed(t *testing.T) {
 		claims.OwnedPartitions = append(claims.OwnedPartitions, o)
 	}
 	// It claims the same in each round, whatever it is given.
-	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), claims.AppendTo(nil)}))
+	newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), "balanced", claims.AppendTo(nil)}))
 	owned := settled(t, c, group, topic, 2, partitions)
 	for id := range owned {
 		if n := owned.Count(id); n != partitions/2 {
@@ -198,7 +199,7 @@ func TestAGroupThatBrokersRefuseToKeepSaysWhoSendsMost(t *testing.T) {
 	leader.leads(t)
 	long := kmsg.NewConsumerMemberMetadata()
 	long.Version, long.Topics, long.UserData = 1, []string{topic}, make([]byte, 1200<<10)
-	client := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), long.AppendTo(nil)}))
+	client := newClient(t, c, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(says{kgo.CooperativeStickyBalancer(), "balanced", long.AppendTo(nil)}))
 	eventually(t, "the leader tells why the plan is refused", func() (bool, string) {
 		name, _ := client.GroupMetadata()
 		err := leader.last(member.EventLost).Err

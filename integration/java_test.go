@@ -40,8 +40,9 @@ func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 	}
 	j := &javaConsumer{t: t, c: c, topic: topic, files: "/tmp/" + unique(t, "java")}
 	command := fmt.Sprintf("java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*' org.apache.kafka.tools.VerifiableConsumer"+
-		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 6000 --reset-policy earliest --verbose",
-		c.InternalSeeds()[0], topic, group, strings.Join(assignors, ","))
+		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 6000 --reset-policy earliest --command-config %s.properties --verbose",
+		c.InternalSeeds()[0], topic, group, strings.Join(assignors, ","), j.files)
+	j.sh(fmt.Sprintf("echo heartbeat.interval.ms=200 > %s.properties", j.files)) // learns of rounds at once
 	j.sh(fmt.Sprintf("%s > %s.log 2>&1 & echo $! > %s.pid", command, j.files, j.files))
 	j.end = sync.OnceFunc(func() {
 		j.sh(fmt.Sprintf("kill $(cat %s.pid)", j.files))
@@ -55,7 +56,7 @@ func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 		if t.Failed() {
 			t.Logf("the Java consumer said:\n%s", lastLines(j.log(), 30))
 		}
-		j.sh(fmt.Sprintf("rm -f %s.log %s.pid", j.files, j.files))
+		j.sh(fmt.Sprintf("rm -f %s.log %s.pid %s.properties", j.files, j.files, j.files))
 	})
 	return j
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/integration/cluster"
 )
@@ -38,6 +41,7 @@ func startKcat(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 	if err != nil {
 		t.Fatalf("this test needs a member that runs on librdkafka: install kcat (Debian: apt-get install kcat, macOS: brew install kcat); integration/test.sh does it on Debian as root: %v", err)
 	}
+	knownEverywhere(t, c, topic) // it ends when the broker that it asks first has not heard of the topic
 	k := &kcat{t: t, owned: make(map[int32]bool), consumed: make(map[string]int)}
 	k.process = exec.Command(path, "-b", strings.Join(c.Seeds(), ","), "-G", group, "-u", "-f", "%s\n",
 		"-X", "partition.assignment.strategy="+strings.Join(protocols, ","),
@@ -75,6 +79,20 @@ func startKcat(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 		}
 	})
 	return k
+}
+
+// knownEverywhere waits until all brokers know of a topic that was just created.
+func knownEverywhere(t *testing.T, c *cluster.Cluster, topic string) {
+	t.Helper()
+	client := newClient(t, c)
+	for _, id := range c.NodeIDs() {
+		eventually(t, fmt.Sprintf("broker %d knows of %s", id, topic), func() (bool, string) {
+			ask := kmsg.NewPtrMetadataRequest()
+			ask.Topics = []kmsg.MetadataRequestTopic{{Topic: &topic}}
+			answer, err := ask.RequestWith(t.Context(), client.Broker(int(id)))
+			return err == nil && answer.Topics[0].ErrorCode == 0, fmt.Sprint(err)
+		})
+	}
 }
 
 func eachLine(from io.Reader, do func(string)) {

@@ -34,6 +34,7 @@ func startSarama(t *testing.T, c *cluster.Cluster, group, topic string, protocol
 		}[name]
 		config.Consumer.Group.Rebalance.GroupStrategies = append(config.Consumer.Group.Rebalance.GroupStrategies, strategy())
 	}
+	config.Consumer.MaxWaitTime = 50 * time.Millisecond // requests to the coordinator wait behind fetches
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Interval = 200 * time.Millisecond
 	config.Consumer.Group.Session.Timeout = 6 * time.Second
