@@ -85,7 +85,8 @@ const (
 // or told twice. Looks tell (watch.SourcePoll) what changes while the log cannot be
 // read, of which an event of watch.KindSight tells; until it can be read again after
 // a part was left out, because more than 100,000 records were behind or some do not
-// decode; of groups that are written to at each look for 12 seconds; and where the log
+// decode; while more is written to a group's partition than is read of it, 4 MiB about
+// once a second; of groups that are written to at each look for 12 seconds; and where the log
 // was read to its end twice and does not hold what looks show, as with servers that do
 // not write it.
 //

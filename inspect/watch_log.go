@@ -166,7 +166,7 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
 		partition.Partition = p
 		partition.FetchOffset = at
 		partition.CurrentLeaderEpoch = -1
-		partition.PartitionMaxBytes = fetchBytes
+		partition.PartitionMaxBytes = tailBytes
 		topic.Partitions = append(topic.Partitions, partition)
 	}
 	req.Topics = append(req.Topics, topic)
