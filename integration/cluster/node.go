@@ -26,7 +26,7 @@ const propertiesFile = "/tmp/groupkit/server.properties"
 // only what Kafka's own image and the one of package image have in common.
 const startScript = `set -e
 if grep -q ^process.roles ` + propertiesFile + ` && ! [ -e ` + dataFolder + `/meta.properties ]; then
-  /opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$GROUPKIT_CLUSTER_ID" -c ` + propertiesFile + ` $GROUPKIT_FORMAT_ARGUMENTS
+  /opt/kafka/bin/kafka-storage.sh format --ignore-formatted --cluster-id="$GROUPKIT_CLUSTER_ID" -c ` + propertiesFile + ` $GROUPKIT_FORMAT_ARGUMENTS
 fi
 exec /opt/kafka/bin/kafka-server-start.sh ` + propertiesFile
 
