@@ -161,6 +161,17 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 	if !regexp.MustCompile(want).MatchString(lines) || strings.Contains(lines, "not seen") {
 		t.Errorf("the watch does not tell\n%s", want)
 	}
+
+	// Without a controller brokers go on, and know of none; ZooKeeper knows only the past.
+	if err := c.Kill(t.Context(), m.kraft); err != nil {
+		t.Fatal(err)
+	}
+	if a := m.run(t, 1, nil, "cluster", "controller"); a.Errors[0].Code != inspect.CodeTimeout || !strings.Contains(a.Errors[0].Message, "fewer than half of the voters are up") {
+		t.Errorf("without a controller: %v", a.Errors)
+	}
+	if c := m.zooKeeper(t, "silent", stage(inspect.MigrationSilent)); *c.Node != m.kraft || *c.Mode != inspect.ModeKRaft {
+		t.Errorf("%+v", c)
+	}
 }
 
 // followZooKeeper runs a watch, and returns what ends it and returns what it printed.
