@@ -97,7 +97,9 @@ func (c *coordinatorWatch) run(ctx context.Context) {
 			}
 			c.findRefused(ctx)
 		}
-		if every = 0; c.log.look(ctx) && !c.isLooking() {
+		// What is seen for the first time is told after the log was read.
+		read := c.log.look(ctx, every > 0)
+		if every = 0; read && !c.isLooking() {
 			every = describeEvery
 		}
 		if !pause(ctx, time.Until(began.Add(lookEvery))) {

@@ -55,8 +55,9 @@ func (l *logTail) begin(ctx context.Context) {
 	})
 }
 
-// look reads what was written since the last time, and says whether it could.
-func (l *logTail) look(ctx context.Context) bool {
+// look reads what was written since the last time, or waits for it, and says whether it
+// could.
+func (l *logTail) look(ctx context.Context, wait bool) bool {
 	if time.Now().Before(l.due) || ctx.Err() != nil {
 		return false
 	}
@@ -64,7 +65,7 @@ func (l *logTail) look(ctx context.Context) bool {
 	if len(begun) == 0 {
 		return false
 	}
-	if err := l.fetch(ctx, begun); err != nil {
+	if err := l.fetch(ctx, begun, wait); err != nil {
 		l.fail(ctx, err, begun)
 		return false
 	}
@@ -78,9 +79,9 @@ func (l *logTail) fail(ctx context.Context, err error, partitions []int32) {
 		l.due = time.Now().Add(tailAgain)
 		at := time.Now().Add(-time.Minute) // this does not pass by itself, so it is told at once
 		l.send(ctx, func(d *watch.Differ) []watch.Event {
-			d.Records(watch.RecordsLook{At: time.Now(), Gaps: partitions})
-			d.Failed(watch.FailedLook{At: at, Part: partLog, Code: string(p.Code), Message: p.Message})
-			return d.Failed(watch.FailedLook{At: time.Now(), Part: partLog, Code: string(p.Code), Message: p.Message})
+			events := d.Failed(watch.FailedLook{At: at, Part: partLog, Code: string(p.Code), Message: p.Message})
+			events = append(events, d.Failed(watch.FailedLook{At: time.Now(), Part: partLog, Code: string(p.Code), Message: p.Message})...)
+			return append(events, d.Records(watch.RecordsLook{At: time.Now(), Gaps: partitions})...)
 		})
 		return
 	}
@@ -147,11 +148,14 @@ func (l *logTail) findEnds(ctx context.Context, partitions []int32) error {
 	return nil
 }
 
-func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
+func (l *logTail) fetch(ctx context.Context, partitions []int32, wait bool) error {
 	known, _ := l.layoutNow()
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID = -1
-	req.MinBytes, req.MaxWaitMillis = 1, int32(tailWait/time.Millisecond)
+	req.MinBytes = 1
+	if wait {
+		req.MaxWaitMillis = int32(tailWait / time.Millisecond)
+	}
 	req.MaxBytes = tailBytes
 	req.SessionEpoch = -1 // no session
 	topic := kmsg.NewFetchRequestTopic()
@@ -194,8 +198,12 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32) error {
 	}
 	// Coordinators write a group's records in order, and all of a group are in one
 	// partition.
-	l.saw(ctx, partLog, &l.node, at, func(d *watch.Differ) []watch.Event {
-		return append(d.Saw(partLog, nil, at), d.Records(taken)...)
+	l.send(ctx, func(d *watch.Differ) []watch.Event {
+		var events []watch.Event
+		if failure == nil {
+			events = append(d.Saw(partLog, &l.node, at), d.Saw(partLog, nil, at)...)
+		}
+		return append(events, d.Records(taken)...)
 	})
 	return failure
 }
