@@ -173,6 +173,38 @@ func TestWatchSaysThatTheLogMayNotBeRead(t *testing.T) {
 	}
 }
 
+// TestWatchTellsOfGroupsWhereReadingTheLogIsRefused lets the end of the log be found, as
+// DESCRIBE does without READ.
+func TestWatchTellsOfGroupsWhereReadingTheLogIsRefused(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), fake.CoordinatorFor("workers"))
+	joinGroup(t, fake, "workers", 1)
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		asked := req.(*kmsg.FetchRequest)
+		if asked.SessionEpoch != -1 || len(asked.Topics) != 1 || asked.MaxBytes != 4<<20 {
+			return nil, nil, false // not the log
+		}
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		topic := kmsg.NewFetchResponseTopic()
+		topic.Topic, topic.TopicID = asked.Topics[0].Topic, asked.Topics[0].TopicID
+		for _, p := range asked.Topics[0].Partitions {
+			partition := kmsg.NewFetchResponseTopicPartition()
+			partition.Partition, partition.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers"}})
+	w.await(t, "the log may not be read", func(e watch.Event) bool { return e.Sight != nil && e.Sight.Code == string(inspect.CodeNotAuthorized) })
+	w.await(t, "there is a group", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 })
+	if n := w.count(func(e watch.Event) bool { return e.Sight != nil }); n != 1 {
+		t.Errorf("%d events of what can be looked at, want 1", n)
+	}
+}
+
 // TestWatchKeepsToItsRate counts what a thousand groups cost each broker.
 func TestWatchKeepsToItsRate(t *testing.T) {
 	t.Parallel()
