@@ -129,7 +129,7 @@ func (c *coordinatorWatch) mustList() bool {
 }
 
 func (c *coordinatorWatch) list(ctx context.Context) {
-	resp, at, err := ask[*kmsg.ListGroupsResponse](ctx, c.watcher, c.node, false, lookTimeout, kmsg.NewPtrListGroupsRequest())
+	resp, at, err := ask[*kmsg.ListGroupsResponse](ctx, c.watcher, c.node, c.listed.IsZero(), lookTimeout, kmsg.NewPtrListGroupsRequest())
 	if err == nil {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
@@ -192,7 +192,7 @@ func (c *coordinatorWatch) groupsOf(groupType string) []string {
 // describe looks at groups as one type.
 func (c *coordinatorWatch) describe(ctx context.Context, groupType string, groups []string) {
 	req := describeRequest(groupType, groups)
-	resp, at, err := ask[kmsg.Response](ctx, c.watcher, c.node, false, lookTimeout, req)
+	resp, at, err := ask[kmsg.Response](ctx, c.watcher, c.node, true, lookTimeout, req)
 	if err != nil {
 		err = c.unsupportedAs(ctx, c.node, req.Key(), err)
 		if !errors.Is(err, kerr.UnsupportedVersion) {

@@ -130,7 +130,7 @@ func (l *logTail) findEnds(ctx context.Context, partitions []int32) error {
 		topic.Partitions = append(topic.Partitions, partition)
 	}
 	req.Topics = append(req.Topics, topic)
-	resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, l.node, false, lookTimeout, req)
+	resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, l.node, true, lookTimeout, req)
 	if err != nil {
 		return err
 	}

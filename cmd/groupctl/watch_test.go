@@ -20,7 +20,7 @@ func TestWatchPrintsAnObjectALine(t *testing.T) {
 	fake, address := newCluster(t)
 	serveQuorum(t, fake)
 	fake.MoveTopicPartition("__consumer_offsets", inspect.OffsetsPartition("workers", 50), fake.CoordinatorFor("workers"))
-	result := runArgs(t, "-b", address, "-o", "jsonl", "watch", "--for", "3s")
+	result := runArgs(t, "-b", address, "-o", "jsonl", "watch", "--for", "6s")
 	if result.code != exitFound || result.stderr != "" {
 		t.Fatalf("%+v", result)
 	}
