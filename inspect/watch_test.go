@@ -166,6 +166,7 @@ func TestWatchSaysThatTheLogMayNotBeRead(t *testing.T) {
 	if !e.Sight.Lost || e.Sight.Code != string(inspect.CodeNotAuthorized) {
 		t.Errorf("%+v", e.Sight)
 	}
+	w.await(t, "there is a group", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 })
 	joinGroup(t, fake, "workers", 2)
 	e = w.await(t, "a member joined", func(e watch.Event) bool { return e.Generation != nil })
 	if e.Generation.Source != watch.SourcePoll || e.Generation.To != nil {
