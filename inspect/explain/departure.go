@@ -20,7 +20,7 @@ const (
 	howExpired
 	// howDropped: it did not join again while the group waited for it.
 	howDropped
-	// howReplaced: a static member came back under another ID, in its place.
+	// howReplaced: a static member came back under another ID, in the same round.
 	howReplaced
 )
 
@@ -32,11 +32,12 @@ type departure struct {
 	began *round
 	// returned is the round in which the same came back under another ID, nil if not.
 	returned *round
-	// overlapped: the same had come back before the old member was gone.
-	overlapped bool
-	how        how
-	sure       Sureness
-	why        []Evidence
+	// successor is the round in which the same had joined under another ID before the old
+	// member was gone, nil if not.
+	successor *round
+	how       how
+	sure      Sureness
+	why       []Evidence
 }
 
 // departures finds who went, and when and how.
@@ -51,8 +52,7 @@ func (h *history) departures() []*departure {
 					d.began = earlier
 				}
 			}
-			d.overlapped = h.overlaps(i, m, claimed)
-			if !d.overlapped {
+			if d.successor = h.overlaps(i, m, claimed); d.successor == nil {
 				h.findReturn(i, d, claimed)
 			}
 			h.findHow(d)
@@ -62,21 +62,35 @@ func (h *history) departures() []*departure {
 	return all
 }
 
-// overlaps finds the same joining in a round before, while the member was there alone
-// of that name.
-func (h *history) overlaps(i int, m watch.Member, claimed map[string]bool) bool {
+// overlapWithin is for how long the coordinator may keep a member that died before its
+// successor joined, where its session timeout is not known: the longest that brokers allow
+// in a group of KIP-848 by default, with the rounds around it.
+const overlapWithin = 75 * time.Second
+
+// overlaps finds the same joining in a round shortly before, while the member was there
+// alone of that name. What lies longer apart is a group that was scaled up, and down again.
+func (h *history) overlaps(i int, m watch.Member, claimed map[string]bool) *round {
+	within := overlapWithin
+	if session := h.sessionOf(m); session > 0 {
+		within = session + 15*time.Second
+	}
 	for _, r := range h.rounds[:i] {
-		if _, there := byID(r.before)[m.ID]; !there || h.alike(r.before, m) != 1 {
+		if _, there := byID(r.before)[m.ID]; !there || h.rounds[i].at.Sub(r.at) > within || h.alike(r.before, m) != 1 {
 			continue
 		}
 		for _, j := range r.joined {
 			if whoIs(j.MemberRef) == whoIs(m.MemberRef) && !claimed[j.ID] {
 				claimed[j.ID] = true
-				return true
+				return r
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// sessionOf is the session timeout of a member, 0 if not known.
+func (h *history) sessionOf(m watch.Member) time.Duration {
+	return max(h.timeouts[m.ID].session, m.SessionTimeout.Duration())
 }
 
 // alike counts the members of a group that are known by the same name as one.
@@ -106,9 +120,11 @@ func (h *history) findReturn(i int, d *departure, claimed map[string]bool) {
 func (h *history) findHow(d *departure) {
 	d.sure = Possible
 	r := d.round
-	sameGeneration := r.before.Generation != nil && r.after.Generation != nil && *r.before.Generation == *r.after.Generation
-	if d.member.Instance != nil && d.returned == r && sameGeneration {
-		d.how, d.sure = howReplaced, Certain
+	if _, back := replaced(r.before, r.after)[d.member.ID]; back {
+		d.how = howReplaced
+		if r.unseen == 0 {
+			d.sure = Certain
+		}
 		return
 	}
 	if said := h.saidOf(d.member, r.waitedOr(r.at).Add(-2*time.Minute), r.at.Add(2*time.Minute), "left"); said != nil {
@@ -124,18 +140,28 @@ func (h *history) findHow(d *departure) {
 		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it lost its place: %s", named(d.member.MemberRef), said.Said.Error))
 		return
 	}
-	if d.overlapped {
-		d.how, d.sure = howExpired, Likely
-		d.quote(r.at, r.source, fmt.Sprintf("%s went after it had already been replaced by another of the same name: it did not leave, its session ran out", named(d.member.MemberRef)))
+	if h.fellSilent(d) {
 		return
 	}
-	if h.fellSilent(d) {
+	if d.successor != nil && !h.outlived(d) {
+		d.how, d.sure = howExpired, Likely
+		d.quote(r.at, r.source, fmt.Sprintf("%s went after it had already been replaced by another of the same name: it did not leave, its session ran out", named(d.member.MemberRef)))
 		return
 	}
 	if d.member.Instance != nil {
 		d.how, d.sure = howExpired, Likely
 		d.quote(r.at, r.source, fmt.Sprintf("%s is a static member, which does not leave when it stops", named(d.member.MemberRef)))
 	}
+}
+
+// outlived says whether a member was seen to live when its successor had joined. In a
+// classic group it had to join again for that round, and did.
+func (h *history) outlived(d *departure) bool {
+	if modern := d.member.Classic != nil || d.successor.after.Type != "classic"; !modern {
+		return true
+	}
+	times := h.commitTimes(d.member, d.round)
+	return len(times) > 0 && times[len(times)-1].After(d.successor.at.Add(2*time.Second))
 }
 
 func (d *departure) quote(at time.Time, source Source, text string) {
@@ -217,7 +243,7 @@ func (h *history) fellSilent(d *departure) bool {
 		until = others
 	}
 	silent := until.Sub(last)
-	session := max(h.timeouts[d.member.ID].session, d.member.SessionTimeout.Duration())
+	session := h.sessionOf(d.member)
 	enough := max(3*every, longest*3/2, 3*time.Second)
 	if session > 0 {
 		enough = max(3*every, longest*3/2, session*8/10)

@@ -202,7 +202,7 @@ func (h *history) fine(ordinary []*round) Verdict {
 		v.Cause = Empty
 		v.Says = "The group has no members."
 		v.Do = "Start its members, or look at what they log if they should be running: a member that is refused is not seen here."
-	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0:
+	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0 && !h.isLogged:
 		v.Cause, v.Sure = Unexplained, Possible
 		v.Says = "Nothing was seen of the group."
 		v.Do = "Watch it for longer, or allow READ on __consumer_offsets."

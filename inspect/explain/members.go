@@ -247,7 +247,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 	// Members that were killed and replaced, one after the other, are a restart.
 	rolled := map[who]int{}
 	for _, d := range departures {
-		if d.how == howExpired && d.overlapped {
+		if d.how == howExpired && d.successor != nil {
 			rolled[whoIs(d.member.MemberRef)]++
 		}
 	}
@@ -260,7 +260,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 		if d.how != howExpired || d.round.explained && d.sure != Certain {
 			continue
 		}
-		if d.overlapped && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
+		if d.successor != nil && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
 			continue
 		}
 		if d.sure.rank() < v.Sure.rank() {
@@ -301,7 +301,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 func (h *history) restarts(departures []*departure) []Verdict {
 	var open []*departure
 	for _, d := range departures {
-		if !d.round.explained && (d.how == howUnknown || d.how == howLeft || d.how == howExpired && d.overlapped) {
+		if !d.round.explained && (d.how == howUnknown || d.how == howLeft || d.how == howExpired && d.successor != nil) {
 			open = append(open, d)
 		}
 	}
@@ -392,11 +392,14 @@ func (h *history) repeated(all []*departure) Verdict {
 	return v
 }
 
+// restartWithin is how long a restart may take. Who comes back later was away.
+const restartWithin = 10 * time.Minute
+
 // rolling: several members, each of them once or so, that are replaced.
 func (h *history) rolling(all []*departure) *Verdict {
 	var replaced []*departure
 	for _, d := range all {
-		if d.returned != nil || d.overlapped {
+		if d.successor != nil || d.returned != nil && d.returned.at.Sub(d.round.at) <= restartWithin {
 			replaced = append(replaced, d)
 		}
 	}
@@ -425,7 +428,7 @@ func (h *history) rolling(all []*departure) *Verdict {
 		}
 	}
 	for _, d := range all {
-		if d.overlapped {
+		if d.successor != nil {
 			h.explainOverlap(d, &v)
 		}
 	}

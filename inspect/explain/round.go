@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -132,14 +133,12 @@ func (h *history) roundsFromLog() {
 		}
 		before := last
 		last = &now
-		if before == nil || *before.Generation == record.Generation && len(before.Members) == len(record.Members) && sameMembers(*before, now) {
+		if before == nil || *before.Generation == record.Generation && (sameMembers(*before, now) || replacedInPlace(*before, now)) {
 			continue
 		}
 		r := &round{at: o.At, source: SourceLog, before: *before, after: now}
 		r.unseen = int(max(0, record.Generation-*before.Generation-1))
-		if !record.Entered.IsZero() {
-			r.planned = max(0, record.Written.Sub(record.Entered))
-		}
+		r.planned = h.plannedBy(record, *before, now)
 		h.rounds = append(h.rounds, r)
 	}
 	// Polls tell how long the group waited before a record.
@@ -151,6 +150,49 @@ func (h *history) roundsFromLog() {
 			}
 		}
 	}
+}
+
+// plannedBy is how long the leader took to plan, as a record tells it: from when all had
+// joined until it was written. One that is written when a static member was replaced
+// says when the group became stable instead, which may be long ago. The record of the
+// generation itself may be compacted away, so what is longer than the coordinator
+// waits for a plan counts for such a one too.
+func (h *history) plannedBy(record *watch.GroupRecord, before, after watch.Group) time.Duration {
+	if record.Entered.IsZero() || len(replaced(before, after)) > 0 {
+		return 0
+	}
+	planned := max(0, record.Written.Sub(record.Entered))
+	if longest := h.longestRebalance(after); longest > 0 && planned > longest+2*time.Second {
+		return 0
+	}
+	return planned
+}
+
+// replaced are the instances of static members that are back under another ID, by the
+// ID that they had.
+func replaced(before, after watch.Group) map[string]watch.Member {
+	joined, left := compare(before, after)
+	back := map[string]watch.Member{}
+	for _, was := range left {
+		for _, is := range joined {
+			if was.Instance != nil && is.Instance != nil && *was.Instance == *is.Instance {
+				back[was.ID] = is
+			}
+		}
+	}
+	return back
+}
+
+// replacedInPlace says whether all that differs is that static members are back under
+// other IDs, with what they had: the coordinator gives them their places, and does not
+// rebalance.
+func replacedInPlace(before, after watch.Group) bool {
+	joined, left := compare(before, after)
+	back := replaced(before, after)
+	if len(back) == 0 || len(back) != len(left) || len(back) != len(joined) {
+		return false
+	}
+	return !slices.ContainsFunc(left, func(was watch.Member) bool { return !reflect.DeepEqual(was.Assigned, back[was.ID].Assigned) })
 }
 
 func sameMembers(a, b watch.Group) bool {
@@ -166,7 +208,7 @@ func (h *history) roundsFromLooks() {
 		o := h.looks[i]
 		events := differ.Groups(watch.GroupsLook{At: o.At, Groups: []watch.Group{*o.Look}})
 		for _, e := range events {
-			if e.Kind != watch.KindGeneration || settled == nil {
+			if e.Kind != watch.KindGeneration || settled == nil || !h.waitedFor(o.Look) && replacedInPlace(*settled, *o.Look) {
 				continue
 			}
 			r := &round{at: o.At, source: SourcePoll, before: *settled, after: *o.Look}
@@ -184,6 +226,11 @@ func (h *history) roundsFromLooks() {
 			settled = o.Look
 		}
 	}
+}
+
+// waitedFor says whether the group was seen not to be settled right before a look.
+func (h *history) waitedFor(look *watch.Group) bool {
+	return slices.ContainsFunc(h.waits, func(w wait) bool { return w.over && w.after == look })
 }
 
 // findWaits finds the times in which the group was not settled.
@@ -293,6 +340,9 @@ type who struct{ instance, client, host string }
 func whoIs(m watch.MemberRef) who {
 	if m.Instance != nil {
 		return who{instance: *m.Instance}
+	}
+	if m.ClientID == "" && m.Host == "" {
+		return who{client: m.ID} // nothing else is known of it
 	}
 	return who{client: m.ClientID, host: m.Host}
 }

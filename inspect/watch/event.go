@@ -208,7 +208,8 @@ type GenerationChange struct {
 	Assignor *string `json:"assignor"`
 	// Moved is how many partitions have another owner, nil if not known.
 	Moved *int `json:"moved"`
-	// NotStable is how long the group was not stable.
+	// NotStable is how long the group was not stable. The log tells of a static member
+	// that was replaced without a rebalance, and then it is zero.
 	NotStable Span `json:"notStable"`
 	// Source says who told of it.
 	Source Source `json:"source"`

@@ -133,7 +133,9 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 		events = append(events, appeared(now, after, at))
 		*state = groupState{seen: now, at: at, placed: true}
 	}
-	change.NotStable = notStableByRecord(state, record, at)
+	if !replacedOnly(change) || change.From == nil && !state.unsettledAt.IsZero() {
+		change.NotStable = notStableByRecord(state, record, at)
+	}
 	if after.After(at) {
 		after = time.Time{}
 	}
@@ -141,6 +143,28 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	state.settledAt, state.unsettledAt = at, time.Time{}
 	state.pending, state.passed, state.owed = nil, 0, false
 	return append(events, Event{Kind: KindGeneration, At: at, After: after, Generation: change})
+}
+
+// replacedOnly says whether all that a record tells is that static members are back
+// under other IDs, for which the group was stable all the while: the record says since
+// when. Where the generation before is not known, the members tell.
+func replacedOnly(change *GenerationChange) bool {
+	if change.From != nil {
+		return equal(change.From, change.To)
+	}
+	instances := map[string]bool{}
+	for _, m := range change.Left {
+		if m.Instance != nil {
+			instances[*m.Instance] = true
+		}
+	}
+	back := 0
+	for _, m := range change.Joined {
+		if m.Instance != nil && instances[*m.Instance] {
+			back++
+		}
+	}
+	return back > 0 && back == len(change.Joined) && back == len(change.Left)
 }
 
 // notStableByRecord bounds how long the group was not stable before a record: at

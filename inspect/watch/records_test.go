@@ -342,3 +342,32 @@ func TestAGroupOfTheSameNameBeginsAnew(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 }
+
+// TestTheLogSaysThatAStaticMemberWasReplaced: the record has the time at which the group
+// became stable, which may be long ago, and nobody was stopped.
+func TestTheLogSaysThatAStaticMemberWasReplaced(t *testing.T) {
+	instance := "inst-b"
+	static := func(id string) Member {
+		m := member(id, 1)
+		m.Instance = &instance
+		return m
+	}
+	a, was, is := member("a", 0), static("b-1"), static("b-2")
+	leader := "a"
+	restart := GroupRecord{
+		Group: "g", Written: start.Add(50 * time.Minute), Entered: start, Generation: 5, Leader: &leader, Members: []Member{a, is},
+	}
+	for _, before := range []*GroupRecord{nil, {Group: "g", Written: start, Entered: start, Generation: 5, Leader: &leader, Members: []Member{a, was}}} {
+		d := NewDiffer(Config{})
+		d.Records(RecordsLook{At: start, Begun: []int32{7}})
+		d.Groups(GroupsLook{At: start, Groups: []Group{{Group: "g", Type: "classic", State: "Stable", OffsetsPartition: node(7), Members: []Member{a, was}}}})
+		d.Records(RecordsLook{At: start.Add(time.Second), Partitions: []int32{7}})
+		if before != nil {
+			d.Records(RecordsLook{At: start.Add(2 * time.Second), Partitions: []int32{7}, Records: []GroupRecord{*before}})
+		}
+		events := d.Records(RecordsLook{At: restart.Written, Partitions: []int32{7}, Records: []GroupRecord{restart}})
+		if len(events) != 1 || events[0].Generation == nil || len(events[0].Generation.Joined) != 1 || events[0].Generation.NotStable != (Span{}) {
+			t.Errorf("%+v", events)
+		}
+	}
+}
