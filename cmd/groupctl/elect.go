@@ -38,7 +38,8 @@ in sync and up. With --execute, do it, and show who leads then.
   PREFERRED_LEADER_NOT_AVAILABLE  stays as it is: the first replica is down or
                                   not in sync
 
-RESULT is the controller's answer, and -o json has the same words.
+RESULT is the controller's answer, which is not asked for what needs no election;
+UNKNOWN where it was asked and told nothing. -o json has the same words.
 
 Without a topic, all partitions are meant, internal ones too, and those that need
 no election are left out. Nothing is lost by this election.
@@ -71,7 +72,8 @@ and --records-may-be-lost, do it, and show who leads then.
   ELECTION_NOT_NEEDED             has a leader
   ELIGIBLE_LEADERS_NOT_AVAILABLE  stays without: all of its replicas are down
 
-RESULT is the controller's answer, and -o json has the same words.
+RESULT is the controller's answer, which is not asked for what needs no election;
+UNKNOWN where it was asked and told nothing. -o json has the same words.
 
 Every record that the new leader does not have is lost for good. Where a replica
 that is in sync or eligible can come back, bring its broker back instead:
@@ -140,7 +142,7 @@ func electTable(t *table, rows []act.Election, executed bool) {
 	t.row(head...)
 	for _, r := range rows {
 		to, reason := r.Predicted, string(r.Reason)
-		if executed && r.Done {
+		if executed && (r.Done || r.Result == act.ResultUnknown) {
 			to = r.To
 		}
 		if reason == "" {

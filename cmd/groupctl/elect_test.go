@@ -42,8 +42,9 @@ func TestParsePartitions(t *testing.T) {
 }
 
 // newUnbalancedCluster is a fake whose orders-0 is led by its second replica until an
-// election, and whose orders-1 has a first replica that is down.
-func newUnbalancedCluster(t *testing.T) string {
+// election, and whose orders-1 has a first replica that is down. Whether it tells is
+// whether its controller says anything of what it is asked for.
+func newUnbalancedCluster(t *testing.T, tells bool) string {
 	t.Helper()
 	fake, address := newCluster(t)
 	serveQuorum(t, fake)
@@ -68,6 +69,9 @@ func newUnbalancedCluster(t *testing.T) string {
 	fake.ControlKey(int16(kmsg.ElectLeaders), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
 		resp := req.ResponseKind().(*kmsg.ElectLeadersResponse)
+		if !tells {
+			return resp, nil, true
+		}
 		for _, asked := range req.(*kmsg.ElectLeadersRequest).Topics {
 			topic := kmsg.NewElectLeadersResponseTopic()
 			topic.Topic = asked.Topic
@@ -87,7 +91,7 @@ func newUnbalancedCluster(t *testing.T) string {
 }
 
 func TestElectPreferredShowsAndActs(t *testing.T) {
-	address := newUnbalancedCluster(t)
+	address := newUnbalancedCluster(t, true)
 	for range 2 { // a preview changes nothing
 		result := runArgs(t, "-b", address, "elect", "preferred")
 		if result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          1     0           preferred  ELECTED") || !strings.Contains(result.stderr, "nothing was changed") ||
@@ -127,6 +131,17 @@ func TestElectPreferredShowsAndActs(t *testing.T) {
 		}
 	}
 	if result := runArgs(t, "-b", address, "elect", "unclean"); result.code != exitFound || result.stdout != "" || !strings.Contains(result.stderr, "no partition needs the unclean election") {
+		t.Errorf("%+v", result)
+	}
+}
+
+// TestElectTellsWhatTheControllerDidNot has a controller that leaves out of its answer what
+// it was asked for.
+func TestElectTellsWhatTheControllerDidNot(t *testing.T) {
+	address := newUnbalancedCluster(t, false)
+	result := runArgs(t, "-b", address, "elect", "preferred", "orders:0", "--execute")
+	if result.code != exitPartial || strings.Contains(result.stdout, "ELECTED") || !strings.Contains(result.stdout, "orders  0          1     1      preferred  UNKNOWN") ||
+		!strings.Contains(result.stderr, "leaves out the preferred election of orders-0") {
 		t.Errorf("%+v", result)
 	}
 }

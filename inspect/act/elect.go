@@ -55,6 +55,10 @@ const CodeConsent inspect.Code = "CONSENT_NEEDED"
 // that was predicted: the cluster changed meanwhile.
 const CodeNotAsPredicted inspect.Code = "LEADER_NOT_AS_PREDICTED"
 
+// ResultUnknown is the result of an election that was asked for and of which the
+// controller told nothing: the request failed, or its answer leaves the partition out.
+const ResultUnknown predict.ElectionResult = "UNKNOWN"
+
 // Election is what an election does, or did, to one partition.
 type Election struct {
 	predict.TopicPartition
@@ -64,10 +68,12 @@ type Election struct {
 	Predicted *int32 `json:"predicted"`
 	// Reason is the rule by which Predicted leads, empty where the leader stays.
 	Reason predict.Rule `json:"reason"`
-	// To is the leader that was seen afterwards, nil for none, or if nothing was done.
+	// To is the leader that was seen afterwards, nil for none, or if nobody looked.
 	To *int32 `json:"to"`
-	// Result is the controller's answer, or before that the one predicted:
-	// [predict.ElectionDone], or the name of Kafka's error.
+	// Result is the controller's answer: [predict.ElectionDone], or the name of Kafka's
+	// error. Of a preview, and of a partition that needs no election and so is not asked
+	// for, it is the one predicted. It is [ResultUnknown] where the controller was asked
+	// and told nothing.
 	Result predict.ElectionResult `json:"result"`
 	// Done is whether the controller answered, so that Result and To were seen.
 	Done bool `json:"done"`
@@ -158,8 +164,10 @@ func inOrder(rows []Election, named []predict.TopicPartition) {
 // is what was seen, within the context's deadline.
 //
 // A partition whose election was refused is among the Errors, one that another broker
-// leads than was predicted among the Warnings, with [CodeNotAsPredicted]. The error is
-// set if nothing was done: no broker answered, the controller refused it all, or an
+// leads than was predicted among the Warnings, with [CodeNotAsPredicted]. Partitions are
+// asked for 1,000 at a time; where some of these requests fail, or an answer leaves out
+// partitions, an error tells of each request, and its rows have [ResultUnknown]. The error
+// is set if nothing was done: no broker answered, the controller refused it all, or an
 // unclean election lacks its consent, with [CodeConsent].
 //
 // It takes ALTER on the cluster, and what Preview takes.
@@ -180,17 +188,23 @@ func (a *Actor) Elect(ctx context.Context, kind Kind, partitions ...predict.Topi
 			asked = append(asked, &answer.Data[i])
 		}
 	}
-	done := 0
+	for _, row := range asked {
+		row.Result = ResultUnknown
+	}
+	answered := false
 	for rows := range slices.Chunk(asked, batch) {
 		if err := a.request(ctx, kind, rows); err != nil {
 			p := problemOf(err, fmt.Sprintf("hold the %v election of %s", kind, fewOf(rows)))
 			answer.Errors = append(answer.Errors, p)
-			if done == 0 {
+			if !answered {
 				return answer, p
 			}
 			continue
 		}
-		done += len(rows)
+		answered = true
+		if rest := slices.DeleteFunc(slices.Clone(rows), func(row *Election) bool { return row.Done }); len(rest) > 0 {
+			answer.Errors = append(answer.Errors, leftOut(kind, rest))
+		}
 	}
 	a.observe(ctx, asked, &answer)
 	for _, row := range asked {
@@ -253,9 +267,10 @@ func (a *Actor) request(ctx context.Context, kind Kind, rows []*Election) error 
 func (a *Actor) observe(ctx context.Context, rows []*Election, answer *inspect.Answer[[]Election]) {
 	ctx, cancel := within(ctx, longest)
 	defer cancel()
+	// What the controller told nothing of may have been done all the same.
 	var topics []string
 	for _, row := range rows {
-		if row.Done && !slices.Contains(topics, row.Topic) {
+		if !slices.Contains(topics, row.Topic) {
 			topics = append(topics, row.Topic)
 		}
 	}

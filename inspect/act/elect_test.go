@@ -20,8 +20,9 @@ import (
 )
 
 // newCluster is a fake of which orders-0 is led by its second replica, orders-1 by its
-// first, and orders-2 by nobody. answer is called for each request for an election.
-func newCluster(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.ElectLeadersResponse)) (*act.Actor, *atomic.Int32) {
+// first, and orders-2 by nobody; or, if so many are given, of which that many partitions
+// are like orders-0. answer is called for each request for an election.
+func newCluster(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.ElectLeadersResponse), many ...int) (*act.Actor, *atomic.Int32) {
 	t.Helper()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
 	if err != nil {
@@ -45,11 +46,16 @@ func newCluster(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.Elect
 		if elected.Load() > 0 {
 			leaders = []int32{0, 0, 2}
 		}
-		for i, isr := range [][]int32{{0, 1}, {0, 1}, {}} {
+		rows := [][]int32{{0, 1}, {0, 1}, {}}
+		if len(many) > 0 {
+			rows = slices.Repeat(rows[:1], many[0])
+			leaders = slices.Repeat(leaders[:1], many[0])
+		}
+		for i, isr := range rows {
 			p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 			p.Partition, p.LeaderID, p.Replicas, p.ISR = int32(i), leaders[i], []int32{0, 1}, isr
 			p.EligibleLeaderReplicas, p.LastKnownELR = []int32{}, []int32{}
-			if i == 2 {
+			if len(isr) == 0 {
 				p.Replicas, p.OfflineReplicas = []int32{9, 2}, []int32{9}
 			}
 			topic.Partitions = append(topic.Partitions, p)
@@ -190,5 +196,39 @@ func TestALeaderThatWasNotPredicted(t *testing.T) {
 	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v of 2 s", took)
+	}
+}
+
+// TestWhatTheControllerDoesNotTell has a controller that leaves partitions out of its
+// answer, and one that answers the first of two requests alone.
+func TestWhatTheControllerDoesNotTell(t *testing.T) {
+	actor, elected := newCluster(t, func(*kmsg.ElectLeadersRequest, *kmsg.ElectLeadersResponse) {})
+	elected.Store(-1) // nothing is elected
+	answer, err := actor.Elect(within(t, 10*time.Second), act.Preferred(), orders(0, 1)...)
+	if err != nil || len(answer.Data) != 2 || len(answer.Errors) != 1 || answer.Errors[0].Target != "orders-0" || !strings.Contains(answer.Errors[0].Message, "leaves out the preferred election of orders-0") {
+		t.Fatalf("%v, %+v", err, answer)
+	}
+	if row := answer.Data[0]; row.Done || row.Result != act.ResultUnknown || row.To == nil || *row.To != 1 {
+		t.Errorf("%+v", row)
+	}
+	if row := answer.Data[1]; row.Result != predict.ElectionNotNeeded {
+		t.Errorf("%+v", row)
+	}
+
+	const many = 1001
+	requests := 0
+	actor, _ = newCluster(t, func(req *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersResponse) {
+		if requests++; requests > 1 {
+			resp.ErrorCode = kerr.NotController.Code
+			return
+		}
+		grant(req, resp)
+	}, many)
+	answer, err = actor.Elect(within(t, 10*time.Second), act.Preferred())
+	if err != nil || len(answer.Data) != many || len(answer.Errors) != 1 || answer.Errors[0].Code != "NOT_CONTROLLER" {
+		t.Fatalf("%v, %d rows, %+v", err, len(answer.Data), answer.Errors)
+	}
+	if first, last := answer.Data[0], answer.Data[many-1]; !first.Done || first.Result != predict.ElectionDone || last.Done || last.Result != act.ResultUnknown {
+		t.Errorf("%+v, %+v", first, last)
 	}
 }

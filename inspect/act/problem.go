@@ -57,6 +57,14 @@ func fewOf(rows []*Election) string {
 	return fmt.Sprintf("%s and %d more", rows[0], len(rows)-1)
 }
 
+// leftOut is an answer that tells nothing of some partitions.
+func leftOut(kind Kind, rows []*Election) inspect.Problem {
+	return inspect.Problem{
+		Code: inspect.CodeRequestFailed, Target: rows[0].String(),
+		Message: fmt.Sprintf("the controller's answer leaves out the %v election of %s: whether it was held is not known; see who leads", kind, fewOf(rows)),
+	}
+}
+
 // problemOf is a request that failed as a whole.
 func problemOf(err error, doing string) inspect.Problem {
 	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: "cluster", Cause: err}
