@@ -110,7 +110,7 @@ func idleProblem(idle predict.Idle) Problem {
 // The error is set if the partitions cannot be read.
 func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster], error) {
 	answer := newAnswer[predict.Cluster]()
-	metadata, err := in.metadata(ctx, []string{})
+	metadata, err := in.metadata(ctx, []string{offsetsTopicName})
 	if err != nil {
 		return answer.fail(in.unreachable(err))
 	}
@@ -207,17 +207,10 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		c.Voters = votersFrom(quorum, c.Brokers)
 		c.Observers = observersFrom(quorum, c.Brokers)
 	}
-	count := partitionCount(table.rows, offsetsTopicName)
-	switch {
-	case count == 0 && len(groups.groups) > 0:
-		answer.missing(Problem{
-			Code: CodeNotAuthorized, Target: offsetsTopicName,
-			Message: fmt.Sprintf("cannot predict the coordinators of %d groups: the brokers do not show %s; it takes the ACL DESCRIBE on that topic", len(groups.groups), offsetsTopicName),
-		})
-	case count > 0:
-		for _, name := range sortedKeys(groups.groups) {
-			c.Groups = append(c.Groups, predict.Group{Name: name, Partition: OffsetsPartition(name, count)})
-		}
+	found, lost := placeGroups(sortedKeys(groups.groups), offsetsTopicFrom(metadata), c.Partitions)
+	c.Groups = found
+	if lost != nil {
+		answer.missing(*lost)
 	}
 	return answer, nil
 }
@@ -305,14 +298,38 @@ func observersFrom(quorum *quorumPartition, brokers []predict.Broker) []int32 {
 	return ids
 }
 
-func partitionCount(rows []Partition, topic string) int32 {
-	var count int32
-	for _, row := range rows {
-		if row.Topic == topic {
-			count++
+// placeGroups finds the partition of __consumer_offsets of each group, and says which
+// could not be placed. How many partitions there are is not counted from those that were
+// read: some may be missing, and all groups would be placed wrongly.
+func placeGroups(names []string, topic *offsetsTopic, rows []predict.Partition) ([]predict.Group, *Problem) {
+	if topic.count == nil && len(names) > 0 {
+		return nil, &Problem{
+			Code: topic.problem.Code, Target: offsetsTopicName, Cause: topic.problem.Cause,
+			Message: fmt.Sprintf("cannot predict the coordinators of %d groups: %s", len(names), topic.problem.Message),
 		}
 	}
-	return count
+	read := map[int32]bool{}
+	for _, row := range rows {
+		if row.Topic == offsetsTopicName {
+			read[row.Partition] = true
+		}
+	}
+	var placed []predict.Group
+	var lost []string
+	for _, name := range names {
+		if partition := OffsetsPartition(name, *topic.count); read[partition] {
+			placed = append(placed, predict.Group{Name: name, Partition: partition})
+		} else {
+			lost = append(lost, name)
+		}
+	}
+	if len(lost) == 0 {
+		return placed, nil
+	}
+	return placed, &Problem{
+		Code: CodeRequestFailed, Target: offsetsTopicName,
+		Message: fmt.Sprintf("cannot predict the coordinators of %d groups, %s: their partitions of %s were not read", len(lost), fewOf(lost), offsetsTopicName),
+	}
 }
 
 var errNoFeatures = errors.New("the broker's answer to ApiVersions has no features")

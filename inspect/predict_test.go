@@ -185,12 +185,54 @@ func TestPredictTellsOfCoordinatorsThatItCannotPredict(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(1, "orders", offsetsTopic))
 	joinGroup(t, fake, "workers", 1)
 	describePartitions(fake, func(*kmsg.DescribeTopicPartitionsResponse) {}) // hides them all
+	hideOffsetsTopic(fake)
 	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
 	if err != nil || len(answer.Data.Groups) > 0 {
 		t.Fatal(err, answer.Data)
 	}
 	if !slices.ContainsFunc(answer.Errors, func(p inspect.Problem) bool {
 		return p.Code == inspect.CodeNotAuthorized && p.Target == offsetsTopic && strings.Contains(p.Message, "coordinators of 1 groups")
+	}) {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+}
+
+// TestPredictPlacesGroupsWhereSomePartitionsAreMissing has a broker whose second page
+// fails, after 3 of the 5 partitions of __consumer_offsets.
+func TestPredictPlacesGroupsWhereSomePartitionsAreMissing(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(1, "orders"), kfake.SeedTopics(5, offsetsTopic))
+	near, far := "group-0", "group-0"
+	for i := 0; inspect.OffsetsPartition(near, 5) != 2 || inspect.OffsetsPartition(near, 3) == 2; i++ {
+		near = fmt.Sprintf("group-%d", i)
+	}
+	for i := 0; inspect.OffsetsPartition(far, 5) != 4; i++ {
+		far = fmt.Sprintf("group-%d", i)
+	}
+	joinGroup(t, fake, near, 1)
+	joinGroup(t, fake, far, 1)
+	fake.ControlKey(int16(kmsg.DescribeTopicPartitions), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		topic.Topic, topic.IsInternal = kmsg.StringPtr(offsetsTopic), true
+		if req.(*kmsg.DescribeTopicPartitionsRequest).Cursor == nil {
+			for number := range int32(3) {
+				p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+				p.Partition, p.LeaderID, p.Replicas, p.ISR = number, 0, []int32{0, 1}, []int32{0, 1}
+				topic.Partitions = append(topic.Partitions, p)
+			}
+		}
+		resp.Topics = append(resp.Topics, topic)
+		// The second time, the page does not advance.
+		resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: offsetsTopic, Partition: 3}
+		return resp, nil, true
+	})
+	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+	if want := []predict.Group{{Name: near, Partition: 2}}; err != nil || !slices.Equal(answer.Data.Groups, want) {
+		t.Fatalf("%v, %+v, want %+v", err, answer.Data.Groups, want)
+	}
+	if !slices.ContainsFunc(answer.Errors, func(p inspect.Problem) bool {
+		return p.Target == offsetsTopic && strings.Contains(p.Message, "coordinators of 1 groups, \""+far+"\": their partitions of __consumer_offsets were not read")
 	}) {
 		t.Errorf("errors %+v", answer.Errors)
 	}
@@ -223,7 +265,7 @@ func TestPredictTellsWhatItTakesForGranted(t *testing.T) {
 // BenchmarkPredict asks what happens if a broker of three crashes, on 100,000
 // partitions and 10,000 groups. live-MiB is what is on the heap with the answer.
 func BenchmarkPredict(b *testing.B) {
-	fake := newFake(b)
+	fake := newFake(b, kfake.SeedTopics(50, offsetsTopic))
 	fake.ControlKey(int16(kmsg.DescribeTopicPartitions), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
 		if req.(*kmsg.DescribeTopicPartitionsRequest).Cursor != nil {
