@@ -21,14 +21,22 @@ type historyCollector struct {
 	result OffsetsHistory
 	read   bool // the bounds of the log are known
 	// window are the entries of the window that is being read.
-	window    []LogEntry
-	entries   [][]LogEntry // of whole windows, the newest first
-	count     int
-	bytes     int64 // of the records that entries were made of
+	window  []sizedEntry
+	entries [][]sizedEntry // of whole windows, the newest first
+	count   int
+	bytes   int64 // of the records that entries were made of
+	// whole is the offset from which on no entry was dropped for want of room.
+	whole     int64
 	ends      []transactionEnd
 	unknown   map[int16]*UnknownRecords
 	ids       map[[16]byte]bool
 	producers map[int64]bool // who committed in transactions
+}
+
+// sizedEntry is an entry, and how large its record was.
+type sizedEntry struct {
+	LogEntry
+	size int64
 }
 
 // transactionEnd is a control record. There may be as many as records are read, most of
@@ -85,8 +93,11 @@ func (h *historyCollector) collect(ctx context.Context, reader *logReader) error
 		}
 	}
 	h.result.From, err = reader.backwards(ctx, end, low, h.visit, h.windowDone)
-	if h.bytes > historyBytes && err == nil && h.result.From > low {
-		err = errBudget
+	if h.whole > h.result.From {
+		h.result.From = h.whole
+		if err == nil && h.count < h.within.Limit {
+			err = errRoom
+		}
 	}
 	h.result.Complete = err == nil && h.result.From <= low
 	return err
@@ -98,7 +109,19 @@ func (h *historyCollector) windowDone() bool {
 	h.entries = append(h.entries, h.window)
 	h.count += len(h.window)
 	h.window = nil
-	return h.count >= h.within.Limit || h.bytes > historyBytes
+	return h.count >= h.within.Limit || h.whole > 0
+}
+
+// keep takes an entry into the window. A window is read forwards, and the newest entries
+// are those wanted: where there are too many for the room, its oldest are dropped.
+func (h *historyCollector) keep(entry LogEntry, size int64) {
+	h.window = append(h.window, sizedEntry{entry, size})
+	for h.bytes += size; h.bytes > historyBytes; h.window = h.window[1:] {
+		oldest := &h.window[0]
+		h.bytes -= oldest.size
+		h.whole = oldest.Offset + 1
+		*oldest = sizedEntry{} // the array lives on
+	}
 }
 
 func (h *historyCollector) visit(r *kgo.Record) {
@@ -123,8 +146,7 @@ func (h *historyCollector) visit(r *kgo.Record) {
 		h.result.Others++
 		return
 	}
-	h.bytes += int64(len(r.Key) + len(r.Value))
-	h.window = append(h.window, h.entry(r, key))
+	h.keep(h.entry(r, key), int64(len(r.Key)+len(r.Value)))
 }
 
 func (h *historyCollector) wants(kind LogKind) bool {
@@ -192,7 +214,9 @@ func (h *historyCollector) history() *OffsetsHistory {
 	}
 	entries := make([]LogEntry, 0, h.count)
 	for _, window := range slices.Backward(h.entries) {
-		entries = append(entries, window...)
+		for _, entry := range window {
+			entries = append(entries, entry.LogEntry)
+		}
 	}
 	for _, end := range h.ends {
 		if !h.producers[end.producer] || end.offset < h.result.From {

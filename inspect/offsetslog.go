@@ -31,6 +31,9 @@ const (
 	historyBytes = 8 << 20
 )
 
+// errRoom is that all of historyBytes are taken.
+var errRoom = fmt.Errorf("%w: a history has room for 8 MiB of records", errBudget)
+
 // OffsetsHistory is what one partition of __consumer_offsets tells of a group.
 type OffsetsHistory struct {
 	Group string `json:"group"`
@@ -43,8 +46,8 @@ type OffsetsHistory struct {
 	// asked for.
 	From int64 `json:"from"`
 	// Complete is whether From is as far back as was asked for, or as the log
-	// goes. Where it is not, the Limit, the [LogBudget] or an error ended the
-	// reading.
+	// goes. Where it is not, the Limit, the [LogBudget], want of room or an error
+	// ended the reading.
 	//
 	// Kafka compacts the log: of what its older segments held, only the newest
 	// record of each key is left. Generations in between are then missing, which
@@ -83,9 +86,9 @@ type UnknownRecords struct {
 // know it counts.
 //
 // The log of the group's one partition is read backwards from its end, as far as the
-// range or [LogBudget] goes. If the budget ends first, the history is shorter, with the
-// warning [CodeLogTruncated]; if a request fails halfway, its problem is among the
-// Errors and what was read up to then is returned.
+// range, [LogBudget] or 8 MiB of the group's records go. If one of the latter ends first,
+// the history is shorter, with the warning [CodeLogTruncated]; if a request fails halfway,
+// its problem is among the Errors and what was read up to then is returned.
 //
 // A group of which the whole log holds no record is [CodeGroupNotFound], among the
 // Errors. So is, with another code, that the topic does not exist or may not be read.
@@ -174,6 +177,13 @@ func (in *Inspector) readHistory(ctx context.Context, topic *offsetsTopic, group
 }
 
 func (in *Inspector) historyProblem(err error, partition int32, history *OffsetsHistory) Problem {
+	if errors.Is(err, errRoom) {
+		return Problem{
+			Code: CodeLogTruncated, Target: fmt.Sprintf("%s-%d", offsetsTopicName, partition), Cause: err,
+			Message: fmt.Sprintf("the history begins at offset %d of %s-%d: there is room for 8 MiB of the group's records, and what lies before has none; ask for a shorter time or fewer kinds",
+				history.From, offsetsTopicName, partition),
+		}
+	}
 	if errors.Is(err, errBudget) {
 		return Problem{
 			Code: CodeLogTruncated, Target: fmt.Sprintf("%s-%d", offsetsTopicName, partition), Cause: err,

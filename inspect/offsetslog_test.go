@@ -142,6 +142,35 @@ func TestAHistoryIsWholeDownToWhereItBegins(t *testing.T) {
 	}
 }
 
+// TestAHistoryHasRoomForTheNewest has 19 MB of commits in two windows of offsets.
+func TestAHistoryHasRoomForTheNewest(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	var log []kgo.Record
+	note := strings.Repeat("x", 32_000)
+	for i := range 600 {
+		r := commitRecord("workers", i)
+		value := kmsg.NewOffsetCommitValue()
+		value.Version, value.Offset, value.Metadata = 3, int64(i), note
+		r.Value = value.AppendTo(nil)
+		log = append(log, r)
+	}
+	writeLog(t, fake, "workers", log...)
+	h, answer := history(t, fake, inspect.LogRange{})
+	held := 0
+	for i, e := range h.Entries {
+		held += len(e.Commit.Metadata)
+		if e.Offset != h.From+int64(i) {
+			t.Fatalf("entry %d is at offset %d of a history from %d on", i, e.Offset, h.From)
+		}
+	}
+	if held > 8<<20 || held < 7<<20 || h.From+int64(len(h.Entries)) != h.End || h.Complete || h.Records != 600 {
+		t.Errorf("%d bytes in %d entries from %d of %d, complete %v", held, len(h.Entries), h.From, h.End, h.Complete)
+	}
+	if !slices.Equal(codes(answer.Warnings), []inspect.Code{inspect.CodeLogTruncated}) || !strings.Contains(answer.Warnings[0].Message, "room for 8 MiB") || answer.Err() != nil {
+		t.Errorf("%+v", answer)
+	}
+}
+
 func TestAHistoryTakesNoLongerThanTheBudget(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
 	var log []kgo.Record
