@@ -37,6 +37,8 @@ type PartitionLag struct {
 	// group it is where its share of the partition begins: all before that is
 	// done with.
 	Committed *int64 `json:"committed"`
+	// Uncommitted is whether the group is known to have committed nothing here.
+	Uncommitted bool `json:"uncommitted"`
 	// Start is where the log begins: the earliest offset that still can be read.
 	Start *int64 `json:"start"`
 	// Stable is the last stable offset, up to which members that read committed
@@ -104,6 +106,7 @@ func measure(row *PartitionLag, committed *committedOffset, ends logEnds) {
 
 // add counts a row. failed says that the group's offset there is not known.
 func (l *GroupLag) add(row PartitionLag, failed bool) {
+	row.Uncommitted = row.Lag == nil && row.Committed == nil && !failed
 	l.Partitions = append(l.Partitions, row)
 	l.Lost += row.Lost
 	if row.StableLag != nil {
@@ -112,7 +115,7 @@ func (l *GroupLag) add(row PartitionLag, failed bool) {
 	switch {
 	case row.Lag != nil:
 		l.Records += *row.Lag
-	case row.Committed == nil && !failed:
+	case row.Uncommitted:
 		l.Uncommitted++
 	default:
 		l.Unknown++

@@ -26,10 +26,11 @@ to their target, those that hold up the others are shown.
 
 The lag of a partition counts from what the group committed, or from where the log
 begins if that is later, to the high watermark. Where nothing was committed there is
-no lag to tell: where a consumer begins is up to its auto.offset.reset. A plus behind
-a sum says that some of its partitions are not known. --partitions shows each
-partition, with where its log begins and ends; STABLE is how far members get that
-read committed records only.
+no lag to tell: where a consumer begins is up to its auto.offset.reset. UNKNOWN counts
+the partitions whose lag could not be found out, and a plus behind a sum says that
+there are some. --partitions shows each partition, with what was committed (none, or -
+where that is not known) and where its log begins and ends; STABLE is how far members
+get that read committed records only.
 
 Needs DESCRIBE on each group and on the topics that it consumes; for the leader and
 the generation of classic groups also DESCRIBE and READ on the topic
@@ -177,7 +178,7 @@ func topicLagTable(t *table, row func(string, ...string), groups []inspect.Group
 				case p.Lag != nil:
 					lag += *p.Lag
 					most = max(most, *p.Lag)
-				case p.Committed == nil:
+				case p.Uncommitted:
 					uncommitted++
 				default:
 					unknownLag++
@@ -207,10 +208,17 @@ func partitionLagTable(t *table, row func(string, ...string), groups []inspect.G
 				row("GROUP", "TOPIC", "PARTITION", "COMMITTED", "START", "STABLE", "END", "LAG", "LOST", "MEMBER")
 				first = false
 			}
-			row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Committed), number(p.Start), number(p.Stable), number(p.End),
+			row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), committed(p), number(p.Start), number(p.Stable), number(p.End),
 				number(p.Lag), strconv.FormatInt(p.Lost, 10), nameOr(p.Member))
 		}
 	}
+}
+
+func committed(p inspect.PartitionLag) string {
+	if p.Uncommitted {
+		return "none"
+	}
+	return number(p.Committed)
 }
 
 // moment shows a time in UTC, to the second.

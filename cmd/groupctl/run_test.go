@@ -324,3 +324,33 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// TestDescribeTellsUnknownOffsetsFromNone has a coordinator that may not show them.
+func TestDescribeTellsUnknownOffsetsFromNone(t *testing.T) {
+	fake, address := newCluster(t)
+	shows := func(want string) ran {
+		t.Helper()
+		result := runArgs(t, "-b", address, "group", "describe", "workers", "--partitions")
+		sums := runArgs(t, "-b", address, "group", "describe", "workers")
+		if !strings.Contains(sums.stdout, want) {
+			t.Errorf("%+v", sums)
+		}
+		return result
+	}
+	if result := shows("orders  2           0    0     2            0        0"); result.code != exitFound || !strings.Contains(result.stdout, "orders  0          none ") {
+		t.Errorf("%+v", result)
+	}
+	fake.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+		for _, group := range req.(*kmsg.OffsetFetchRequest).Groups {
+			refused := kmsg.NewOffsetFetchResponseGroup()
+			refused.Group, refused.ErrorCode = group.Group, kerr.GroupAuthorizationFailed.Code
+			resp.Groups = append(resp.Groups, refused)
+		}
+		return resp, nil, true
+	})
+	if result := shows("orders  2           0    0     0            2        0"); result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          -  ") {
+		t.Errorf("%+v", result)
+	}
+}
