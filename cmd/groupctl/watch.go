@@ -9,6 +9,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,7 @@ two seconds, at no more than two requests a second to each broker. With -o jsonl
 event is one JSON object.
 
 It ends when it is interrupted, or with --for. While brokers do not answer it says so
-and goes on; it fails if none answers within --timeout when it begins.
+and goes on; it fails if none answers within --timeout, or --for, when it begins.
 
 Needs DESCRIBE on the topics, on each group, and on the cluster for the controller.
 Generations and leaders of classic groups also take READ on __consumer_offsets;
@@ -103,19 +104,28 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 	if lasts > 0 {
 		time.AfterFunc(lasts, func() { cancel(nil) })
 	}
-	nothing := time.AfterFunc(s.timeout, func() {
-		seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
-		cancel(fmt.Errorf("no broker answered at %s within %v; check the address, and that a Kafka broker listens there", strings.Join(seeds, ", "), s.timeout))
+	var shown atomic.Bool
+	checked := make(chan struct{})
+	check := time.AfterFunc(s.timeout, func() {
+		defer close(checked)
+		switch {
+		case !anyAnswered(client):
+			cancel(nobodyAnswered(client, s.timeout))
+		case !shown.Load():
+			fmt.Fprintln(s.stderr, "groupctl: the brokers answer, and there is nothing to show so far")
+		}
 	})
-	defer nothing.Stop()
+	defer func() {
+		if !check.Stop() {
+			<-checked
+		}
+	}()
 
 	for event, err := range inspect.New(client).Watch(ctx, what) {
 		if err != nil {
 			return &usageError{err.Error()}
 		}
-		if event.Snapshot != nil {
-			nothing.Stop()
-		}
+		shown.Store(true)
 		if asLines {
 			err = writeEventLine(s.stdout, schemaOf(command), event)
 		} else {
@@ -131,7 +141,19 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 	if cause := context.Cause(ctx); cause != context.Canceled {
 		return cause
 	}
+	if !anyAnswered(client) {
+		return nobodyAnswered(client, lasts)
+	}
 	return nil
+}
+
+// anyAnswered says whether a broker told the client of the cluster's brokers, which is
+// the first thing that it is asked.
+func anyAnswered(client *kgo.Client) bool { return len(client.DiscoveredBrokers()) > 0 }
+
+func nobodyAnswered(client *kgo.Client, within time.Duration) error {
+	seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
+	return fmt.Errorf("no broker answered at %s within %v; check the address, and that a Kafka broker listens there", strings.Join(seeds, ", "), within)
 }
 
 // endless tells whether a command that prints until it is interrupted is to print

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/inspect/zk"
@@ -62,6 +66,10 @@ func TestWatchFailsWhereNobodyAnswers(t *testing.T) {
 	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered at 127.0.0.1:1 within 500ms") {
 		t.Errorf("%+v", result)
 	}
+	result = runArgs(t, "-b", "127.0.0.1:1", "watch", "--for", "500ms")
+	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered at 127.0.0.1:1 within 500ms") {
+		t.Errorf("%+v", result)
+	}
 	result = runArgs(t, "-b", "127.0.0.1:1", "-o", "json", "watch")
 	if result.code != exitUsage || !strings.Contains(result.stderr, "give -o jsonl") {
 		t.Errorf("%+v", result)
@@ -77,6 +85,33 @@ func TestWatchTellsOfNamesThatAreNotThere(t *testing.T) {
 	result = runArgs(t, "-b", address, "-o", "jsonl", "watch", "elections", "no-such", "--for", "2s")
 	if result.code != exitFound || !strings.Contains(result.stdout, `"absentTopics":["no-such"]`) {
 		t.Errorf("%+v", result)
+	}
+}
+
+func TestWatchGoesOnWhereThereIsNothingToShow(t *testing.T) {
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(50, "__consumer_offsets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fake.Close()
+	address := fake.ListenAddrs()[0]
+	result := runArgs(t, "-b", address, "--timeout", "500ms", "watch", "groups", "--for", "1s")
+	if result.code != exitFound || result.stdout != "" && result.stderr != "" || result.stdout == "" && !strings.Contains(result.stderr, "nothing to show so far") {
+		t.Errorf("without groups: %+v", result)
+	}
+	fake.ControlKey(int16(kmsg.DescribeGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+		for _, group := range req.(*kmsg.DescribeGroupsRequest).Groups {
+			refused := kmsg.NewDescribeGroupsResponseGroup()
+			refused.Group, refused.ErrorCode = group, kerr.GroupAuthorizationFailed.Code
+			resp.Groups = append(resp.Groups, refused)
+		}
+		return resp, nil, true
+	})
+	result = runArgs(t, "-b", address, "--timeout", "2s", "watch", "groups", "secret", "--for", "5s")
+	if result.code != exitFound || !strings.Contains(result.stdout, "not authorized") {
+		t.Errorf("a group that may not be seen: %+v", result)
 	}
 }
 
