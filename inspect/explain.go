@@ -3,11 +3,9 @@ package inspect
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/groupkit/groupkit/inspect/explain"
-	"github.com/groupkit/groupkit/inspect/watch"
 )
 
 // Explaining says what [Inspector.Explain] looks at. Its zero value is ready.
@@ -41,6 +39,15 @@ const (
 // that is all there is, with the warning that says so; give it a minute or more then.
 // Times of the log are the coordinator's, and are compared with this machine's, to
 // within about two seconds.
+//
+// What is missing is told. Of the log at most the newest 50,000 entries are read of
+// rebalances and as many commits, within [LogBudget]; the recording ends at 200,000
+// observations. Where that is less than was asked for, and where looks failed though
+// others did not, there is a warning that says of when nothing is known.
+//
+// It creates no topic: where __consumer_offsets is hidden, the group is looked for among
+// those that the brokers list, and FindCoordinator is asked only where they list any, or
+// with [CreateInternalTopics].
 //
 // A group that does not exist is [CodeGroupNotFound] among the Errors, with a diagnosis
 // that says so. It takes DESCRIBE on the group and its topics; for the log DESCRIBE and
@@ -76,8 +83,9 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 	if recorder.problem != nil {
 		answer.missing(*recorder.problem)
 	}
+	answer.warn(recorder.warnings()...)
 	if !how.NoLog && !topic.absent {
-		logged, problems := in.logged(ctx, group, began.Add(-how.Since))
+		logged, problems := in.logged(ctx, group, began.Add(-how.Since), recorder.last)
 		observed = append(observed, logged...)
 		answer.warn(problems...)
 	}
@@ -89,102 +97,4 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 	}
 	answer.Data = explain.Diagnose(group, observed, how.Limits)
 	return answer, nil
-}
-
-// logged reads what the log tells of a group since some time, and the generation before
-// that.
-func (in *Inspector) logged(ctx context.Context, group string, since time.Time) ([]explain.Observation, []Problem) {
-	var problems []Problem
-	read := func(within LogRange) []LogEntry {
-		answer, _ := in.OffsetsLog(ctx, group, within) // its error is among the Errors
-		for _, p := range append(answer.Errors, answer.Warnings...) {
-			p.Target, p.Message = group, "what the group did before is not known, or not all of it: "+p.Message
-			if !slices.ContainsFunc(problems, func(known Problem) bool { return known.Message == p.Message }) {
-				problems = append(problems, p)
-			}
-		}
-		if answer.Data == nil {
-			return nil
-		}
-		return answer.Data.Entries
-	}
-	all := generationsFrom(read(LogRange{Kinds: []LogKind{LogGeneration, LogEpoch, LogMember, LogTarget}}))
-	first := 0
-	for i, o := range all {
-		if o.At.Before(since) {
-			first = i
-		}
-	}
-	all = slices.Clone(all[min(first, len(all)):])
-	for _, entry := range read(LogRange{Since: since, Kinds: []LogKind{LogCommit}}) {
-		if c := entry.Commit; c != nil && c.Offset != nil {
-			all = append(all, explain.Observation{
-				At: entry.Timestamp, Source: explain.SourceLog,
-				Commit: &explain.Commit{Topic: c.Topic, Partition: c.Partition, Offset: *c.Offset},
-			})
-		}
-	}
-	return all, problems
-}
-
-// generationsFrom makes a record of each generation of a classic group, and of each
-// epoch of another, with the members that it had by then.
-func generationsFrom(entries []LogEntry) []explain.Observation {
-	var all []explain.Observation
-	members := map[string]watch.Member{}
-	add := func(at time.Time, record watch.GroupRecord) {
-		record.Written = at
-		all = append(all, explain.Observation{At: at, Source: explain.SourceLog, Record: &record})
-	}
-	for _, e := range entries {
-		switch {
-		case e.Unreadable != nil:
-		case e.Kind == LogGeneration && e.Deleted:
-			add(e.Timestamp, watch.GroupRecord{Tombstone: true})
-		case e.Kind == LogGeneration:
-			g := e.Generation
-			record := watch.GroupRecord{Generation: g.Generation, Leader: g.Leader, Protocol: g.Assignor}
-			if g.Since != nil {
-				record.Entered = *g.Since
-			}
-			for _, m := range g.Members {
-				record.Members = append(record.Members, loggedMember(m, orEmpty(g.ProtocolType)))
-			}
-			add(e.Timestamp, record)
-		case e.Kind == LogMember && e.Deleted && e.Member != nil:
-			delete(members, *e.Member)
-		case e.Kind == LogMember && e.Details != nil:
-			m := loggedMember(*e.Details, "")
-			classic := e.Details.Classic
-			m.Classic, m.Assigned = &classic, members[m.ID].Assigned
-			members[m.ID] = m
-		case e.Kind == LogTarget && e.Member != nil && e.Assignment != nil:
-			if m, known := members[*e.Member]; known {
-				m.Assigned = watchedPartitions(e.Assignment.Assigned)
-				members[m.ID] = m
-				// The targets of an epoch follow on its record.
-				if n := len(all); n > 0 && all[n-1].Record.Written.Equal(e.Timestamp) {
-					setMember(all[n-1].Record, m)
-				}
-			}
-		case e.Kind == LogEpoch && e.Deleted:
-			clear(members)
-			add(e.Timestamp, watch.GroupRecord{Tombstone: true})
-		case e.Kind == LogEpoch && e.Epoch != nil:
-			record := watch.GroupRecord{Generation: *e.Epoch}
-			for _, id := range sortedKeys(members) {
-				record.Members = append(record.Members, members[id])
-			}
-			add(e.Timestamp, record)
-		}
-	}
-	return all
-}
-
-func setMember(record *watch.GroupRecord, m watch.Member) {
-	for i := range record.Members {
-		if record.Members[i].ID == m.ID {
-			record.Members[i] = m
-		}
-	}
 }

@@ -1,8 +1,10 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -20,6 +22,9 @@ const (
 	recordEvery = 500 * time.Millisecond
 	// mostRecorded bounds what a recording holds.
 	mostRecorded = 200_000
+	// listAgain is how often brokers are asked who lists a group of which it cannot be
+	// told whether it exists.
+	listAgain = 5 * time.Second
 )
 
 // recorder asks the coordinator of one group again and again, and keeps what changed.
@@ -29,6 +34,10 @@ type recorder struct {
 	seen    []explain.Observation
 	problem *Problem // why the group could not be looked at, of the last look
 	absent  bool     // at the last look
+	looks   int
+	missed  map[recordedPart]*missedLooks
+	full    bool      // more was seen than is kept
+	listed  time.Time // when the brokers were asked who lists it, in vain
 
 	coordinator *int32
 	groupType   string
@@ -42,27 +51,45 @@ func (r *recorder) run(ctx context.Context, lasts time.Duration) {
 	began := time.Now()
 	for n := 0; ; n++ {
 		at := time.Now()
+		r.looks++
 		r.look(ctx)
 		r.lookAtCommits(ctx)
 		if n%4 == 0 {
 			r.lookAtTopics(ctx)
 		}
 		next := at.Add(recordEvery)
-		if next.Sub(began) > lasts || len(r.seen) > mostRecorded || !pause(ctx, time.Until(next)) {
+		if r.full = len(r.seen) > mostRecorded; r.full || next.Sub(began) > lasts || !pause(ctx, time.Until(next)) {
 			return
 		}
 	}
 }
 
-// find asks who coordinates the group. Where that could create __consumer_offsets there
-// is no group.
+// find asks who coordinates the group. Where there is no __consumer_offsets there is no
+// group; and where that may be so, only what brokers list is asked for: FindCoordinator
+// would create it.
 func (r *recorder) find(ctx context.Context) error {
-	topic, _, err := r.offsetsTopic(ctx)
-	if err != nil {
+	topic, metadata, err := r.offsetsTopicAndBrokers(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	if topic.absent {
+	case topic.absent:
 		return kerr.GroupIDNotFound
+	case topic.hidden && !r.createInternalTopics:
+		if r.problem != nil && time.Since(r.listed) < listAgain {
+			return *r.problem
+		}
+		listing := r.listGroups(ctx, metadata.Brokers, []string{r.group})
+		if listed, ok := listing.groups[r.group]; ok {
+			r.coordinator = &listed.coordinator
+			return nil
+		}
+		if len(listing.groups) == 0 {
+			r.listed = time.Now()
+			if len(listing.problems) > 0 {
+				return listing.problems[0]
+			}
+			return hiddenProblem(topic, r.group)
+		}
 	}
 	found := r.findCoordinators(ctx, []string{r.group})[r.group]
 	if found.problem != nil {
@@ -73,6 +100,8 @@ func (r *recorder) find(ctx context.Context) error {
 }
 
 func (r *recorder) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	if r.coordinator == nil {
 		if err := r.find(ctx); err != nil {
 			r.note(err)
@@ -86,11 +115,9 @@ func (r *recorder) look(ctx context.Context) {
 	failure := error(kerr.GroupIDNotFound)
 	for _, groupType := range types {
 		at := time.Now()
-		ctx, cancel := step(ctx, 0.5)
 		req := describeRequest(groupType, []string{r.group})
 		resp, err := oneBroker[kmsg.Response](ctx, r.Inspector, *r.coordinator, req)
 		err = r.unsupportedAs(ctx, *r.coordinator, req.Key(), err)
-		cancel()
 		if err == nil {
 			err = errLeftOut
 			for _, d := range watchedGroups(resp) {
@@ -123,12 +150,12 @@ func (r *recorder) note(err error) {
 		return
 	}
 	r.coordinator = nil
-	if p, ok := errors.AsType[Problem](err); ok {
-		r.problem = &p
-		return
+	p, ok := errors.AsType[Problem](err)
+	if !ok {
+		p = descriptionProblem(err, r.group)
 	}
-	p := descriptionProblem(err, r.group)
 	r.problem = &p
+	r.miss(recordedGroup, p)
 }
 
 // keep keeps a look. Of several that are the same the first and the last remain.
@@ -164,10 +191,17 @@ func (r *recorder) lookAtCommits(ctx context.Context) {
 	req.Groups = append(req.Groups, group)
 	req.Group = r.group // up to v7
 	at := time.Now()
-	ctx, cancel := step(ctx, 0.5)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	resp, err := oneBroker[*kmsg.OffsetFetchResponse](ctx, r.Inspector, *r.coordinator, batchedOffsetFetch{req})
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+		for _, g := range resp.Groups {
+			err = cmp.Or(err, kerr.ErrorForCode(g.ErrorCode))
+		}
+	}
 	if err != nil {
+		r.miss(recordedCommits, problemFrom(err, r.group, fmt.Sprintf("read what the group %q committed", r.group), fmt.Sprintf("DESCRIBE on the group %q", r.group)))
 		return
 	}
 	first := r.committed == nil
@@ -219,16 +253,20 @@ func (r *recorder) lookAtTopics(ctx context.Context) {
 		return
 	}
 	at := time.Now()
-	ctx, cancel := step(ctx, 0.5)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	resp, err := r.metadata(ctx, sortedKeys(wanted))
 	if err != nil {
+		r.miss(recordedTopics, problemFrom(err, r.group, fmt.Sprintf("read how many partitions the topics of the group %q have", r.group), "DESCRIBE on its topics"))
 		return
 	}
 	if r.sizes == nil {
 		r.sizes = map[string]int{}
 	}
 	for _, topic := range resp.Topics {
+		if err := kerr.ErrorForCode(topic.ErrorCode); topic.Topic != nil && err == kerr.TopicAuthorizationFailed {
+			r.miss(recordedTopics, problemFrom(err, *topic.Topic, fmt.Sprintf("read how many partitions %q has", *topic.Topic), fmt.Sprintf("DESCRIBE on the topic %q", *topic.Topic)))
+		}
 		if topic.Topic == nil || topic.ErrorCode != 0 || r.sizes[*topic.Topic] == len(topic.Partitions) {
 			continue
 		}

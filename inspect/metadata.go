@@ -72,6 +72,15 @@ func (in *Inspector) offsetsTopic(ctx context.Context) (*offsetsTopic, *string, 
 	return in.stateTopic(ctx, ofGroups)
 }
 
+// offsetsTopicAndBrokers reads the same, and who is live.
+func (in *Inspector) offsetsTopicAndBrokers(ctx context.Context) (*offsetsTopic, *kmsg.MetadataResponse, error) {
+	resp, err := in.metadata(ctx, []string{offsetsTopicName})
+	if err != nil {
+		return nil, nil, err
+	}
+	return offsetsTopicFrom(resp), resp, nil
+}
+
 func (in *Inspector) stateTopic(ctx context.Context, kind coordinatorKind) (*stateTopic, *string, error) {
 	resp, err := in.metadata(ctx, []string{kind.topic})
 	if err != nil {
