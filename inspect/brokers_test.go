@@ -2,15 +2,45 @@ package inspect_test
 
 import (
 	"math"
+	"net"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/kafkatest"
 )
+
+// TestOneBrokerOfManyIsUp has a broker that takes eight others for live which refuse
+// connections, as it does until the controller has noticed.
+func TestOneBrokerOfManyIsUp(t *testing.T) {
+	fake := newFake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	addresses := append(fake.ListenAddrs(), slices.Repeat([]string{kafkatest.BadBrokers(t)["refuses"]}, 8)...)
+	fake.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		for node, address := range addresses {
+			broker := kmsg.NewMetadataResponseBroker()
+			host, port, _ := net.SplitHostPort(address)
+			number, _ := strconv.Atoi(port)
+			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
+			resp.Brokers = append(resp.Brokers, broker)
+		}
+		return resp, nil, true
+	})
+	in := inspect.New(newClient(t, fake, kgo.RequestRetries(1)))
+	for range 5 {
+		answer, err := in.Brokers(testContext(t))
+		if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || len(answer.Data) != 9 || answer.Data[0].Leads == nil {
+			t.Fatalf("%v, %v, %v", err, answer.Errors, answer.Warnings)
+		}
+	}
+}
 
 func TestBrokersAndWhatTheyLead(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(4, "orders"), kfake.SeedTopics(2, offsetsTopic))

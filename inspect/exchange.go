@@ -3,8 +3,10 @@ package inspect
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -65,11 +67,35 @@ func attempts[T any](ctx context.Context, ask func(context.Context) (T, error)) 
 
 // anyBroker sends the request that build makes to any broker, or where the
 // client sends such requests.
+//
+// The client chooses brokers by chance, and several that are down may be all that it
+// comes to. Those that it knows are then asked one after the other, each with half of
+// the time that is left.
 func anyBroker[R kmsg.Response](ctx context.Context, in *Inspector, build func() kmsg.Request) (R, error) {
+	ctx, cancel := step(ctx, 1)
+	defer cancel()
 	resp, err := attempts(ctx, func(ctx context.Context) (kmsg.Response, error) {
 		return in.client.Request(ctx, build())
 	})
+	if !isConnection(err) {
+		return as[R](resp, err)
+	}
+	for _, broker := range in.client.DiscoveredBrokers() {
+		once, cancel := step(ctx, 0.5)
+		resp, another := await(once, func() (kmsg.Response, error) { return broker.Request(once, build()) })
+		cancel()
+		if !isConnection(another) && !errors.Is(another, context.DeadlineExceeded) || ctx.Err() != nil {
+			return as[R](resp, another)
+		}
+	}
 	return as[R](resp, err)
+}
+
+// isConnection says whether a broker could not be reached, or was lost before it
+// answered.
+func isConnection(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || kgo.IsRetryableBrokerErr(err)
 }
 
 // oneBroker sends a request to one broker, and again if the connection breaks.
