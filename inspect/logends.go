@@ -70,7 +70,9 @@ func (in *Inspector) logEnds(ctx context.Context, topics map[string]*leadersOfTo
 				moved = append(moved, p)
 			}
 		}
-		r.ask(ctx, moved)
+		once, cancel = step(ctx, 1)
+		r.ask(once, moved)
+		cancel()
 	}
 	return r.ends, r.problems()
 }

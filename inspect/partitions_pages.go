@@ -13,7 +13,14 @@ import (
 // many as brokers give (max.request.partition.size.limit).
 const partitionPage = 2000
 
-var errCursorStuck = errors.New("the broker's pages do not advance")
+// mostPages is how many pages are read: as many as 20 million partitions take, ten times
+// what Kafka is made for.
+const mostPages = 10_000
+
+var (
+	errCursorStuck = errors.New("the broker's pages do not advance")
+	errNoLastPage  = fmt.Errorf("the broker's pages do not end: %d were read", mostPages)
+)
 
 // place is where a page begins.
 type place struct {
@@ -31,7 +38,7 @@ func (p place) after(q place) bool {
 func (in *Inspector) pagesOfPartitions(ctx context.Context, table *partitionTable, topics []string) error {
 	sorted := slices.Sorted(slices.Values(topics))
 	var from *place
-	for {
+	for range mostPages {
 		if from != nil {
 			// What comes before the page is not asked for again; brokers want to
 			// find the topic of the cursor in the list.
@@ -57,6 +64,7 @@ func (in *Inspector) pagesOfPartitions(ctx context.Context, table *partitionTabl
 		}
 		from = next
 	}
+	return errNoLastPage
 }
 
 func partitionsRequest(topics []string, from *place) kmsg.Request {

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,22 @@ func TestPartitionsThatAreOffline(t *testing.T) {
 	// The fake does not know that topic, so its configuration cannot be read.
 	if down.MinISR != nil || down.UnderMinISR != nil {
 		t.Errorf("a guess at min.insync.replicas: %+v", down)
+	}
+}
+
+func TestPartitionsOfABrokerWhosePagesDoNotEnd(t *testing.T) {
+	fake := newFake(t)
+	pages := 0
+	describePartitions(fake, func(resp *kmsg.DescribeTopicPartitionsResponse) {
+		pages++
+		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		topic.Topic = kmsg.StringPtr("orders")
+		resp.Topics = append(resp.Topics, topic)
+		resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: fmt.Sprintf("topic-%09d", pages)}
+	})
+	answer, err := inspect.New(newClient(t, fake)).Partitions(testContext(t))
+	if err != nil || len(answer.Errors) != 1 || !strings.Contains(answer.Errors[0].Message, "do not end: 10000 were read") || pages != 10_000 {
+		t.Errorf("%v, %+v after %d pages", err, answer.Errors, pages)
 	}
 }
 
