@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -170,7 +171,7 @@ func (l *lagOf) rows(group *Group, topics map[string]*leadersOfTopic, each func(
 	if commits != nil {
 		for topic, of := range commits.byName {
 			for p, commit := range of {
-				if _, ok := in(topic)[p]; !ok && (commit.offset >= 0 || commit.failed) {
+				if _, ok := in(topic)[p]; !ok && (commit.offset >= 0 || commit.err != nil) {
 					owners[topic][p] = nil
 				}
 			}
@@ -194,16 +195,26 @@ func (l *lagOf) addLag(group *Group, topics map[string]*leadersOfTopic, ends map
 	lag := &GroupLag{Partitions: []PartitionLag{}}
 	failed := l.commits[group.Group].err != nil
 	ofMember := map[string]int64{}
+	var untold []string // partitions of which the coordinator does not tell the offset
+	var why error
 	l.rows(group, topics, func(row PartitionLag, committed *committedOffset) {
 		measure(&row, committed, ends[partitionID{row.Topic, row.Partition}])
 		// Brokers leave out of what was committed the topics that may not be seen.
 		t := topics[row.Topic]
 		hidden := committed == nil && t != nil && t.err == kerr.TopicAuthorizationFailed
-		lag.add(row, failed || hidden || committed != nil && committed.failed)
+		isUntold := committed != nil && committed.err != nil
+		if isUntold {
+			untold, why = append(untold, fmt.Sprintf("%s-%d", row.Topic, row.Partition)), cmp.Or(why, committed.err)
+		}
+		lag.add(row, failed || hidden || isUntold)
 		if row.Lag != nil && row.Member != nil {
 			ofMember[*row.Member] += *row.Lag
 		}
 	})
+	if len(untold) > 0 && !failed {
+		l.errors = append(l.errors, problemFrom(why, group.Group, fmt.Sprintf("read what the group %q committed in %d partitions, %s", group.Group, len(untold), fewOf(untold)),
+			fmt.Sprintf("DESCRIBE on the topics of the group %q", group.Group)))
+	}
 	if group.Members == nil && (failed || len(lag.Partitions) == 0) {
 		return // nothing at all is known
 	}

@@ -77,14 +77,14 @@ type committedOffset struct {
 	offset int64
 	// lag is what the broker says, of a share group. Negative if it does not.
 	lag int64
-	// failed: the broker did not tell it.
-	failed bool
+	// err is why the broker did not tell it.
+	err error
 }
 
 // measure computes a row. committed is nil if the group committed nothing.
 func measure(row *PartitionLag, committed *committedOffset, ends logEnds) {
 	row.Start, row.Stable, row.End = known(ends.start), known(ends.stable), known(ends.end)
-	if committed == nil || committed.failed || committed.offset < 0 {
+	if committed == nil || committed.err != nil || committed.offset < 0 {
 		return
 	}
 	at := committed.offset

@@ -212,6 +212,37 @@ func TestLagTellsWhatItCannotKnow(t *testing.T) {
 	}
 }
 
+func TestLagTellsOfOffsetsThatTheCoordinatorDoesNot(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	commit(t, fake, "workers", "orders", 0, 0)
+	fake.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+		group := kmsg.NewOffsetFetchResponseGroup()
+		group.Group = "workers"
+		topic := kmsg.NewOffsetFetchResponseGroupTopic()
+		topic.Topic = "orders"
+		topic.TopicID = fake.TopicInfo("orders").TopicID
+		for number, code := range []int16{0, kerr.UnstableOffsetCommit.Code} {
+			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			p.Partition, p.ErrorCode = int32(number), code
+			if code != 0 {
+				p.Offset = -1
+			}
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		group.Topics = append(group.Topics, topic)
+		resp.Groups = append(resp.Groups, group)
+		return resp, nil, true
+	})
+	answer := lagOf(t, fake, "workers")
+	if lag := answer.Data[0].Lag; lag.Unknown != 1 || lag.Uncommitted != 0 || lag.Partitions[0].Lag == nil || lag.Partitions[1].Uncommitted {
+		t.Errorf("%+v", lag)
+	}
+	if len(answer.Errors) != 1 || answer.Errors[0].Code != "UNSTABLE_OFFSET_COMMIT" || !strings.Contains(answer.Errors[0].Message, `committed in 1 partitions, "orders-1"`) {
+		t.Errorf("%+v", answer.Errors)
+	}
+}
+
 func TestLagOnBrokersThatFetchOffsetsOneByOne(t *testing.T) {
 	fake := newFake(t, kfake.MaxVersions(kversion.V2_8_0()), kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
 	groups := []string{"a", "b", "c", "d", "e", "f"}

@@ -71,7 +71,7 @@ func (in *Inspector) commits(ctx context.Context, groups []string, at map[string
 			for _, t := range g.Topics {
 				of := commits.topic(t.Topic, t.TopicID)
 				for _, p := range t.Partitions {
-					of[p.Partition] = committedOffset{offset: p.Offset, lag: -1, failed: p.ErrorCode != 0}
+					of[p.Partition] = committedOffset{offset: p.Offset, lag: -1, err: kerr.ErrorForCode(p.ErrorCode)}
 				}
 			}
 			answered[g.Group] = ofGroup[*groupCommits]{commits, kerr.ErrorForCode(g.ErrorCode)}
@@ -86,7 +86,7 @@ func commitsOfOne(resp *kmsg.OffsetFetchResponse) ofGroup[*groupCommits] {
 	for _, t := range resp.Topics {
 		of := commits.topic(t.Topic, [16]byte{})
 		for _, p := range t.Partitions {
-			of[p.Partition] = committedOffset{offset: p.Offset, lag: -1, failed: p.ErrorCode != 0}
+			of[p.Partition] = committedOffset{offset: p.Offset, lag: -1, err: kerr.ErrorForCode(p.ErrorCode)}
 			if err == nil && resp.Version < 2 {
 				err = kerr.ErrorForCode(p.ErrorCode) // where groups have no error of their own
 			}
@@ -116,7 +116,7 @@ func (in *Inspector) shareStarts(ctx context.Context, groups []string, at map[st
 			for _, t := range g.Topics {
 				of := commits.topic(t.Topic, t.TopicID)
 				for _, p := range t.Partitions {
-					of[p.Partition] = committedOffset{offset: p.StartOffset, lag: p.Lag, failed: p.ErrorCode != 0}
+					of[p.Partition] = committedOffset{offset: p.StartOffset, lag: p.Lag, err: kerr.ErrorForCode(p.ErrorCode)}
 				}
 			}
 			answered[g.GroupID] = ofGroup[*groupCommits]{commits, kerr.ErrorForCode(g.ErrorCode)}

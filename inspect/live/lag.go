@@ -59,7 +59,7 @@ func (r *reader) lag(ctx context.Context, g *Group) bool {
 			for _, p := range unknown {
 				lags[p] = median
 			}
-			r.warn(inspect.CodeNoLeader, t.Name, "the lag in %d partitions of the topic %q is not known, such as in %d, which has no leader or whose broker did not tell; they are planned for with the median of the topic", len(unknown), t.Name, unknown[0])
+			r.warn(inspect.CodeNoLeader, t.Name, "the lag in %d partitions of the topic %q is not known, such as in %d, which has no leader or of which the brokers did not tell; they are planned for with the median of the topic", len(unknown), t.Name, unknown[0])
 		}
 		t.Weights = lags
 	}
@@ -77,7 +77,7 @@ func toConsume(p *inspect.PartitionLag) (float64, bool) {
 	switch {
 	case p.Lag != nil:
 		return float64(*p.Lag), true
-	case p.Committed == nil && p.Start != nil && p.End != nil:
+	case p.Uncommitted && p.Start != nil && p.End != nil:
 		return float64(*p.End - *p.Start), true
 	}
 	return 0, false

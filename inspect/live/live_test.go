@@ -99,3 +99,14 @@ func TestWithoutAProblemThereIsAnErrorThatSaysWhy(t *testing.T) {
 		t.Errorf("%v %+v", err, answer)
 	}
 }
+
+func TestOnlyWhatIsKnownToBeUncommittedWeighsTheWholeLog(t *testing.T) {
+	row := inspect.PartitionLag{Topic: "orders", Start: new(int64(10)), End: new(int64(50))}
+	if weight, known := toConsume(&row); known {
+		t.Errorf("what was committed is not known, and it weighs %v", weight)
+	}
+	row.Uncommitted = true
+	if weight, known := toConsume(&row); !known || weight != 40 {
+		t.Errorf("%v, %v", weight, known)
+	}
+}
