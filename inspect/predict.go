@@ -264,14 +264,13 @@ func electionRow(row Partition, configs topicConfigs, up map[int32]bool) predict
 	return p
 }
 
-// votersFrom judges who of the voters is up. A broker that is down is, as both are one
-// process. Of the others the active controller tells when they fetched last.
+// votersFrom judges who of the voters is up. A broker that is down is not, as both are one
+// process. Of the others the active controller tells when they fetched last, by its own
+// clock, which no time of anybody is ahead of.
 func votersFrom(quorum *quorumPartition, brokers []predict.Broker) []predict.Voter {
 	now := int64(-1)
-	for _, v := range quorum.CurrentVoters {
-		if v.ReplicaID == quorum.LeaderID {
-			now = v.LastFetchTimestamp
-		}
+	for _, node := range slices.Concat(quorum.CurrentVoters, quorum.Observers) {
+		now = max(now, node.LastFetchTimestamp) // some versions tell no time of the controller
 	}
 	voters := make([]predict.Voter, 0, len(quorum.CurrentVoters))
 	for _, v := range quorum.CurrentVoters {

@@ -99,6 +99,24 @@ func TestElectionStateHoldsWhatElectionsDependOn(t *testing.T) {
 	}
 }
 
+func TestAVoterIsSilentAlsoWhereTheControllerHasNoTime(t *testing.T) {
+	fake := newFake(t)
+	kafkatest.ServeQuorum(t, fake, quorumAnswer(func(_ *kmsg.DescribeQuorumResponse, p *kmsg.DescribeQuorumResponseTopicPartition) {
+		for i, at := range []int64{80_000, -1, 99_000} {
+			p.CurrentVoters[i].LastFetchTimestamp = at
+		}
+	}))
+	answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+	if err != nil || len(answer.Data.Voters) != 3 {
+		t.Fatal(err, answer)
+	}
+	for _, voter := range answer.Data.Voters {
+		if voter.Down != (voter.ID == 3) {
+			t.Errorf("%+v", answer.Data.Voters)
+		}
+	}
+}
+
 func TestElectionStateWithoutGroups(t *testing.T) {
 	fake := newElectionFake(t, 0)
 	joinGroup(t, fake, "workers", 1)
