@@ -31,13 +31,23 @@ func TestOneBrokerOfManyIsUp(t *testing.T) {
 			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
 			resp.Brokers = append(resp.Brokers, broker)
 		}
+		for _, asked := range req.(*kmsg.MetadataRequest).Topics {
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic = asked.Topic
+			topic.Partitions = append(topic.Partitions, kmsg.NewMetadataResponseTopicPartition())
+			resp.Topics = append(resp.Topics, topic)
+		}
 		return resp, nil, true
 	})
 	in := inspect.New(newClient(t, fake, kgo.RequestRetries(1)))
-	for range 5 {
+	for range 3 {
 		answer, err := in.Brokers(testContext(t))
 		if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || len(answer.Data) != 9 || answer.Data[0].Leads == nil {
 			t.Fatalf("%v, %v, %v", err, answer.Errors, answer.Warnings)
+		}
+		coordinators, err := in.Coordinators(testContext(t), "workers")
+		if err != nil || coordinators.Err() != nil || coordinators.Data[0].Coordinator == nil {
+			t.Fatalf("%v, %v", err, coordinators.Errors)
 		}
 	}
 }

@@ -65,6 +65,9 @@ const (
 // shown as it is, with the warning [CodeCoordinatorMismatch]; servers that are
 // not Kafka may place groups otherwise, and Redpanda does.
 //
+// Both are what the controller told the brokers last: while there is none, as
+// [Inspector.Controller] tells, a coordinator that died stays the coordinator.
+//
 // It takes DESCRIBE on each group, and on the topic __consumer_offsets. The rule
 // is that of GroupCoordinatorService.partitionFor.
 func (in *Inspector) Coordinators(ctx context.Context, groups ...string) (Answer[[]Coordinator], error) {

@@ -118,16 +118,26 @@ func (in *Inspector) findBatch(ctx context.Context, kind coordinatorKind, batch 
 		p := problemFrom(err, name, fmt.Sprintf("find the coordinator of %q", name), kind.acl(name))
 		found[name] = coordinatorOrProblem{problem: &p}
 	}
-	shards, err := attempts(ctx, func(ctx context.Context) ([]kgo.ResponseShard, error) {
-		req := kmsg.NewPtrFindCoordinatorRequest()
-		req.CoordinatorType = kind.key
-		req.CoordinatorKeys = slices.Clone(batch)
-		shards := in.client.RequestSharded(ctx, req)
-		if len(shards) == 1 {
-			return shards, shards[0].Err
+	ctx, cancel := step(ctx, 1)
+	defer cancel()
+	var shards []kgo.ResponseShard
+	var err error
+	// Brokers that refuse connections are passed by: the client comes to another next time.
+	for range 1 + len(in.client.DiscoveredBrokers()) {
+		shards, err = attempts(ctx, func(ctx context.Context) ([]kgo.ResponseShard, error) {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorType = kind.key
+			req.CoordinatorKeys = slices.Clone(batch)
+			shards := in.client.RequestSharded(ctx, req)
+			if len(shards) == 1 {
+				return shards, shards[0].Err
+			}
+			return shards, nil
+		})
+		if !isConnection(err) || ctx.Err() != nil {
+			break
 		}
-		return shards, nil
-	})
+	}
 	for _, shard := range shards {
 		resp, ok := shard.Resp.(*kmsg.FindCoordinatorResponse)
 		if shard.Err != nil || !ok {

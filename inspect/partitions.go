@@ -82,8 +82,10 @@ func (p Partition) NotPreferred() bool {
 // ELR and LastKnownELR are then nil, with the warning [CodeUnsupported]. If a page
 // fails, the rows before it stay, and an error names the topics that are missing.
 //
-// The leaders are those that the answering broker knows of; the order of election
-// is that of PartitionChangeBuilder in Kafka.
+// The leaders are those that the answering broker knows of, as the controller told it
+// last. While there is no controller, as [Inspector.Controller] tells, they stay as they
+// were, also where the leader died. The order of election is that of
+// PartitionChangeBuilder in Kafka.
 func (in *Inspector) Partitions(ctx context.Context, topics ...string) (Answer[[]Partition], error) {
 	answer := newAnswer[[]Partition]()
 	topics, invalid := uniqueNames("topic", topics)

@@ -27,6 +27,9 @@ Every name has a coordinator, whether or not there is such a group. Where the to
 does not exist yet, only the hash can be shown; asking for the coordinator would
 create it, so it is not asked for without --create-internal-topic.
 
+Brokers answer with what the controller told them last. While there is none, which
+'cluster controller' shows, a coordinator that dies stays the coordinator here.
+
 Needs DESCRIBE on each group or transactional id, or CLUSTER_ACTION on the cluster
 with --share, and DESCRIBE on the topic.`,
 		Example: `  groupctl -b localhost:9092 group coordinator orders billing

@@ -40,6 +40,9 @@ topic to see it. With one of the flags below only such partitions are shown, of
 internal topics too; with several, those for which any of them is true. To find
 none is a success: the exit code is 0. Asking never creates a topic.
 
+Brokers answer with what the controller told them last. While there is none, which
+'cluster controller' shows, a leader that dies stays the leader here.
+
 Needs DESCRIBE on each topic, and DESCRIBE_CONFIGS on it for min.insync.replicas.`,
 		Example: `  groupctl -b localhost:9092 topic leaders
   groupctl -b localhost:9092 topic leaders orders __consumer_offsets
