@@ -36,9 +36,9 @@ type Group struct {
 	TargetEpoch *int32 `json:"targetEpoch"`
 	// Since is when Generation began: for a classic group when it came into the
 	// state that it was in when its coordinator last wrote its record, which for
-	// a stable group is the end of the last rebalance or, where a static member
-	// has come back since, that; for the other types when the epoch was raised.
-	// It is the coordinator's clock. Nil if not known.
+	// a stable group is the end of the last rebalance (a static member that comes
+	// back to its place does not move it); for the other types when the epoch was
+	// raised. It is the coordinator's clock. Nil if not known.
 	Since *time.Time `json:"since"`
 	// HeldUpBy are the members that keep a consumer or streams group from having
 	// its target, by ID: those that have not come to the target's epoch. Empty
