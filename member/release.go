@@ -83,13 +83,15 @@ func (a refusing) Assign(g assign.Group) (assign.Plan, error) {
 	if err != nil {
 		return plan, err
 	}
-	moveRefused(g, plan.Assignment)
+	if refused := refusals(g); len(refused) > 0 {
+		plan = plan.Clone() // it may hold lists of the group, or be one that the assignor keeps
+		moveRefused(g, plan.Assignment, refused)
+	}
 	return plan, nil
 }
 
-// moveRefused gives the partitions that their member refuses to the subscriber with the
-// fewest that does not refuse them.
-func moveRefused(g assign.Group, a assign.Assignment) {
+// refusals returns what each member refuses that refuses something.
+func refusals(g assign.Group) map[string]map[topicPartition]bool {
 	refused := make(map[string]map[topicPartition]bool)
 	for i := range g.Members {
 		member := &g.Members[i]
@@ -104,6 +106,12 @@ func moveRefused(g assign.Group, a assign.Assignment) {
 			}
 		}
 	}
+	return refused
+}
+
+// moveRefused gives the partitions that their member refuses to the subscriber with the
+// fewest that does not refuse them.
+func moveRefused(g assign.Group, a assign.Assignment, refused map[string]map[topicPartition]bool) {
 	moved := false
 	for _, m := range g.Members {
 		for _, tp := range slices.SortedFunc(maps.Keys(refused[m.ID]), compare) {
