@@ -90,6 +90,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 // ParseSyncAssignment implements kgo.GroupBalancer.
 func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
 	if b.hooks.isStale() {
+		b.hooks.leaveStale()
 		return nil, errStale
 	}
 	assigned := map[string][]int32{}
@@ -149,7 +150,7 @@ func (h *Hooks) joining(owns bool) {
 	h.mu.Lock()
 	if r := h.round; r != nil { // it came to nothing, and what it was for is still due
 		h.round = nil
-		h.reasons, h.anew = slices.Concat(r.forced, h.reasons), h.anew || r.anew
+		h.dueAgainLocked(r)
 	}
 	h.cancelCallLocked() // this is the round it was for
 	reason := strings.Join(h.reasons, "; ")
@@ -230,6 +231,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 		// (KIP-814). What that plan was is not known, so a round is
 		// brought about before this member leads.
 		h.adopted = nil
+		h.dueAgainLocked(r)
 		h.reasonLocked("a static member leads that may just have come back, and the plan that the group follows is not known")
 		replan = true
 	default:

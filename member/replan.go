@@ -37,6 +37,15 @@ func (h *Hooks) reasonLocked(reason string) {
 	}
 }
 
+// dueAgainLocked: what r was for is due again, for its plan was not adopted.
+func (h *Hooks) dueAgainLocked(r *round) {
+	since := h.reasons
+	h.reasons, h.anew = r.forced, h.anew || r.anew
+	for _, reason := range since {
+		h.reasonLocked(reason)
+	}
+}
+
 func (h *Hooks) replanInterval() time.Duration {
 	if h.cfg.ReplanInterval > 0 {
 		return h.cfg.ReplanInterval

@@ -472,6 +472,20 @@ func TestAReplanDuringARoundIsForTheNext(t *testing.T) {
 	}
 }
 
+// Rounds that come to nothing one after the other do not pile up what they were for.
+func TestReasonsStayFewWhileRoundsComeToNothing(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	for i := range 20 {
+		l.hooks.Replan(fmt.Sprint("load ", i))
+		l.plan(1, joined("me", l.says())) // SyncGroup fails
+	}
+	planned := l.of(EventPlanned)
+	last := planned[len(planned)-1]
+	if n := len(last.Causes); n > maxReasons+1 || !strings.Contains(last.Reason, "load 0") {
+		t.Errorf("%d causes: %s", n, last.Reason)
+	}
+}
+
 func TestEventsOfARoundComeInOrder(t *testing.T) {
 	l := newLeader(t, HooksConfig{})
 	l.round(4, joined("me", l.says()), joined("bad", garbled))
