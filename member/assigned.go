@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -18,6 +19,8 @@ var ErrAbandoned = errors.New("the handler did not return when its context ended
 // it has returned. It and the other two run on goroutines of kgo, one at a time.
 func (m *Member) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
 	id, _ := client.GroupMetadata()
+	m.rejoins.Store(false)
+	m.startAnew(id)
 	var parts []*partition
 	for topic, numbers := range added {
 		for _, number := range numbers {
@@ -86,6 +89,40 @@ func (m *Member) expelled(why error) {
 	parts := m.list()
 	m.mu.Unlock()
 	m.lose(parts, why)
+}
+
+// startAnew has kgo give up what it kept from a membership under another id, and start it
+// from what is committed: another member may have had it since. Hooks see to that before
+// the member joins (see findOutExpelled), and KIP-848 as well; what remains is a member
+// that asked for KIP-848 on brokers that do not know it.
+func (m *Member) startAnew(id string) {
+	m.mu.Lock()
+	topics := make(map[string]bool)
+	for tp, p := range m.partitions {
+		if p.member != id {
+			topics[tp.topic] = true
+		}
+	}
+	m.mu.Unlock()
+	if len(topics) == 0 {
+		return
+	}
+	why := fmt.Errorf("%w: %w", ErrLost, kerr.UnknownMemberID)
+	m.expelled(why)
+	m.emit(Event{Kind: EventLost, Err: why})
+	m.emit(Event{Kind: EventJoining})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.fatal != nil {
+		return
+	}
+	// Not on this goroutine, see recreated.
+	m.background.Go(func() {
+		for topic := range topics {
+			m.client.PurgeTopicsFromConsuming(topic)
+			m.client.AddConsumeTopics(topic)
+		}
+	})
 }
 
 // lose gives partitions up without a commit, and does not wait for their handlers,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,6 +43,9 @@ func (r *run) commits() {
 		m.mu.Lock()
 		parts := m.list()
 		m.mu.Unlock()
+		if !slices.ContainsFunc(parts, func(p *partition) bool { _, dirty := p.toCommit(); return dirty }) {
+			continue // what is handled next is committed at once
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), m.settings.session)
 		err := m.commit(ctx, parts)
 		cancel()

@@ -96,8 +96,8 @@ type Config struct {
 	Client []kgo.Opt
 }
 
-// fetchMaxWait bounds how long a partition that was paused may have to wait after it is
-// fetched again: kgo has one fetch at a time under way to each broker, and where that is of
+// fetchMaxWait bounds how long a partition that was paused, or was just assigned, may have
+// to wait for its first records: kgo has one fetch at a time under way to each broker, and where that is of
 // partitions without new records it returns only then. kgo's own default is 5 s.
 const fetchMaxWait = 500 * time.Millisecond
 

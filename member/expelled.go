@@ -1,10 +1,12 @@
 package member
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // When the coordinator answers JoinGroup with UNKNOWN_MEMBER_ID, because the member's
@@ -62,4 +64,26 @@ func (h *Hooks) findOutExpelled(owns bool) {
 		h.expelled(why)
 	}
 	h.emit(Event{Kind: EventLost, Member: was, Err: why})
+}
+
+// leaveStale gives up the membership in which the client takes partitions for its own that
+// it lost. A commit of theirs that the client held back during the round is let go when
+// the round is over, under the new id; the coordinator refuses it then. It is called on
+// the goroutine that manages the group, before kgo lets commits through.
+func (h *Hooks) leaveStale() {
+	h.mu.Lock()
+	client, s := h.client, h.settings
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), s.interval)
+	defer cancel()
+	left := kmsg.NewLeaveGroupRequestMember()
+	left.MemberID, _ = client.GroupMetadata()
+	if s.instance != "" {
+		left.InstanceID = &s.instance
+	}
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group, req.MemberID = s.group, left.MemberID
+	req.Members = append(req.Members, left)
+	// Where no answer comes, what remains is that partitions are lost in a moment.
+	_, _ = req.RequestWith(ctx, client)
 }

@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/member"
 )
@@ -111,6 +114,97 @@ func TestAClientWithHooksIsToldThatItWasPutOut(t *testing.T) {
 	settledOwners(t, 2, m)
 	if again, _ := m.client.GroupMetadata(); again == id {
 		t.Error("it has the id that it had")
+	}
+}
+
+// A commit that a client of the user's own waits with until the round is over, in which it
+// is a member again, is not accepted over what another has committed.
+func TestACommitThatWaitsForTheRoundOfAMemberThatWasPutOutIsRefused(t *testing.T) {
+	const committed = 60
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, committed)
+	m := startMember(t, cluster, member.HooksConfig{}, kgo.SessionTimeout(30*time.Second), kgo.HeartbeatInterval(20*time.Second), kgo.DisableAutoCommit())
+	var polled []*kgo.Record
+	for len(polled) == 0 {
+		polled = m.client.PollRecords(t.Context(), 10).Records()
+	}
+	id, _ := m.client.GroupMetadata()
+	admin, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	remove(t, admin, id)
+	var offsets kadm.Offsets
+	offsets.AddOffset("t", 0, committed, -1) // as a successor would
+	if err := kadm.NewClient(admin).CommitAllOffsets(t.Context(), "g", offsets); err != nil {
+		t.Fatal(err)
+	}
+	syncs, held := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.SyncGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		once.Do(func() {
+			close(syncs)
+			cluster.SleepControl(func() { <-held })
+		})
+		return nil, nil, false
+	})
+	m.client.ForceRebalance()
+	<-syncs
+	answer := make(chan error, 1)
+	go func() { answer <- m.client.CommitRecords(context.Background(), polled...) }()
+	select {
+	case err := <-answer:
+		t.Errorf("the commit did not wait: %v", err)
+	case <-time.After(300 * time.Millisecond): // it has come to where it waits
+	}
+	close(held)
+	if err := <-answer; err == nil {
+		t.Error("the commit was accepted")
+	}
+	now, err := kadm.NewClient(admin).FetchOffsets(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := now.Lookup("t", 0); at.At != committed {
+		t.Errorf("%d is committed after %d", at.At, committed)
+	}
+}
+
+// Where brokers do not know KIP-848, kgo's own assignor serves, and Hooks have no say in it.
+func TestAMemberThatFellBackAndWasPutOutStartsFromWhatIsCommitted(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"), kfake.GroupMinSessionTimeout(100*time.Millisecond), kfake.MaxVersions(kversion.V3_7_0()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	produce(t, cluster, 1, 10)
+	var handled atomic.Int64
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.GroupProtocol, cfg.Protocols = member.ConsumerProtocol, nil
+	}, member.Each(func(context.Context, *kgo.Record) error { handled.Add(1); return nil }), kgo.SessionTimeout(30*time.Second), kgo.HeartbeatInterval(5*time.Second))
+	committed := func(n int64) func() bool {
+		return func() bool {
+			ps := r.Partitions()
+			return len(ps) == 1 && ps[0].Committed == n
+		}
+	}
+	eventually(t, "ten are committed", committed(10))
+	id, _ := r.Client().GroupMetadata()
+	remove(t, r.Client(), id)
+	r.Client().ForceRebalance()
+	lost := r.await(t, member.EventLost)
+	if !errors.Is(lost.Err, member.ErrLost) || !errors.Is(lost.Err, kerr.UnknownMemberID) {
+		t.Errorf("lost is told by %+v", lost)
+	}
+	produce(t, cluster, 1, 10)
+	eventually(t, "twenty are committed", committed(20))
+	if n := handled.Load(); n != 20 {
+		t.Errorf("%d records were handled, want 20", n)
+	}
+	if failed := r.all(member.EventCommitFailed); len(failed) > 3 {
+		t.Errorf("commits failed %d times, at last: %v", len(failed), failed[len(failed)-1].Err)
 	}
 }
 

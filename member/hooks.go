@@ -219,7 +219,13 @@ func NewHooks(cfg HooksConfig) (*Hooks, error) {
 //
 // They also mend what kgo leaves undone where JoinGroup is answered that the member is not
 // in the group: its partitions, which others may have by then, are lost before it is in the
-// group again, and OnPartitionsLost is called.
+// group again, and OnPartitionsLost is called. PollFetches returns a [kgo.ErrGroupSession]
+// about it, which a poll loop may log and pass over. No commit goes through meanwhile: do
+// not commit in OnEvent.
+//
+// Set kgo.FetchMaxWait to half a second or so: with kgo's default of 5 s the first records
+// of a partition that was just assigned wait for so long for a fetch that is under way to the
+// same broker. A [Member] does.
 //
 // kgo.GroupProtocol may be given beside them, the same in all members: a group whose
 // protocol type is not "consumer" is never taken over by the broker, for members that

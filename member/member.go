@@ -30,6 +30,7 @@ type Member struct {
 	session      session
 	answered     answered    // KIP-848 only
 	speaksKIP848 atomic.Bool // what the client last joined with
+	rejoins      atomic.Bool // a round of the classic protocol goes on, in a member of ConsumerProtocol
 
 	waiting           atomic.Pointer[error] // what keeps it from joining
 	refusedConnection atomic.Pointer[error] // why the last connection was not made; nil when it was

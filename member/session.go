@@ -81,7 +81,10 @@ func (s *session) lost(why error) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was = s.in
-	s.in, s.lease, s.held, s.out = false, nil, nil, why
+	if was || s.out == nil || why != ErrLost { // which is to lose partitions, and does not say why
+		s.out = why
+	}
+	s.in, s.lease, s.held = false, nil, nil
 	return was
 }
 
@@ -252,7 +255,10 @@ func (m *Member) heartbeat(ctx context.Context) (sent time.Time, err error) {
 	}
 	id, _ := m.client.GroupMetadata()
 	sent = time.Now()
-	return sent, m.hooks.heartbeat(ctx, m.client, m.settings, id)
+	if err = m.hooks.heartbeat(ctx, m.client, m.settings, id); err == nil && m.rejoins.Load() {
+		err = errRebalancing // see Hooks.heartbeat, to which a member without assignors tells nothing
+	}
+	return sent, err
 }
 
 // memberHook is what a Member learns from its client outside of callbacks.
@@ -264,6 +270,7 @@ func (h memberHook) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, too
 	case err != nil:
 	case key == int16(kmsg.JoinGroup):
 		h.m.speaksKIP848.Store(false)
+		h.m.rejoins.Store(h.m.cfg.GroupProtocol == ConsumerProtocol)
 	case key == int16(kmsg.SyncGroup):
 		sent := time.Now().Add(-took)
 		h.m.session.synced.Store(&sent)

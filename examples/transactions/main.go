@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -51,6 +52,7 @@ func run() error {
 		kgo.ConsumerGroup(*group), kgo.ConsumeTopics(*from),
 		kgo.TransactionalID(*id), kgo.DefaultProduceTopic(*to),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(500*time.Millisecond), // for which partitions just assigned may wait
 	)...)
 	if err != nil {
 		return err
