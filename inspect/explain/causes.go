@@ -13,41 +13,13 @@ import (
 // followWithin is how soon the second rebalance of a cooperative group follows.
 const followWithin = 15 * time.Second
 
-// unreadable: what a member says of itself does not decode, or the leader's plan fails
-// again and again since somebody joined.
+// unreadable: the leader's plan fails again and again since somebody joined, or what a
+// member that is there says of itself does not decode.
 func (h *history) unreadable() []Verdict {
-	bad := map[string]watch.MemberRef{}
-	v := Verdict{
-		Cause: UnreadableMetadata, Sure: Certain,
-		Do: "Stop or repair these members: see that their client, its version and its assignor's metadata fit the group. A leader of package member isolates them, so that the others go on.",
+	if v := h.undecoded(true); v != nil {
+		return []Verdict{*v}
 	}
-	see := func(at time.Time, source Source, g []watch.Member) {
-		for _, m := range g {
-			if _, known := bad[m.ID]; m.Unreadable != "" && !known {
-				bad[m.ID] = m.MemberRef
-				v.quote(at, source, fmt.Sprintf("%s (%s): %s", named(m.MemberRef), calledWho(m.MemberRef), m.Unreadable))
-			}
-		}
-	}
-	for _, o := range h.all {
-		switch {
-		case o.Look != nil:
-			see(o.At, o.Source, o.Look.Members)
-		case o.Record != nil:
-			see(o.At, o.Source, o.Record.Members)
-		case o.Said != nil && o.Said.Kind == "isolated":
-			ref := watch.MemberRef{ID: o.Said.Subject}
-			if _, known := bad[ref.ID]; !known {
-				bad[ref.ID] = ref
-				v.quote(o.At, o.Source, fmt.Sprintf("the leader %q isolated %q: %s", o.Said.Member, o.Said.Subject, o.Said.Error))
-			}
-		}
-	}
-	if len(bad) > 0 {
-		v.Members = sortedRefs(bad)
-		v.Says = fmt.Sprintf("What %s of itself cannot be decoded.", says(v.Members))
-		return []Verdict{v}
-	}
+	v := Verdict{Cause: UnreadableMetadata, Sure: Certain, Do: repairMembers}
 	for _, w := range h.waits {
 		if !w.planFails() {
 			continue

@@ -54,6 +54,7 @@ func (h *history) verdicts() []Verdict {
 	} {
 		all = append(all, ask()...)
 	}
+	past := h.undecoded(false)
 	ordinary := h.ordinary()
 	h.followers()
 	if rest := h.unexplained(); rest != nil {
@@ -64,6 +65,9 @@ func (h *history) verdicts() []Verdict {
 	})
 	if len(all) == 0 {
 		all = []Verdict{h.fine(ordinary)}
+	}
+	if past != nil {
+		all = append(all, *past) // it is possible at most
 	}
 	for i := range all {
 		finish(&all[i])

@@ -160,6 +160,8 @@ func TestVerdicts(t *testing.T) {
 		{"another subscription", []Observation{logged(0, 1, a, b), logged(9, 2, other, b)}, []Cause{SubscriptionChanged}, Certain, `"a-1" changed what it subscribes to`, "subscribed to orders, payments, and before to orders"},
 		{"more partitions", []Observation{logged(0, 1, member("a-1", 0, 1), member("b-1", 2, 3)), logged(9, 2, member("a-1", 0, 1, 4), member("b-1", 2, 3, 5))}, []Cause{PartitionsChanged}, Likely, "another number of partitions", "6 partitions of orders are assigned, and 4 before"},
 		{"metadata that does not decode", []Observation{polled(0, "Stable", a, unreadable)}, []Cause{UnreadableMetadata}, Certain, `"x-1" says`, "does not decode"},
+		{"metadata that did not decode, of one that is gone", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), polled(3000, "Stable", a)}, []Cause{Fine, UnreadableMetadata}, Certain, "went for good", ""},
+		{"metadata that did not decode, and the topics changed since", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), logged(80, 4, other)}, []Cause{SubscriptionChanged, UnreadableMetadata}, Certain, "changed what it subscribes to", ""},
 		{
 			"a plan that fails", []Observation{
 				polled(0, "Stable", a, b), polled(1, "CompletingRebalance", a, b, c), polled(3, "CompletingRebalance", a, b, c), polled(4, "PreparingRebalance", a, b, c),
