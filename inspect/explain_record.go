@@ -41,7 +41,7 @@ type recorder struct {
 
 	coordinator *int32
 	groupType   string
-	committed   map[partitionName]int64
+	committed   map[partitionID]int64
 	sizes       map[string]int
 	// last is the last look, and again the same where the one before was like it.
 	last, again *watch.Group
@@ -206,10 +206,10 @@ func (r *recorder) lookAtCommits(ctx context.Context) {
 	}
 	first := r.committed == nil
 	if first {
-		r.committed = map[partitionName]int64{}
+		r.committed = map[partitionID]int64{}
 	}
 	take := func(topic string, partition int32, offset int64) {
-		name := partitionName{topic, partition}
+		name := partitionID{topic, partition}
 		was, known := r.committed[name]
 		if offset < 0 || known && was == offset {
 			return

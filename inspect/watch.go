@@ -92,7 +92,13 @@ const (
 //
 // Where it is not granted, generations come from what coordinators answer: who joined
 // and left, which partitions moved; the generation and the leader of a classic group are
-// nil then. Lag is looked at every ten seconds.
+// nil then. Lag is looked at every ten seconds, but for share groups, whose partitions have
+// no owners.
+//
+// No topic is created. Without __consumer_offsets every group is absent; where it is
+// hidden, groups are looked for at the brokers that list them, and an event of
+// watch.KindSight says that the log is not read. FindCoordinator is asked where the topic
+// is seen and the leader of a group's partition says that it is not the coordinator.
 //
 // A client that consumes too sends these fetches behind its own, which wait up to five
 // seconds for records: give Watch a client of its own.
@@ -171,6 +177,9 @@ type layout struct {
 	// offsetsHidden: __consumer_offsets may exist and may not be seen.
 	offsetsHidden bool
 }
+
+// offsetsAbsent says whether there is no __consumer_offsets, as far as is known.
+func (l layout) offsetsAbsent() bool { return len(l.offsets) == 0 && !l.offsetsHidden }
 
 // looks yields looks until ctx ends.
 func (in *Inspector) looks(ctx context.Context, what Watched) iter.Seq[look] {

@@ -165,17 +165,11 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 func (c *coordinatorWatch) groupsOf(groupType string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.layout
 	var groups []string
 	for name, group := range c.names {
-		node := group.lister
-		if len(known.offsets) > 0 {
-			node = known.offsets[OffsetsPartition(name, int32(len(known.offsets)))]
-		} else if !known.offsetsHidden {
-			node = c.node // without the topic there are no groups, and anybody may say so
-		}
-		if group.found != nil {
-			node = *group.found
+		node := c.node // without the topic there are no groups, and anybody may say so
+		if !c.layout.offsetsAbsent() {
+			node = c.coordinatorOf(name, group)
 		}
 		wanted := group.groupType
 		if wanted == "" {
@@ -187,6 +181,19 @@ func (c *coordinatorWatch) groupsOf(groupType string) []string {
 	}
 	slices.Sort(groups)
 	return groups
+}
+
+// coordinatorOf is the broker that coordinates a group: as its name has it, or who was
+// found where that one refuses, or who listed it where __consumer_offsets is hidden. It is
+// called with the lock held.
+func (w *watcher) coordinatorOf(name string, group *watchedGroup) int32 {
+	switch count := int32(len(w.layout.offsets)); {
+	case group.found != nil:
+		return *group.found
+	case count > 0:
+		return w.layout.offsets[OffsetsPartition(name, count)]
+	}
+	return group.lister
 }
 
 // describe looks at groups as one type.
@@ -211,7 +218,7 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			case errors.Is(d.err, kerr.GroupIDNotFound):
 				c.isNot(d.name, groupType, &taken)
 			case coordinatorMoved(d.err):
-				c.refuse(d.name)
+				c.refuse(d.name, groupType, &taken)
 			default:
 				c.failed(ctx, "group "+d.name, nil, descriptionProblem(d.err, d.name))
 			}
@@ -235,7 +242,13 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 // election spreads, until the brokers are asked who is.
 const mostRefusals = 2
 
-func (c *coordinatorWatch) refuse(name string) {
+// refuse takes a group of which a broker says that it does not coordinate it. So do all
+// where there is no __consumer_offsets, and then there is no such group.
+func (c *coordinatorWatch) refuse(name, groupType string, taken *watch.GroupsLook) {
+	if known, _ := c.layoutNow(); known.offsetsAbsent() {
+		c.isNot(name, groupType, taken)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if group := c.names[name]; group != nil {
@@ -245,8 +258,12 @@ func (c *coordinatorWatch) refuse(name string) {
 }
 
 // findRefused asks who coordinates the groups that their computed coordinator goes on
-// to refuse.
+// to refuse. It asks only where __consumer_offsets is seen: FindCoordinator would create
+// it.
 func (c *coordinatorWatch) findRefused(ctx context.Context) {
+	if known, _ := c.layoutNow(); len(known.offsets) == 0 {
+		return
+	}
 	c.mu.Lock()
 	var groups []string
 	for name, group := range c.names {
@@ -307,5 +324,6 @@ func (c *coordinatorWatch) isNot(name, groupType string, taken *watch.GroupsLook
 	taken.Absent = append(taken.Absent, name)
 	if !known.named {
 		delete(c.names, name)
+		taken.Forgotten = append(taken.Forgotten, name)
 	}
 }

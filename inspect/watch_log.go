@@ -42,17 +42,38 @@ func (l *logTail) begin(ctx context.Context) {
 	if time.Now().Before(l.due) || ctx.Err() != nil {
 		return
 	}
+	if l.isHidden() {
+		l.fail(ctx, kerr.TopicAuthorizationFailed, nil)
+		return
+	}
 	unread := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return ok })
 	if len(unread) == 0 {
 		return
 	}
-	if err := l.findEnds(ctx, unread); err != nil {
-		l.fail(ctx, err, unread)
-		return
+	begun, err := l.findEnds(ctx, unread)
+	if len(begun) > 0 {
+		l.send(ctx, func(d *watch.Differ) []watch.Event {
+			return d.Records(watch.RecordsLook{At: time.Now(), Begun: begun})
+		})
 	}
-	l.send(ctx, func(d *watch.Differ) []watch.Event {
-		return d.Records(watch.RecordsLook{At: time.Now(), Begun: unread})
-	})
+	if err != nil {
+		l.fail(ctx, err, slices.DeleteFunc(unread, func(p int32) bool { return slices.Contains(begun, p) }))
+	}
+}
+
+// isHidden says whether the log may not be seen, and is wanted.
+func (l *logTail) isHidden() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.layout.offsets) > 0 || !l.layout.offsetsHidden {
+		return false
+	}
+	for _, group := range l.names {
+		if group.lister == l.node && (group.groupType == typeClassic || group.groupType == "") {
+			return true
+		}
+	}
+	return false
 }
 
 // look reads what was written since the last time, or waits for it, and says whether it
@@ -118,8 +139,9 @@ func (l *logTail) setRead(p int32, at int64) {
 	l.read[p] = at
 }
 
-// findEnds finds the ends of partitions, from which reading begins.
-func (l *logTail) findEnds(ctx context.Context, partitions []int32) error {
+// findEnds finds the ends of partitions, from which reading begins, and returns those
+// that were told. The error is why others were not.
+func (l *logTail) findEnds(ctx context.Context, partitions []int32) ([]int32, error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
 	topic := kmsg.NewListOffsetsRequestTopic()
@@ -132,20 +154,26 @@ func (l *logTail) findEnds(ctx context.Context, partitions []int32) error {
 	req.Topics = append(req.Topics, topic)
 	resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, l.node, true, lookTimeout, req)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var begun []int32
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			if t.Topic != offsetsTopicName || !slices.Contains(partitions, p.Partition) {
+			if t.Topic != offsetsTopicName || !slices.Contains(partitions, p.Partition) || slices.Contains(begun, p.Partition) {
 				continue
 			}
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return err
+			if failure := kerr.ErrorForCode(p.ErrorCode); failure != nil {
+				err = failure
+				continue
 			}
 			l.setRead(p.Partition, p.Offset)
+			begun = append(begun, p.Partition)
 		}
 	}
-	return nil
+	if err == nil && len(begun) < len(partitions) {
+		err = errLeftOut
+	}
+	return begun, err
 }
 
 func (l *logTail) fetch(ctx context.Context, partitions []int32, wait bool) error {

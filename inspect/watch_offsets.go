@@ -3,11 +3,13 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -24,12 +26,19 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	}
 	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(offsetsEvery) {
 		known, _ := w.layoutNow()
-		committed := map[string]map[partitionName]int64{}
+		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, failed: map[int32]Problem{}}
 		for _, node := range known.brokers {
-			w.committed(ctx, node, committed)
+			look.readCommitted(ctx, node)
 		}
-		if len(committed) > 0 {
-			w.lookAtOffsets(ctx, committed)
+		if len(look.committed) > 0 {
+			look.readEnds(ctx, known)
+		}
+		for _, node := range known.brokers {
+			if p, failed := look.failed[node]; failed {
+				w.failed(ctx, partOffsets, &node, p)
+			} else {
+				w.saw(ctx, partOffsets, &node, time.Now(), func(*watch.Differ) []watch.Event { return nil })
+			}
 		}
 		if late := time.Since(began); late > offsetsEvery {
 			began = began.Add(late)
@@ -37,24 +46,38 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	}
 }
 
-// groupsAt are the groups that a broker coordinates and that may have offsets.
+// offsetsLook is one look at how far groups are.
+type offsetsLook struct {
+	*watcher
+	committed map[string]map[partitionID]int64
+	failed    map[int32]Problem // by broker
+}
+
+func (l *offsetsLook) fail(node int32, err error, doing, acl string) {
+	l.failed[node] = problemFrom(err, "", doing, acl)
+}
+
+// groupsAt are the groups that a broker coordinates and that may have offsets in
+// __consumer_offsets: those of share groups are elsewhere, and they have no owners.
 func (w *watcher) groupsAt(node int32) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	count := int32(len(w.layout.offsets))
+	if w.layout.offsetsAbsent() {
+		return nil
+	}
 	var groups []string
 	for _, name := range sortedKeys(w.names) {
 		group := w.names[name]
-		if count > 0 && w.layout.offsets[OffsetsPartition(name, count)] == node && (group.groupType == typeClassic || group.groupType == typeConsumer) {
+		if group.groupType != "" && group.groupType != typeShare && w.coordinatorOf(name, group) == node {
 			groups = append(groups, name)
 		}
 	}
 	return groups
 }
 
-// committed adds what the groups of a coordinator have committed.
-func (w *watcher) committed(ctx context.Context, node int32, all map[string]map[partitionName]int64) {
-	batches(w.groupsAt(node), watchBatch, func(batch []string) {
+// readCommitted adds what the groups of a coordinator have committed.
+func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
+	batches(l.groupsAt(node), watchBatch, func(batch []string) {
 		req := kmsg.NewPtrOffsetFetchRequest()
 		for _, name := range batch {
 			group := kmsg.NewOffsetFetchRequestGroup()
@@ -63,28 +86,30 @@ func (w *watcher) committed(ctx context.Context, node int32, all map[string]map[
 		}
 		// Of several groups brokers answer since v8 (Kafka 3.0), and by topics' names
 		// up to v9.
-		resp, _, err := ask[*kmsg.OffsetFetchResponse](ctx, w, node, false, lookTimeout, batchedOffsetFetch{req})
+		resp, _, err := ask[*kmsg.OffsetFetchResponse](ctx, l.watcher, node, false, lookTimeout, batchedOffsetFetch{req})
 		if err != nil {
-			w.failed(ctx, partOffsets, &node, problemFrom(err, "", fmt.Sprintf("read the offsets committed at broker %d", node), "DESCRIBE on each group"))
+			l.fail(node, err, fmt.Sprintf("read the offsets committed at broker %d", node), "DESCRIBE on each group")
 			return
 		}
 		for _, group := range resp.Groups {
-			if group.ErrorCode != 0 {
+			if err := kerr.ErrorForCode(group.ErrorCode); err != nil {
+				if !coordinatorMoved(err) && !errors.Is(err, kerr.GroupIDNotFound) {
+					l.fail(node, err, fmt.Sprintf("read the offsets committed by the group %q", group.Group), fmt.Sprintf("DESCRIBE on the group %q", group.Group))
+				}
 				continue
 			}
-			offsets := map[partitionName]int64{}
+			offsets := map[partitionID]int64{}
 			for _, topic := range group.Topics {
 				for _, p := range topic.Partitions {
 					if p.ErrorCode == 0 && p.Offset >= 0 {
-						offsets[partitionName{topic.Topic, p.Partition}] = p.Offset
+						offsets[partitionID{topic.Topic, p.Partition}] = p.Offset
 					}
 				}
 			}
 			if len(offsets) > 0 {
-				all[group.Group] = offsets
+				l.committed[group.Group] = offsets
 			}
 		}
-		w.saw(ctx, partOffsets, &node, time.Now(), func(*watch.Differ) []watch.Event { return nil })
 	})
 }
 
@@ -94,60 +119,42 @@ type batchedOffsetFetch struct{ *kmsg.OffsetFetchRequest }
 // MaxVersion implements [kmsg.Request].
 func (batchedOffsetFetch) MaxVersion() int16 { return 9 }
 
-// lookAtOffsets compares what is committed with the ends of the logs, as a consumer
-// sees them that reads committed records: up to the first transaction that is open.
-func (w *watcher) lookAtOffsets(ctx context.Context, committed map[string]map[partitionName]int64) {
-	known, _ := w.layoutNow()
-	for _, node := range known.brokers {
-		if !w.pace.wait(ctx, node, false) {
-			return
-		}
-	}
-	wanted := map[string]map[int32]bool{}
-	for _, offsets := range committed {
-		for p := range offsets {
-			if wanted[p.topic] == nil {
-				wanted[p.topic] = map[int32]bool{}
-			}
-			wanted[p.topic][p.partition] = true
-		}
-	}
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.ReplicaID, req.IsolationLevel = -1, 1
-	for _, topic := range sortedKeys(wanted) {
-		rt := kmsg.NewListOffsetsRequestTopic()
-		rt.Topic = topic
-		for _, partition := range sortedKeys(wanted[topic]) {
-			rp := kmsg.NewListOffsetsRequestTopicPartition()
-			rp.Partition, rp.Timestamp, rp.CurrentLeaderEpoch = partition, -1, -1
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		req.Topics = append(req.Topics, rt)
-	}
+// readEnds compares what is committed with the ends of the logs, as a consumer sees them
+// that reads committed records: up to the first transaction that is open.
+func (l *offsetsLook) readEnds(ctx context.Context, known layout) {
 	at := time.Now()
-	asking, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	shards, err := await(asking, func() ([]kgo.ResponseShard, error) { return w.client.RequestSharded(asking, req), nil })
-	if err != nil {
-		return
+	wanted := map[partitionID]bool{}
+	for _, offsets := range l.committed {
+		for p := range offsets {
+			if canBeTopic(p.topic) {
+				wanted[p] = true
+			}
+		}
 	}
-	ends := map[partitionName]int64{}
-	for _, shard := range shards {
-		resp, ok := shard.Resp.(*kmsg.ListOffsetsResponse)
-		if shard.Err != nil || !ok {
+	partitions := slices.SortedFunc(maps.Keys(wanted), comparePartitions)
+	leaders := l.leadersOf(ctx, known, partitions)
+	ends := map[partitionID]int64{}
+	for _, node := range sortedKeys(leaders) {
+		resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, node, false, lookTimeout, endsRequest(endStable, leaders[node]))
+		if err != nil {
+			l.fail(node, err, fmt.Sprintf("read where the logs end that broker %d leads", node), "DESCRIBE on their topics")
 			continue
 		}
 		for _, topic := range resp.Topics {
 			for _, p := range topic.Partitions {
-				if p.ErrorCode == 0 && p.Offset >= 0 {
-					ends[partitionName{topic.Topic, p.Partition}] = p.Offset
+				switch err := kerr.ErrorForCode(p.ErrorCode); {
+				case err == nil && p.Offset >= 0:
+					ends[partitionID{topic.Topic, p.Partition}] = p.Offset
+				case err == nil, kerr.IsRetriable(err): // the leader has moved, and is found at the next look
+				default:
+					l.fail(node, err, fmt.Sprintf("read where the log of %s-%d ends", topic.Topic, p.Partition), fmt.Sprintf("DESCRIBE on the topic %q", topic.Topic))
 				}
 			}
 		}
 	}
-	for _, group := range sortedKeys(committed) {
+	for _, group := range sortedKeys(l.committed) {
 		taken := watch.OffsetsLook{At: at, Group: group}
-		for p, offset := range committed[group] {
+		for p, offset := range l.committed[group] {
 			if end, ok := ends[p]; ok {
 				taken.Offsets = append(taken.Offsets, watch.Offset{Topic: p.topic, Partition: p.partition, Committed: offset, End: end})
 			}
@@ -155,8 +162,34 @@ func (w *watcher) lookAtOffsets(ctx context.Context, committed map[string]map[pa
 		slices.SortFunc(taken.Offsets, func(a, b watch.Offset) int {
 			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 		})
-		if !w.send(ctx, func(d *watch.Differ) []watch.Event { return d.Offsets(taken) }) {
+		if !l.send(ctx, func(d *watch.Differ) []watch.Event { return d.Offsets(taken) }) {
 			return
 		}
 	}
+}
+
+// leadersOf finds the leaders of partitions, and creates no topic: the client itself would
+// for one that is deleted, where it may.
+func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []partitionID) map[int32][]partitionID {
+	if len(partitions) == 0 {
+		return nil
+	}
+	node := known.metadata
+	if node == nil {
+		node = &known.brokers[0]
+	}
+	resp, _, err := ask[*kmsg.MetadataResponse](ctx, l.watcher, *node, false, lookTimeout, metadataRequest(topicsAmong(partitions)))
+	if err != nil {
+		l.fail(*node, err, "find the leaders of the partitions that groups committed in", "DESCRIBE on their topics")
+		return nil
+	}
+	found := leadersFound{byName: map[string]*leadersOfTopic{}, names: map[[16]byte]string{}}
+	found.add(resp)
+	leaders := map[int32][]partitionID{}
+	for _, p := range partitions {
+		if leader := leaderIn(found.byName, p); leader >= 0 {
+			leaders[leader] = append(leaders[leader], p)
+		}
+	}
+	return leaders
 }

@@ -39,10 +39,14 @@ type metadataAsker struct {
 	longest time.Duration
 	checked time.Time
 	elr     elrAsker
+	// offsets is what was answered when __consumer_offsets was asked for by name, which
+	// was at offsetsAt.
+	offsets   []kmsg.MetadataResponseTopic
+	offsetsAt time.Time
 }
 
 func (w *watcher) watchPartitions(ctx context.Context) {
-	asker := metadataAsker{watcher: w, checked: time.Now(), elr: elrAsker{watcher: w, known: map[partitionName]eligible{}}}
+	asker := metadataAsker{watcher: w, checked: time.Now(), elr: elrAsker{watcher: w, known: map[partitionID]eligible{}}}
 	for ctx.Err() == nil {
 		began := time.Now()
 		resp, at, err := asker.ask(ctx, w.topicsWanted())
@@ -117,7 +121,12 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 		a.node = &known.brokers[0]
 	}
 	known.metadata = a.node
-	for _, topic := range resp.Topics {
+	topics := resp.Topics
+	if a.what.Groups && a.topicsWanted() == nil && !hasOffsetsTopic(topics) && a.node != nil {
+		topics = a.offsetsByName(ctx)
+		known.offsetsHidden = len(topics) == 0 // not known yet
+	}
+	for _, topic := range topics {
 		if topic.Topic == nil || *topic.Topic != offsetsTopicName {
 			continue
 		}
@@ -139,6 +148,23 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 		return a.elr.look(ctx, *a.node, taken.Partitions)
 	}
 	return true
+}
+
+func hasOffsetsTopic(topics []kmsg.MetadataResponseTopic) bool {
+	return slices.ContainsFunc(topics, func(t kmsg.MetadataResponseTopic) bool { return t.Topic != nil && *t.Topic == offsetsTopicName })
+}
+
+// offsetsByName asks for __consumer_offsets alone, from time to time: who asks for all
+// topics is not told of those that are hidden. It returns nothing while none answers.
+func (a *metadataAsker) offsetsByName(ctx context.Context) []kmsg.MetadataResponseTopic {
+	if a.offsets != nil && time.Since(a.offsetsAt) < checkEvery {
+		return a.offsets
+	}
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, metadataTimeout, metadataRequest([]string{offsetsTopicName}))
+	if err == nil && hasOffsetsTopic(resp.Topics) {
+		a.offsets, a.offsetsAt = resp.Topics, at
+	}
+	return a.offsets
 }
 
 // check turns from a broker that the others do not take for live: it answers, but
@@ -197,100 +223,4 @@ func partitionsLook(resp *kmsg.MetadataResponse, at time.Time) watch.PartitionsL
 		}
 	}
 	return taken
-}
-
-type partitionName struct {
-	topic     string
-	partition int32
-}
-
-// eligible is the state of a partition for which its ELR is known.
-type eligible struct {
-	epoch int32
-	isr   []int32
-}
-
-// elrAsker asks which replicas may lead without being in sync, of the partitions for
-// which that matters: those of which a replica is out of sync.
-type elrAsker struct {
-	*watcher
-	known map[partitionName]eligible
-	// unsupported: the brokers know of no such replicas, so there are none.
-	unsupported bool
-}
-
-// elrAtOnce is how many partitions one request is about; brokers answer for 2,000 at
-// most by default (max.request.partition.size.limit).
-const elrAtOnce = 1000
-
-func (e *elrAsker) look(ctx context.Context, node int32, partitions []watch.Partition) bool {
-	var topics []string
-	wanted := map[partitionName]watch.Partition{}
-	for _, p := range partitions {
-		name := partitionName{p.Topic, p.Partition}
-		was, known := e.known[name]
-		switch {
-		case !p.Degraded() || p.LeaderEpoch == nil:
-			delete(e.known, name)
-		case known && was.epoch == *p.LeaderEpoch && slices.Equal(was.isr, p.ISR), len(wanted) >= elrAtOnce:
-		default:
-			wanted[name] = p
-			if len(topics) == 0 || topics[len(topics)-1] != p.Topic {
-				topics = append(topics, p.Topic)
-			}
-		}
-	}
-	if len(wanted) == 0 {
-		return true
-	}
-	found := make([]watch.Partition, 0, len(wanted))
-	if e.unsupported {
-		for _, p := range wanted {
-			p.ELR, p.LastKnownELR = []int32{}, []int32{}
-			found = append(found, p)
-		}
-	} else if found = e.ask(ctx, node, topics, wanted); found == nil {
-		return true // it is asked again at the next look
-	}
-	for _, p := range found {
-		e.known[partitionName{p.Topic, p.Partition}] = eligible{*p.LeaderEpoch, p.ISR}
-	}
-	return e.send(ctx, func(d *watch.Differ) []watch.Event {
-		d.Eligible(found)
-		return nil
-	})
-}
-
-func (e *elrAsker) ask(ctx context.Context, node int32, topics []string, wanted map[partitionName]watch.Partition) []watch.Partition {
-	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
-	req.ResponsePartitionLimit = elrAtOnce
-	slices.Sort(topics)
-	for _, topic := range slices.Compact(topics) {
-		rt := kmsg.NewDescribeTopicPartitionsRequestTopic()
-		rt.Topic = topic
-		req.Topics = append(req.Topics, rt)
-	}
-	resp, _, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, lookTimeout, req)
-	if err != nil {
-		if p := problemFrom(e.unsupportedAs(ctx, node, req.Key(), err), "", "", ""); p.Code == CodeUnsupported {
-			e.unsupported = true
-		}
-		return nil
-	}
-	found := []watch.Partition{}
-	for _, topic := range resp.Topics {
-		if topic.Topic == nil || topic.ErrorCode != 0 {
-			continue
-		}
-		for _, p := range topic.Partitions {
-			want, ok := wanted[partitionName{*topic.Topic, p.Partition}]
-			if !ok || p.ErrorCode != 0 || p.LeaderEpoch < 0 {
-				continue
-			}
-			want.Leader, want.LeaderEpoch, want.ISR = known(p.LeaderID), known(p.LeaderEpoch), p.ISR
-			want.ELR, want.LastKnownELR = emptyIfNil(p.EligibleLeaderReplicas), emptyIfNil(p.LastKnownELR)
-			found = append(found, want)
-		}
-	}
-	return found
 }

@@ -19,7 +19,7 @@ type Differ struct {
 	controllerAt time.Time
 
 	groups groups
-	lags   map[lagKey]*lagState
+	lags   map[string]map[partitionKey]*lagState // by group
 	blind  map[sightKey]*blindness
 }
 
@@ -52,7 +52,7 @@ func NewDiffer(config Config) *Differ {
 	return &Differ{
 		config: config,
 		groups: groups{known: map[string]*groupState{}, held: map[string]*heldGroup{}},
-		lags:   map[lagKey]*lagState{},
+		lags:   map[string]map[partitionKey]*lagState{},
 		blind:  map[sightKey]*blindness{},
 	}
 }

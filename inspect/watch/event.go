@@ -62,7 +62,8 @@ type Snapshot struct {
 	Partitions []Partition `json:"partitions,omitempty"`
 	// Controller is the active controller.
 	Controller *Controller `json:"controller,omitempty"`
-	// Groups are those of one coordinator, by name. Not nil, perhaps empty.
+	// Groups are those of one coordinator, by name. Of one that has none there is no
+	// snapshot.
 	Groups []Group `json:"groups,omitempty"`
 	// Absent are groups that are watched by name and do not exist.
 	Absent []string `json:"absent,omitempty"`

@@ -108,8 +108,22 @@ func (d *Differ) Groups(look GroupsLook) []Event {
 		default:
 			state.at = look.At
 		}
+		if state := d.groups.known[name]; state.absent {
+			delete(d.lags, name)
+			if slices.Contains(look.Forgotten, name) {
+				d.forget(name)
+			}
+		}
 	}
 	return append(fresh.events(look.At), events...)
+}
+
+// forget leaves nothing of a group, so that a long watch of groups that come and go does
+// not grow.
+func (d *Differ) forget(name string) {
+	delete(d.groups.known, name)
+	delete(d.lags, name)
+	delete(d.blind, keyOf("group "+name, nil))
 }
 
 // hold keeps a group that is seen for the first time until the log was read after it

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -199,5 +200,40 @@ func TestWhatCannotBeLookedAtIsToldOnce(t *testing.T) {
 	d.Gone([]int32{2})
 	if e := d.Saw("groups", node(2), after(14*time.Second)); len(e) > 0 {
 		t.Fatalf("a broker that was gone: %+v", e)
+	}
+}
+
+// TestGroupsThatComeAndGoLeaveNothingBehind: a long watch does not grow with them.
+func TestGroupsThatComeAndGoLeaveNothingBehind(t *testing.T) {
+	d := NewDiffer(Config{})
+	now := start
+	for n := range 100 {
+		name := fmt.Sprint("console-", n)
+		group := Group{Group: name, Type: "consumer", State: "Stable", Members: []Member{member("a", 0)}}
+		d.Groups(GroupsLook{At: now, Groups: []Group{group}, Appeared: []string{name}})
+		d.Offsets(OffsetsLook{At: now, Group: name, Offsets: []Offset{{"orders", 0, 1, 2}}})
+		d.Failed(FailedLook{At: now, Part: "group " + name})
+		now = now.Add(time.Second)
+		events := d.Groups(GroupsLook{At: now, Absent: []string{name}, Forgotten: []string{name}})
+		if len(events) != 1 || events[0].Group == nil || events[0].Group.To != nil {
+			t.Fatalf("%+v", events)
+		}
+	}
+	if len(d.groups.known)+len(d.lags)+len(d.blind) > 0 {
+		t.Errorf("%d groups are known, %d have lags, %d cannot be seen", len(d.groups.known), len(d.lags), len(d.blind))
+	}
+	// One that is named stays known as absent, and what it consumed does not.
+	group := Group{Group: "g", Type: "consumer", State: "Stable", Members: []Member{member("a", 0)}}
+	d.Groups(GroupsLook{At: now, Groups: []Group{group}})
+	d.Offsets(OffsetsLook{At: now, Group: "g", Offsets: []Offset{{"orders", 0, 1, 2}, {"deleted", 0, 1, 2}}})
+	later := now.Add(time.Hour)
+	d.Groups(GroupsLook{At: later, Groups: []Group{group}})
+	d.Offsets(OffsetsLook{At: later, Group: "g", Offsets: []Offset{{"orders", 0, 1, 2}}})
+	if len(d.lags["g"]) != 1 {
+		t.Errorf("%d partitions are known, and the topic of one is gone", len(d.lags["g"]))
+	}
+	d.Groups(GroupsLook{At: later.Add(time.Second), Absent: []string{"g"}})
+	if len(d.groups.known) != 1 || len(d.lags) > 0 {
+		t.Errorf("%d groups are known, %d have lags", len(d.groups.known), len(d.lags))
 	}
 }

@@ -1,14 +1,14 @@
 package watch
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
 
-type lagKey struct {
-	group string
-	partitionKey
-}
+// lagForgotten is after how long a partition is forgotten that a group does not tell of any
+// more: its topic or its offset is gone.
+const lagForgotten = 10 * time.Minute
 
 // lagState is how far a group is with one partition.
 type lagState struct {
@@ -33,10 +33,15 @@ func (d *Differ) Offsets(look OffsetsLook) []Event {
 	}
 	owned, assignmentsKnown := owners(state.told)
 	settled := state.unsettledAt.IsZero()
+	lags := d.lags[look.Group]
+	if lags == nil {
+		lags = map[partitionKey]*lagState{}
+		d.lags[look.Group] = lags
+	}
 	for _, o := range look.Offsets {
-		key := lagKey{look.Group, partitionKey{o.Topic, o.Partition}}
-		owner := owned[key.partitionKey]
-		was, seen := d.lags[key]
+		key := partitionKey{o.Topic, o.Partition}
+		owner := owned[key]
+		was, seen := lags[key]
 		lag := o.End - max(0, o.Committed)
 		moves := seen && was.committed != o.Committed
 		switch {
@@ -44,7 +49,7 @@ func (d *Differ) Offsets(look OffsetsLook) []Event {
 			if seen && was.stalled {
 				events = append(events, lagEvent(look, o, lag, false, look.At.Sub(was.since), was.event.Owner, was.at))
 			}
-			d.lags[key] = &lagState{committed: o.Committed, lag: lag, since: look.At, at: look.At, owner: owner}
+			lags[key] = &lagState{committed: o.Committed, lag: lag, since: look.At, at: look.At, owner: owner}
 			continue
 		case was.lag <= 0:
 			was.since = look.At
@@ -58,6 +63,7 @@ func (d *Differ) Offsets(look OffsetsLook) []Event {
 		}
 		was.at, was.lag = look.At, lag
 	}
+	maps.DeleteFunc(lags, func(_ partitionKey, s *lagState) bool { return look.At.Sub(s.at) > lagForgotten })
 	return events
 }
 

@@ -73,6 +73,9 @@ type GroupsLook struct {
 	Groups []Group
 	// Absent are groups that were asked for and do not exist.
 	Absent []string
+	// Forgotten are those of Absent that are not asked for any more, unless they appear
+	// again.
+	Forgotten []string
 	// Appeared are those of Groups that were not there at an earlier list of groups. A
 	// group that is seen for the first time and is not among them is part of a snapshot.
 	Appeared []string
