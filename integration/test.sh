@@ -3,7 +3,8 @@
 # started. Arguments go to `go test`.
 set -euo pipefail
 cd "$(dirname "$0")"
-[ $# -gt 0 ] || set -- -timeout 40m ./...
+# Tests that may run side by side mostly wait, whatever the number of processors.
+[ $# -gt 0 ] || set -- -timeout 40m -parallel 6 ./...
 
 # The image is had first, so that its cost is not a test's, and so that what building
 # it needs can be installed where it can be neither found nor pulled: exit code 3.
