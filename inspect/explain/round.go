@@ -124,13 +124,7 @@ func (h *history) roundsFromLog() {
 			last = nil
 			continue
 		}
-		now := watch.Group{
-			Group: h.group, Type: "classic", State: "Stable", Assignor: record.Protocol,
-			Generation: &record.Generation, Leader: record.Leader, Members: record.Members,
-		}
-		if len(record.Members) == 0 {
-			now.State = "Empty"
-		}
+		now := groupOf(h.group, record)
 		before := last
 		last = &now
 		if before == nil || *before.Generation == record.Generation && (sameMembers(*before, now) || replacedInPlace(*before, now)) {
@@ -150,6 +144,18 @@ func (h *history) roundsFromLog() {
 			}
 		}
 	}
+}
+
+// groupOf is the group as a record has it.
+func groupOf(name string, record *watch.GroupRecord) watch.Group {
+	g := watch.Group{
+		Group: name, Type: "classic", State: "Stable", Assignor: record.Protocol,
+		Generation: &record.Generation, Leader: record.Leader, Members: record.Members,
+	}
+	if len(record.Members) == 0 {
+		g.State = "Empty"
+	}
+	return g
 }
 
 // plannedBy is how long the leader took to plan, as a record tells it: from when all had
@@ -237,23 +243,37 @@ func (h *history) waitedFor(look *watch.Group) bool {
 func (h *history) findWaits() {
 	var open *wait
 	var settled *watch.Group
-	for i := range h.looks {
-		look := h.looks[i].Look
-		if look.Settled() {
+	end := func(by *watch.Group) {
+		if open != nil {
+			open.over, open.after = true, by
+			h.waits = append(h.waits, *open)
+			open = nil
+		}
+		settled = by
+	}
+	for _, o := range h.all {
+		if o.Record != nil && !o.Record.Tombstone {
+			// A group that rebalances again at once may be settled between two looks.
 			if open != nil {
-				open.over, open.after = true, look
-				h.waits = append(h.waits, *open)
-				open = nil
+				now := groupOf(h.group, o.Record)
+				end(&now)
 			}
-			settled = look
+			continue
+		}
+		look := o.Look
+		if look == nil {
+			continue
+		}
+		if look.Settled() {
+			end(look)
 			continue
 		}
 		if open == nil {
-			open = &wait{from: h.looks[i].At, before: settled, members: map[string]watch.Member{}, most: map[who]int{}}
+			open = &wait{from: o.At, before: settled, members: map[string]watch.Member{}, most: map[who]int{}}
 		}
-		open.grow(h.looks[i].At, look)
-		open.to = h.looks[i].At
-		open.states = append(open.states, stateAt{h.looks[i].At, look.State})
+		open.grow(o.At, look)
+		open.to = o.At
+		open.states = append(open.states, stateAt{o.At, look.State})
 		for _, m := range look.Members {
 			open.members[m.ID] = m
 		}
