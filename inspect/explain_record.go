@@ -88,7 +88,7 @@ func (r *recorder) find(ctx context.Context) error {
 			if len(listing.problems) > 0 {
 				return listing.problems[0]
 			}
-			return hiddenProblem(topic, r.group)
+			return hiddenProblem(r.group, topic.problem.Cause)
 		}
 	}
 	found := r.findCoordinators(ctx, []string{r.group})[r.group]

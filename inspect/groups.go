@@ -249,7 +249,7 @@ func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, list
 			case topic.absent:
 				d.notFound(group)
 			default:
-				d.missing(hiddenProblem(topic, group))
+				d.missing(hiddenProblem(group, topic.problem.Cause))
 			}
 		}
 		return
@@ -291,10 +291,10 @@ func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, list
 
 // hiddenProblem is that of a group that no broker lists, where __consumer_offsets is
 // hidden.
-func hiddenProblem(topic *offsetsTopic, group string) Problem {
-	p := *topic.problem
-	p.Target = group
-	p.Message = fmt.Sprintf("cannot tell whether the group %q exists: no broker lists it, and asking further could create %s, which is hidden; it takes the ACL DESCRIBE on the group %q or on the topic %s",
-		group, offsetsTopicName, group, offsetsTopicName)
-	return p
+func hiddenProblem(group string, cause error) Problem {
+	return Problem{
+		Code: CodeNotAuthorized, Target: group, Cause: cause,
+		Message: fmt.Sprintf("cannot tell whether the group %q exists: no broker lists it, and asking further could create %s, which is hidden; it takes the ACL DESCRIBE on the group %q or on the topic %s",
+			group, offsetsTopicName, group, offsetsTopicName),
+	}
 }

@@ -27,8 +27,10 @@ const (
 type watchedGroup struct {
 	// named: asked for by name, so it is looked for also where it is not listed.
 	named bool
-	// lister is the broker that listed it last, for where __consumer_offsets is hidden.
+	// lister is the broker that listed it last, for where __consumer_offsets is hidden, if
+	// it was listed.
 	lister int32
+	listed bool
 	// groupType is empty while it is not known; then tried counts the types that it
 	// turned out not to be of.
 	groupType string
@@ -139,6 +141,32 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 		}
 		return
 	}
+	c.takeList(resp, at)
+	for _, name := range c.neverListed() {
+		p := hiddenProblem(name, kerr.TopicAuthorizationFailed)
+		c.failed(ctx, "group "+name, nil, p)
+	}
+}
+
+// neverListed are the groups of which nothing is known, as no broker lists them and
+// __consumer_offsets is hidden.
+func (c *coordinatorWatch) neverListed() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.layout.offsets) > 0 || !c.layout.offsetsHidden {
+		return nil
+	}
+	var names []string
+	for name, group := range c.names {
+		if !group.listed {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (c *coordinatorWatch) takeList(resp *kmsg.ListGroupsResponse, at time.Time) {
 	first := c.listed.IsZero()
 	c.listed = at
 	c.mu.Lock()
@@ -152,7 +180,7 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 			group = &watchedGroup{appeared: !first}
 			c.names[g.Group] = group
 		}
-		group.lister = c.node
+		group.lister, group.listed = c.node, true
 		if t := typeOf(resp.Version, g.GroupType); t != group.groupType && slices.Contains(groupTypes(), t) {
 			group.groupType, group.tried = t, 0
 		}
@@ -184,16 +212,18 @@ func (c *coordinatorWatch) groupsOf(groupType string) []string {
 }
 
 // coordinatorOf is the broker that coordinates a group: as its name has it, or who was
-// found where that one refuses, or who listed it where __consumer_offsets is hidden. It is
-// called with the lock held.
+// found where that one refuses, or who listed it where __consumer_offsets is hidden; -1 if
+// that is not known. It is called with the lock held.
 func (w *watcher) coordinatorOf(name string, group *watchedGroup) int32 {
 	switch count := int32(len(w.layout.offsets)); {
 	case group.found != nil:
 		return *group.found
 	case count > 0:
 		return w.layout.offsets[OffsetsPartition(name, count)]
+	case group.listed:
+		return group.lister
 	}
-	return group.lister
+	return -1
 }
 
 // describe looks at groups as one type.

@@ -61,24 +61,15 @@ func TestWatchCreatesNoTopic(t *testing.T) {
 				set(fake)
 				refuseGroups(fake)
 				sent := countFindCoordinator(fake)
-				listed := make(chan struct{})
-				var once sync.Once
-				fake.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
-					fake.KeepControl()
-					once.Do(func() { close(listed) })
-					return nil, nil, false
-				})
 				w := startWatching(t, inspect.New(newClient(t, fake)), what)
 				if name == "absent" {
 					w.await(t, "the group is absent", func(e watch.Event) bool {
 						return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "nobody")
 					})
 				} else {
-					select {
-					case <-listed:
-					case <-time.After(20 * time.Second):
-						t.Error("no broker is asked which groups it has")
-					}
+					w.await(t, "it cannot be told whether the group exists", func(e watch.Event) bool {
+						return e.Sight != nil && e.Sight.Part == "group nobody" && e.Sight.Lost && e.Sight.Code == string(inspect.CodeNotAuthorized)
+					})
 				}
 				if n := sent.Load(); n != 0 {
 					t.Errorf("FindCoordinator was sent %d times", n)

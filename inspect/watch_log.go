@@ -68,8 +68,8 @@ func (l *logTail) isHidden() bool {
 	if len(l.layout.offsets) > 0 || !l.layout.offsetsHidden {
 		return false
 	}
-	for _, group := range l.names {
-		if group.lister == l.node && (group.groupType == typeClassic || group.groupType == "") {
+	for name, group := range l.names {
+		if l.coordinatorOf(name, group) == l.node && (group.groupType == typeClassic || group.groupType == "") {
 			return true
 		}
 	}

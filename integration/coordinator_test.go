@@ -137,16 +137,11 @@ func TestTheComputedPartitionIsWhereTheBrokersKeepTheGroup(t *testing.T) {
 	}
 }
 
-// offsetsTopicIsCreatedOnRequest makes a cluster as if it never had a group.
-func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
+// deleteOffsetsTopic makes a cluster as if it never had a group.
+func deleteOffsetsTopic(t *testing.T, c *cluster.Cluster) {
 	client := newClient(t, c)
-	admin := kadm.NewClient(client)
-	if _, err := admin.DeleteTopic(t.Context(), "__consumer_offsets"); err != nil {
+	if _, err := kadm.NewClient(client).DeleteTopic(t.Context(), "__consumer_offsets"); err != nil {
 		t.Fatal(err)
-	}
-	exists := func() bool {
-		answer, err := inspect.New(client).Partitions(t.Context(), "__consumer_offsets")
-		return err == nil && len(answer.Data) > 0
 	}
 	// On every broker: one that has not heard of it yet would be asked for a
 	// coordinator, and the next would create the topic.
@@ -166,6 +161,16 @@ func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 		}
 		return true, ""
 	})
+}
+
+// offsetsTopicIsCreatedOnRequest asks for a coordinator in a cluster without the topic.
+func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
+	client := newClient(t, c)
+	deleteOffsetsTopic(t, c)
+	exists := func() bool {
+		answer, err := inspect.New(client).Partitions(t.Context(), "__consumer_offsets")
+		return err == nil && len(answer.Data) > 0
+	}
 
 	answer, err := inspect.New(client).Coordinators(t.Context(), "orders")
 	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent {

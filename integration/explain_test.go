@@ -445,6 +445,23 @@ func causes() []causeCase {
 			withLog: explain.SessionExpired, recorded: explain.SessionExpired, says: `"instance-b"`,
 		},
 		{
+			// Kafka writes a record of the same generation, with the time at which the group
+			// became stable.
+			name: "a static member that restarts in time",
+			set: func(g *trouble) {
+				for _, name := range []string{"a", "b", "c"} {
+					g.start(name, kgo.InstanceID("instance-"+name))
+				}
+				g.awaitMembers(3)
+			},
+			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 8*time.Second)
+				g.everybody[1].once.Do(g.everybody[1].leave)
+				g.start("b", kgo.InstanceID("instance-b"))
+			},
+			withLog: explain.Fine, recorded: explain.Fine, says: "did not rebalance",
+		},
+		{
 			name: "a member whose protocols do not match", set: three,
 			bring: func(ctx context.Context, g *trouble) {
 				pauseFor(ctx, 3*time.Second)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func TestWatchAndExplainWithoutTheLog(t *testing.T) {
 	c := cluster.Start(t, cluster.WithNodes(1),
 		cluster.WithProperty("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
 		cluster.WithProperty("allow.everyone.if.no.acl.found", "true"))
+	watchAndExplainCreateNothing(t, c)
 	admin, topic := kadm.NewClient(newClient(t, c)), newTopic(t, c, 4)
 	for _, acl := range []*kadm.ACLBuilder{
 		kadm.NewACLs().Topics("__consumer_offsets").Allow("User:ANONYMOUS").AllowHosts("*").Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral),
@@ -53,5 +55,43 @@ func TestWatchAndExplainWithoutTheLog(t *testing.T) {
 	}
 	if len(answer.Warnings) == 0 || answer.Warnings[0].Code != inspect.CodeNotAuthorized {
 		t.Errorf("nothing says that the log may not be read: %+v", answer)
+	}
+}
+
+// watchAndExplainCreateNothing asks for a group where there is no __consumer_offsets, and
+// where it cannot be seen that there is none.
+func watchAndExplainCreateNothing(t *testing.T, c *cluster.Cluster) {
+	deleteOffsetsTopic(t, c)
+	in, admin := inspect.New(newClient(t, c)), kadm.NewClient(newClient(t, c))
+	hidden := kadm.NewACLs().Topics("__consumer_offsets").Deny("User:ANONYMOUS").DenyHosts("*").Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral)
+	explain := func(code inspect.Code) {
+		answer, err := in.Explain(t.Context(), "nobody", inspect.Explaining{For: time.Second})
+		if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != code {
+			t.Errorf("want %s: %v: %+v", code, err, answer)
+		}
+	}
+	startWatch(t, c, inspect.Watched{GroupNames: []string{"nobody"}}).await(t, "the group is absent", func(e watch.Event) bool {
+		return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "nobody")
+	})
+	explain(inspect.CodeGroupNotFound)
+	if created, err := admin.CreateACLs(t.Context(), hidden); err != nil || created[0].Err != nil {
+		t.Fatalf("%v: %+v", err, created)
+	}
+	startWatch(t, c, inspect.Watched{Elections: true, GroupNames: []string{"nobody"}}).await(t, "nobody can tell whether the group exists", func(e watch.Event) bool {
+		return e.Sight != nil && e.Sight.Part == "group nobody" && e.Sight.Lost
+	})
+	explain(inspect.CodeNotAuthorized)
+	if deleted, err := admin.DeleteACLs(t.Context(), hidden); err != nil || len(deleted) != 1 || deleted[0].Err != nil {
+		t.Fatalf("%v: %+v", err, deleted)
+	}
+	eventually(t, "the topic would be seen again", func() (bool, string) {
+		answer, err := in.Coordinators(t.Context(), "nobody")
+		if err != nil || len(answer.Errors) != 1 {
+			return false, fmt.Sprintf("%v: %+v", err, answer)
+		}
+		return answer.Errors[0].Code != inspect.CodeNotAuthorized, answer.Errors[0].Message
+	})
+	if answer, err := in.Coordinators(t.Context(), "nobody"); err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent {
+		t.Errorf("__consumer_offsets was created: %v: %+v", err, answer)
 	}
 }

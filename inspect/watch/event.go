@@ -269,7 +269,7 @@ type LagChange struct {
 // the last look.
 type SightChange struct {
 	// Part is what was looked at: "partitions", "controller", "groups", "offsets",
-	// or "log".
+	// "log", or one group: "group NAME".
 	Part string `json:"part"`
 	// Node is the broker that was asked, nil where any would do.
 	Node *int32 `json:"node"`
