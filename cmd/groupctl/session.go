@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/groupkit/groupkit/cmd/groupctl/internal/clientfile"
 	"github.com/groupkit/groupkit/inspect"
 )
 
@@ -115,10 +116,6 @@ func (s *session) connect() (*kgo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	security, err := securityOptions(config)
-	if err != nil {
-		return nil, err
-	}
 	bootstrap := cmp.Or(s.bootstrap, s.getenv(bootstrapVariable), config.Brokers)
 	if s.bootstrap == "" && s.security.config != "" {
 		bootstrap = cmp.Or(config.Brokers, bootstrap) // a flag wins over the environment
@@ -129,6 +126,30 @@ func (s *session) connect() (*kgo.Client, error) {
 	}
 	if len(seeds) == 0 {
 		return nil, &usageError{"no broker to ask; give -b host:port or set " + bootstrapVariable}
+	}
+	return s.clientFor(config, seeds)
+}
+
+// connectTo makes a client of other addresses, with the same security.
+func (s *session) connectTo(named string) (*kgo.Client, error) {
+	config, err := s.clientConfig()
+	if err != nil {
+		return nil, err
+	}
+	seeds, err := addresses(strings.Split(named, ","))
+	if err != nil {
+		return nil, err
+	}
+	if len(seeds) == 0 {
+		return nil, &usageError{fmt.Sprintf("%q names no address; give host:port", named)}
+	}
+	return s.clientFor(config, seeds)
+}
+
+func (s *session) clientFor(config clientfile.Config, seeds []string) (*kgo.Client, error) {
+	security, err := securityOptions(config)
+	if err != nil {
+		return nil, err
 	}
 	if config.Mechanism == "PLAIN" && !config.TLS {
 		fmt.Fprintln(s.stderr, "groupctl: warning: the password is sent as it is, for anybody on the way to read; use --tls, or scram-sha-512")
@@ -146,7 +167,7 @@ func (s *session) connect() (*kgo.Client, error) {
 		kgo.DisableClientMetrics(),
 	)...)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("the brokers %q cannot be used: %v", bootstrap, err)}
+		return nil, &usageError{fmt.Sprintf("%q cannot be used: %v", strings.Join(seeds, ","), err)}
 	}
 	return client, nil
 }
@@ -159,7 +180,7 @@ func addresses(named []string) ([]string, error) {
 		switch {
 		case seed == "":
 		case !isAddress(seed):
-			return nil, &usageError{fmt.Sprintf("%q is not the address of a broker; give host:port", seed)}
+			return nil, &usageError{fmt.Sprintf("%q is not an address; give host:port", seed)}
 		default:
 			seeds = append(seeds, seed)
 		}

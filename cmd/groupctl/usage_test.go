@@ -51,7 +51,7 @@ func TestUsage(t *testing.T) {
 		{"-b x topic leaders -o yaml", `"yaml"`},
 		{"-b x topic leaders --timeout 0s", "not positive"},
 		{"-b x topic leaders --timeout 8", "8"},
-		{"-b x:y topic leaders", `"x:y" is not the address of a broker; give host:port`},
+		{"-b x:y topic leaders", `"x:y" is not an address; give host:port`},
 		{"-b localhost: topic leaders", "give host:port"},
 		{"-b localhost:9092x topic leaders", "give host:port"},
 		{"-b localhost:99999 topic leaders", "give host:port"},

@@ -23,9 +23,10 @@ import (
 const outputJSONLines = "jsonl"
 
 type watchFlags struct {
-	lasts      time.Duration
-	rate       float64
-	stallAfter time.Duration
+	lasts       time.Duration
+	rate        float64
+	stallAfter  time.Duration
+	controllers string
 }
 
 func newWatchCommand(s *session) *cobra.Command {
@@ -43,6 +44,10 @@ stable), and partitions that a group does not get on with.
 coordinators. Names after them restrict it to those topics or groups; a group that
 does not exist is waited for.
 
+A new controller is told within two seconds, but where the host of the one before has
+died: brokers then hold the question back for about ten seconds. With --controllers the
+controllers themselves are asked, at the listener that they have for each other.
+
 A cause is shown where what was seen leaves no other. Changes are seen within about
 two seconds, at no more than two requests a second to each broker. With -o jsonl each
 event is one JSON object.
@@ -55,6 +60,7 @@ Generations and leaders of classic groups also take READ on __consumer_offsets;
 without it they are shown as ?.`,
 		Example: `  groupctl -b localhost:9092 watch
   groupctl -b localhost:9092 watch groups orders billing
+  groupctl -b localhost:9092 watch elections --controllers kafka-1:9093,kafka-2:9093,kafka-3:9093
   groupctl -b localhost:9092 -o jsonl watch elections --for 1h | jq -c 'select(.kind == "leader") | .leader'`,
 		Annotations: map[string]string{schemaAnnotation: "watch"},
 		Args:        cobra.ArbitraryArgs,
@@ -62,10 +68,17 @@ without it they are shown as ?.`,
 	command.Flags().DurationVar(&flags.lasts, "for", 0, "how long to watch, such as 10m (default: until interrupted)")
 	command.Flags().Float64Var(&flags.rate, "rate", 2, "how many requests a second to send to each broker at most")
 	command.Flags().DurationVar(&flags.stallAfter, "stall-after", time.Minute, "how long a committed offset may stand still, with records left, until that is shown")
+	command.Flags().StringVar(&flags.controllers, "controllers", "", "ask the controllers at these addresses, host:port,…, who leads them, and not brokers")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		what, err := flags.watched(args)
 		if err != nil {
 			return err
+		}
+		if flags.controllers != "" {
+			if what.Controllers, err = s.connectTo(flags.controllers); err != nil {
+				return err
+			}
+			defer what.Controllers.Close()
 		}
 		return s.watch(command, what, flags.lasts)
 	}

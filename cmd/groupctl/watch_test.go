@@ -61,6 +61,26 @@ func TestWatchPrintsAnObjectALine(t *testing.T) {
 	}
 }
 
+// The controllers are another address here; the brokers know no quorum.
+func TestWatchAsksTheControllersThatAreNamed(t *testing.T) {
+	_, address := newCluster(t)
+	controllers, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer controllers.Close()
+	serveQuorum(t, controllers)
+	result := runArgs(t, "-b", address, "watch", "elections", "--controllers", controllers.ListenAddrs()[0], "--for", "4s")
+	if result.code != exitFound || !strings.Contains(result.stdout, "controller   1, epoch 4") {
+		t.Errorf("%+v", result)
+	}
+	for _, named := range []string{"kafka:port", " , "} {
+		if result := runArgs(t, "-b", address, "watch", "--controllers", named); result.code != exitUsage || !strings.Contains(result.stderr, "give host:port") {
+			t.Errorf("%q: %+v", named, result)
+		}
+	}
+}
+
 func TestWatchFailsWhereNobodyAnswers(t *testing.T) {
 	result := runArgs(t, "-b", "127.0.0.1:1", "--timeout", "500ms", "watch")
 	if result.code != exitFailed || !strings.Contains(result.stderr, "no broker answered at 127.0.0.1:1 within 500ms") {
