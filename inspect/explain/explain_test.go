@@ -177,10 +177,9 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			"a generation between two looks ends a wait", []Observation{
-				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(8, "PreparingRebalance", a, b),
-				logged(8.1, 2, a, b), polled(8.5, "PreparingRebalance", a, b), polled(14, "PreparingRebalance", a, b),
-				logged(14.1, 3, a, b), polled(14.5, "Stable", a, b),
-			}, []Cause{SlowToRejoin, Unexplained}, Possible, "up to 7s for a member to join again, twice", "before generation 3 the group waited for its members for at least 5.5s",
+				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(14, "PreparingRebalance", a, b),
+				logged(8, 2, a, b), logged(14.1, 3, a, b), polled(14.5, "Stable", a, b),
+			}, []Cause{SlowToRejoin, Unexplained}, Possible, "up to 7s for a member to join again, twice", "before generation 3 the group waited for its members for at least 5.6s",
 		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},

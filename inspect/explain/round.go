@@ -239,10 +239,15 @@ func (h *history) waitedFor(look *watch.Group) bool {
 	return slices.ContainsFunc(h.waits, func(w wait) bool { return w.over && w.after == look })
 }
 
+// betweenLooks is how far looks lie apart: of those that show the same, only the first and
+// the last are observed.
+const betweenLooks = 500 * time.Millisecond
+
 // findWaits finds the times in which the group was not settled.
 func (h *history) findWaits() {
 	var open *wait
 	var settled *watch.Group
+	var generation time.Time // that ended a wait, with no look at the group since
 	end := func(by *watch.Group) {
 		if open != nil {
 			open.over, open.after = true, by
@@ -255,8 +260,10 @@ func (h *history) findWaits() {
 		if o.Record != nil && !o.Record.Tombstone {
 			// A group that rebalances again at once may be settled between two looks.
 			if open != nil {
+				open.add(o.At, open.states[len(open.states)-1].state)
 				now := groupOf(h.group, o.Record)
 				end(&now)
+				generation = o.At
 			}
 			continue
 		}
@@ -266,14 +273,20 @@ func (h *history) findWaits() {
 		}
 		if look.Settled() {
 			end(look)
+			generation = time.Time{}
 			continue
 		}
 		if open == nil {
 			open = &wait{from: o.At, before: settled, members: map[string]watch.Member{}, most: map[who]int{}}
+			if again := generation.Add(betweenLooks); !generation.IsZero() && again.Before(o.At) {
+				open.from = again // the looks between showed what this one does
+				open.grow(again, look)
+				open.add(again, look.State)
+			}
 		}
+		generation = time.Time{}
 		open.grow(o.At, look)
-		open.to = o.At
-		open.states = append(open.states, stateAt{o.At, look.State})
+		open.add(o.At, look.State)
 		for _, m := range look.Members {
 			open.members[m.ID] = m
 		}
@@ -284,6 +297,11 @@ func (h *history) findWaits() {
 	if open != nil {
 		h.waits = append(h.waits, *open)
 	}
+}
+
+func (w *wait) add(at time.Time, state string) {
+	w.to = at
+	w.states = append(w.states, stateAt{at, state})
 }
 
 // grow takes one look.
