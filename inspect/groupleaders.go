@@ -23,7 +23,7 @@ type readRecords struct {
 }
 
 // addLeaders fills in what the log tells of groups: of the classic ones the leader and
-// the generation, with a warning where it cannot; of all of them since when. It returns
+// the generation; of all of them since when; with a warning where it cannot. It returns
 // what members of consumer groups were told to give up, by group and member.
 func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, topic *offsetsTopic, answer *Answer[[]Group]) map[string]map[string][]TopicPartitions {
 	byPartition := map[int32][]string{}
@@ -34,9 +34,11 @@ func (in *Inspector) addLeaders(ctx context.Context, groups map[string]*Group, t
 		}
 		partition := topic.partitionOf(name)
 		if partition == nil {
+			unknown := sinceUnknown
 			if isClassic(group) {
-				answer.warn(leaderUnknown(*topic.problem, name))
+				unknown = leaderUnknown
 			}
+			answer.warn(unknown(*topic.problem, name))
 			continue
 		}
 		byPartition[*partition] = append(byPartition[*partition], name)
@@ -105,6 +107,9 @@ func (in *Inspector) applyFound(group *Group, result readRecords, partition int3
 	if !isClassic(group) {
 		if ok && found.err == nil && !found.record.tombstone && group.Generation != nil && found.record.generation == *group.Generation {
 			group.Since = timeOf(found.record.since)
+		}
+		if !ok && result.err != nil && !errors.Is(result.err, errLogStart) {
+			return []Problem{sinceUnknown(in.logProblem(result.err, partition), group.Group)}
 		}
 		return nil
 	}
@@ -218,6 +223,13 @@ func isMember(group *Group, id string) bool {
 		}
 	}
 	return false
+}
+
+// sinceUnknown tells of a group whose coordinator tells the rest.
+func sinceUnknown(why Problem, group string) Problem {
+	why.Target = group
+	why.Message = fmt.Sprintf("since when the group %q is as it is, and what its members have been told to give up, is not known: %s", group, why.Message)
+	return why
 }
 
 // leaderUnknown tells of a group what is true of its partition or record.

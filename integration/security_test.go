@@ -190,14 +190,14 @@ var stillHolds = map[string]map[string]struct{ holds, acl string }{
 	"offsetsTopic": {
 		"coordinators":   {"partition: false, leader: false, coordinator: false", "DESCRIBE on the topic __consumer_offsets"},
 		"classic group":  {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "__consumer_offsets"},
-		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
-		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "__consumer_offsets"},
+		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "__consumer_offsets"},
 		"history":        {"records: false", "__consumer_offsets"},
 	},
 	"offsetsRead": {
 		"classic group":  {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "READ on the topic __consumer_offsets"},
-		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
-		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", ""},
+		"consumer group": {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "READ on the topic __consumer_offsets"},
+		"share group":    {"members: 1, leader: false, since: false, lag: 2, uncommitted 0, unknown 0", "READ on the topic __consumer_offsets"},
 		"history":        {"records: false", "READ on the topic __consumer_offsets"},
 	},
 	"group": {

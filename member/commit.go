@@ -44,6 +44,7 @@ func (r *run) commits() {
 		parts := m.list()
 		m.mu.Unlock()
 		if !slices.ContainsFunc(parts, func(p *partition) bool { _, dirty := p.toCommit(); return dirty }) {
+			failures = 0
 			continue // what is handled next is committed at once
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), m.settings.session)

@@ -56,7 +56,8 @@ const CodeConsent inspect.Code = "CONSENT_NEEDED"
 const CodeNotAsPredicted inspect.Code = "LEADER_NOT_AS_PREDICTED"
 
 // ResultUnknown is the result of an election that was asked for and of which the
-// controller told nothing: the request failed, or its answer leaves the partition out.
+// controller told nothing: the request failed or was refused as a whole, or its answer
+// leaves the partition out.
 const ResultUnknown predict.ElectionResult = "UNKNOWN"
 
 // Election is what an election does, or did, to one partition.
@@ -188,11 +189,11 @@ func (a *Actor) Elect(ctx context.Context, kind Kind, partitions ...predict.Topi
 			asked = append(asked, &answer.Data[i])
 		}
 	}
-	for _, row := range asked {
-		row.Result = ResultUnknown
-	}
 	answered := false
 	for rows := range slices.Chunk(asked, batch) {
+		for _, row := range rows {
+			row.Result = ResultUnknown
+		}
 		if err := a.request(ctx, kind, rows); err != nil {
 			p := problemOf(err, fmt.Sprintf("hold the %v election of %s", kind, fewOf(rows)))
 			answer.Errors = append(answer.Errors, p)

@@ -181,6 +181,13 @@ func TestVerdicts(t *testing.T) {
 				logged(8, 2, a, b), logged(14.1, 3, a, b), polled(14.5, "Stable", a, b),
 			}, []Cause{SlowToRejoin, Unexplained}, Possible, "up to 7s for a member to join again, twice", "before generation 3 the group waited for its members for at least 5.6s",
 		},
+		{
+			"what was not looked at after a generation is no wait", []Observation{
+				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
+				logged(2.1, 2, a, b), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
+				logged(31.1, 3, a, b, c), polled(31.5, "Stable", a, b, c),
+			}, []Cause{Unexplained}, Possible, "1 rebalance of 2 rebalances", "",
+		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
 		{"between types", []Observation{mixed}, []Cause{BetweenTypes}, Certain, `"k-1" still speaks the classic protocol`, "1 of 2 members"},

@@ -246,7 +246,7 @@ const betweenLooks = 500 * time.Millisecond
 // findWaits finds the times in which the group was not settled.
 func (h *history) findWaits() {
 	var open *wait
-	var settled *watch.Group
+	var settled, last *watch.Group
 	var generation time.Time // that ended a wait, with no look at the group since
 	end := func(by *watch.Group) {
 		if open != nil {
@@ -258,8 +258,9 @@ func (h *history) findWaits() {
 	}
 	for _, o := range h.all {
 		if o.Record != nil && !o.Record.Tombstone {
-			// A group that rebalances again at once may be settled between two looks.
-			if open != nil {
+			// A classic group that rebalances again at once may be settled between two
+			// looks. In KIP-848 a record is where a reconciliation begins.
+			if open != nil && last.Type == "classic" {
 				open.add(o.At, open.states[len(open.states)-1].state)
 				now := groupOf(h.group, o.Record)
 				end(&now)
@@ -273,18 +274,19 @@ func (h *history) findWaits() {
 		}
 		if look.Settled() {
 			end(look)
-			generation = time.Time{}
+			generation, last = time.Time{}, look
 			continue
 		}
 		if open == nil {
 			open = &wait{from: o.At, before: settled, members: map[string]watch.Member{}, most: map[who]int{}}
-			if again := generation.Add(betweenLooks); !generation.IsZero() && again.Before(o.At) {
-				open.from = again // the looks between showed what this one does
+			again := generation.Add(betweenLooks)
+			if !generation.IsZero() && again.Before(o.At) && reflect.DeepEqual(*last, *look) {
+				open.from = again // the looks between showed the same
 				open.grow(again, look)
 				open.add(again, look.State)
 			}
 		}
-		generation = time.Time{}
+		generation, last = time.Time{}, look
 		open.grow(o.At, look)
 		open.add(o.At, look.State)
 		for _, m := range look.Members {
