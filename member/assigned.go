@@ -46,7 +46,7 @@ func (m *Member) assigned(_ context.Context, client *kgo.Client, added map[strin
 	m.mu.Unlock()
 	if m.cfg.GroupProtocol == ConsumerProtocol {
 		if !was {
-			m.emit(Event{Kind: EventSyncing})
+			m.emit(Event{Kind: EventSyncing, Reason: "the coordinator has taken the member in"})
 		}
 		m.emit(Event{Kind: EventAssigned, Assigned: m.owned()})
 	}
@@ -77,7 +77,7 @@ func (m *Member) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32)
 	m.lose(m.find(lost), ErrLost)
 	if was && m.cfg.GroupProtocol == ConsumerProtocol {
 		m.emit(Event{Kind: EventLost, Err: ErrLost})
-		m.emit(Event{Kind: EventJoining})
+		m.emit(Event{Kind: EventJoining, Reason: "it was put out of the group"})
 	}
 }
 
@@ -110,7 +110,7 @@ func (m *Member) startAnew(id string) {
 	why := fmt.Errorf("%w: %w", ErrLost, kerr.UnknownMemberID)
 	m.expelled(why)
 	m.emit(Event{Kind: EventLost, Err: why})
-	m.emit(Event{Kind: EventJoining})
+	m.emit(Event{Kind: EventJoining, Reason: "it was put out of the group"})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.fatal != nil {

@@ -186,7 +186,7 @@ func (h *Hooks) syncing() {
 		h.endTerm(ErrSucceeded)
 	}
 	if joined {
-		h.emit(Event{Kind: EventSyncing})
+		h.emit(Event{Kind: EventSyncing, Reason: "JoinGroup was answered, and this member does not lead"})
 	}
 }
 

@@ -105,7 +105,7 @@ func (e *Election) tryRound(ctx context.Context) error {
 		e.emit(Event{Kind: EventElected})
 		req.GroupAssignment = e.decide(joined.Members)
 	} else {
-		e.emit(Event{Kind: EventSyncing})
+		e.emit(Event{Kind: EventSyncing, Reason: "JoinGroup was answered, and this process does not count"})
 	}
 	sent := time.Now()
 	resp, err := req.RequestWith(ctx, e.client)

@@ -60,7 +60,7 @@ func (e *Election) hold(t *term, clean bool) {
 		})
 	}
 	<-t.resigned
-	e.tell(t, Event{Kind: EventLeadReturned})
+	e.tell(t, Event{Kind: EventLeadReturned, Err: context.Cause(t.ctx)})
 }
 
 // returned waits until the work of t, if there is a t, has returned.

@@ -83,7 +83,7 @@ func (h *Hooks) findOutHosted() <-chan struct{} {
 			h.endTerm(ErrLeaderless)
 			h.emit(Event{Kind: EventLeaderless, Err: ErrLeaderless})
 		default:
-			h.emit(Event{Kind: EventLed})
+			h.emit(Event{Kind: EventLed, Reason: "the broker does not host the group any more"})
 		}
 	})
 	return done

@@ -201,7 +201,7 @@ func (h *Hooks) run(t *term) {
 		running.Wait()
 		<-t.resigned
 		if t.begun {
-			h.emit(Event{Kind: EventLeadReturned, Member: t.Member, Protocol: t.Protocol})
+			h.emit(Event{Kind: EventLeadReturned, Member: t.Member, Protocol: t.Protocol, Err: context.Cause(t.ctx)})
 		}
 		close(t.done)
 	}()

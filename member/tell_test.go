@@ -1,0 +1,79 @@
+package member_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/member"
+)
+
+// lockedBuffer is written by whichever goroutine logs.
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// What OnEvent is told is in the log: one record an event, with the group, the member,
+// the generation, the change of state and its cause, and warnings where something failed.
+func TestEventsAreLogged(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	var log lockedBuffer
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		cfg.OnFailure = nil // which stops the member
+		cfg.Attempts = 1
+	}, member.Each(func(context.Context, *kgo.Record) error { return errors.New("no such order") }))
+	if err := r.wait(t); err == nil {
+		t.Fatal("Run goes on")
+	}
+	shut(t, r.Member)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	type record struct {
+		Msg, Level, Group, Member, From, State, Err string
+		Generation                                  int32
+	}
+	logged := map[string][]record{}
+	for decoder := json.NewDecoder(&log.Buffer); decoder.More(); {
+		var one record
+		if err := decoder.Decode(&one); err != nil {
+			t.Fatal(err)
+		}
+		logged[one.Msg] = append(logged[one.Msg], one)
+	}
+	for _, e := range r.copied() {
+		of := logged["group member "+string(e.Kind)]
+		if len(of) == 0 {
+			t.Errorf("%s is not in the log", e.Kind)
+			continue
+		}
+		one := of[0]
+		logged["group member "+string(e.Kind)] = of[1:]
+		if one.Group != "g" || one.Member != e.Member || one.Generation != e.Generation {
+			t.Errorf("%+v of %+v", one, e)
+		}
+		if e.From != e.State && (one.From != string(e.From) || one.State != string(e.State)) {
+			t.Errorf("%+v of %+v", one, e)
+		}
+		if (e.Err != nil) != (one.Err != "") {
+			t.Errorf("%+v of %+v", one, e)
+		}
+		if want := map[bool]string{true: "WARN", false: "INFO"}[e.Kind == member.EventHandlerFailed]; one.Level != want {
+			t.Errorf("%s is logged at %s, want %s", e.Kind, one.Level, want)
+		}
+	}
+}
