@@ -76,8 +76,9 @@ const (
 // and up to thirty where they were waiting for an answer (request.timeout.ms). Controllers
 // themselves say at once who leads: see [Watched.Controllers].
 //
-// Nothing is read but what [Inspector.Groups], [Inspector.Partitions] and
-// [Inspector.Controller] take. Where READ on __consumer_offsets is granted too, the
+// It takes what [Inspector.Groups], [Inspector.Partitions] and [Inspector.Controller] take:
+// DESCRIBE on each group, on each topic, and on the cluster; what is missing is told by an
+// event of watch.KindSight, or left out by the brokers where nothing was named. Where READ on __consumer_offsets is granted too, the
 // log's new records are read as they come, and each generation of a classic group, its
 // leader, and rebalances that are too fast to be seen are told from there
 // (watch.SourceLog). A group is told of first when the log was read before and after it
