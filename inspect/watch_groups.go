@@ -216,8 +216,8 @@ func (c *coordinatorWatch) groupsOf(groupType string) []string {
 // that is not known. It is called with the lock held.
 func (w *watcher) coordinatorOf(name string, group *watchedGroup) int32 {
 	switch count := int32(len(w.layout.offsets)); {
-	case group.found != nil:
-		return *group.found
+	case group.found != nil && slices.Contains(w.layout.brokers, *group.found):
+		return *group.found // one that is gone is asked nothing, and so cannot refuse
 	case count > 0:
 		return w.layout.offsets[OffsetsPartition(name, count)]
 	case group.listed:

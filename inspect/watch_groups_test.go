@@ -1,0 +1,78 @@
+package inspect_test
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// describeClassic has brokers answer for classic groups, each with what the function says
+// of it.
+func describeClassic(fake *kfake.Cluster, answer func(node int32, group *kmsg.DescribeGroupsResponseGroup)) {
+	fake.ControlKey(int16(kmsg.DescribeGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+		for _, name := range req.(*kmsg.DescribeGroupsRequest).Groups {
+			group := kmsg.NewDescribeGroupsResponseGroup()
+			group.Group = name
+			answer(fake.CurrentNode(), &group)
+			resp.Groups = append(resp.Groups, group)
+		}
+		return resp, nil, true
+	})
+}
+
+// findCoordinatorAt has all brokers say that one of them coordinates all groups.
+func findCoordinatorAt(fake *kfake.Cluster, node int32) {
+	fake.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		asked := req.(*kmsg.FindCoordinatorRequest)
+		resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		for _, key := range asked.CoordinatorKeys {
+			c := kmsg.NewFindCoordinatorResponseCoordinator()
+			c.Key, c.NodeID = key, node
+			resp.Coordinators = append(resp.Coordinators, c)
+		}
+		return resp, nil, true
+	})
+}
+
+// TestWatchTurnsFromACoordinatorThatIsGone has the leader of a group's partition refuse it
+// until another was found, as in a failover, and that one go.
+func TestWatchTurnsFromACoordinatorThatIsGone(t *testing.T) {
+	t.Parallel()
+	const found = 2
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), 0)
+	denyLog(fake)
+	findCoordinatorAt(fake, found)
+	var gone atomic.Bool
+	describeClassic(fake, func(node int32, group *kmsg.DescribeGroupsResponseGroup) {
+		switch {
+		case node == found:
+			group.State = "Stable"
+		case gone.Load():
+			group.State = "PreparingRebalance"
+		default:
+			group.ErrorCode = kerr.NotCoordinator.Code
+		}
+	})
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers"}})
+	w.await(t, "there is a group", func(e watch.Event) bool {
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, func(g watch.Group) bool { return g.State == "Stable" })
+	})
+	gone.Store(true)
+	if err := fake.RemoveNode(found); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "another describes the group", func(e watch.Event) bool {
+		return e.Group != nil && e.Group.To != nil && *e.Group.To == "PreparingRebalance"
+	})
+}
