@@ -264,6 +264,9 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 		for _, g := range taken.Groups {
 			events = append(events, d.Saw("group "+g.Group, nil, at)...)
 		}
+		for _, name := range taken.Absent {
+			events = append(events, d.Saw("group "+name, nil, at)...)
+		}
 		return append(events, d.Groups(taken)...)
 	})
 }

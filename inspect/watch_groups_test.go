@@ -76,3 +76,26 @@ func TestWatchTurnsFromACoordinatorThatIsGone(t *testing.T) {
 		return e.Group != nil && e.Group.To != nil && *e.Group.To == "PreparingRebalance"
 	})
 }
+
+// TestWatchTellsThatAGroupCanBeLookedAtAgainWhereItIsAbsent lets a group that may not be
+// seen be seen when it is gone.
+func TestWatchTellsThatAGroupCanBeLookedAtAgainWhereItIsAbsent(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	denyLog(fake)
+	var allowed atomic.Bool
+	describeClassic(fake, func(_ int32, group *kmsg.DescribeGroupsResponseGroup) {
+		if group.State = "Dead"; !allowed.Load() {
+			group.ErrorCode = kerr.GroupAuthorizationFailed.Code
+		}
+	})
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"secret"}})
+	w.await(t, "the group may not be seen", func(e watch.Event) bool {
+		return e.Sight != nil && e.Sight.Part == "group secret" && e.Sight.Lost
+	})
+	allowed.Store(true)
+	w.await(t, "the group is absent", func(e watch.Event) bool { return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "secret") })
+	w.await(t, "the group can be looked at", func(e watch.Event) bool {
+		return e.Sight != nil && e.Sight.Part == "group secret" && !e.Sight.Lost
+	})
+}
