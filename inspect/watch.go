@@ -31,7 +31,8 @@ type Watched struct {
 	// Controllers is a client whose seeds are the listeners that controllers have for
 	// each other, which clients can often not reach (bootstrap.controllers, KIP-919). All
 	// seeds are asked every second who leads, and brokers are only while no controller
-	// answers. Nil asks brokers. It takes DESCRIBE on the cluster, as at brokers.
+	// answers, which an event of watch.KindSight tells. Nil asks brokers. It takes DESCRIBE
+	// on the cluster, as at brokers. Where Elections are not watched, it is not used.
 	Controllers *kgo.Client
 	// StallAfter is how long a committed offset may stand still behind the end of the
 	// log, with an owner, until that is told. 0 means a minute.

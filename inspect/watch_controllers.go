@@ -2,7 +2,9 @@ package inspect
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,18 +38,32 @@ func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
 	defer cancel()
 	resp, err := await(asking, func() (kmsg.Response, error) { return seed.Request(asking, quorumRequest().DescribeQuorumRequest) })
 	r, err := as[*kmsg.DescribeQuorumResponse](resp, err)
-	if err != nil {
-		return
+	var quorum *quorumPartition
+	if err == nil {
+		quorum, err = quorumFrom(r)
 	}
-	quorum, err := quorumFrom(r)
 	if err != nil {
+		// Those that do not lead fail too: it is told where none leads.
+		if !w.hasController() {
+			w.failed(ctx, partControllers, nil, w.controllersProblem(err))
+		}
 		return
 	}
 	at := time.Now()
 	w.mu.Lock()
 	w.controllerAnswered = at
 	w.mu.Unlock()
-	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event { return d.Controller(controllerLook(quorum, at)) })
+	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event {
+		return append(d.Saw(partControllers, nil, at), d.Controller(controllerLook(quorum, at))...)
+	})
+}
+
+// controllersProblem is why no controller says who leads, by the last that was asked.
+func (w *watcher) controllersProblem(err error) Problem {
+	seeds, _ := w.what.Controllers.OptValue(kgo.SeedBrokers).([]string)
+	p := problemFrom(err, clusterTarget, "", "")
+	p.Message = fmt.Sprintf("none of the controllers at %s says who leads them, so brokers are asked; check that controllers listen there, whether they want TLS or SASL, and that DESCRIBE on the cluster is granted (%v)", strings.Join(seeds, ", "), err)
+	return p
 }
 
 // hasController says whether a controller has answered lately.

@@ -26,9 +26,11 @@ const (
 const (
 	partPartitions = "partitions"
 	partController = "controller"
-	partGroups     = "groups"
-	partOffsets    = "offsets"
-	partLog        = "log"
+	// partControllers are the controllers' own listeners.
+	partControllers = "controllers"
+	partGroups      = "groups"
+	partOffsets     = "offsets"
+	partLog         = "log"
 )
 
 // metadataAsker asks one broker as long as it answers, and another if not. Views of

@@ -36,6 +36,7 @@ func TestUsage(t *testing.T) {
 		{"-b x group explain a --since 2999-01-31T12:00:00Z", "not in the past"},
 		{"-b x group explain a --events /does/not/exist", "cannot read --events"},
 		{"-b x watch orders", "give elections or groups"},
+		{"-b x watch groups orders --controllers y:9093", "does not watch the controller"},
 		{"-b x watch --rate 0", "more than 0"},
 		{"-b x watch --rate NaN", "more than 0"},
 		{"-b x watch --rate Inf", "more than 0"},

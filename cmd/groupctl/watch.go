@@ -46,7 +46,8 @@ does not exist is waited for.
 
 A new controller is told within two seconds, but where the host of the one before has
 died: brokers then hold the question back for about ten seconds. With --controllers the
-controllers themselves are asked, at the listener that they have for each other.
+controllers themselves are asked, at the listener that they have for each other, and
+brokers only while no controller answers.
 
 A cause is shown where what was seen leaves no other. Changes are seen within about
 two seconds, at no more than two requests a second to each broker. With -o jsonl each
@@ -94,6 +95,8 @@ func (f watchFlags) watched(args []string) (inspect.Watched, error) {
 	case len(args) == 0:
 	case args[0] == "elections":
 		what.Elections, what.Topics = true, args[1:]
+	case args[0] == "groups" && f.controllers != "":
+		return what, &usageError{"'groupctl watch groups' does not watch the controller; leave out --controllers, or groups"}
 	case args[0] == "groups":
 		what.Groups, what.GroupNames = true, args[1:]
 	default:
