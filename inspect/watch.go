@@ -159,6 +159,8 @@ type watcher struct {
 	mu     sync.Mutex
 	layout layout
 	names  map[string]*watchedGroup
+	// haveListed are the brokers that listed their groups since there were others.
+	haveListed map[int32]bool
 	// read is up to where each partition of __consumer_offsets was read.
 	read map[int32]int64
 	// controllerAnswered is when a controller answered last at its own listener.
@@ -189,7 +191,7 @@ func (in *Inspector) looks(ctx context.Context, what Watched) iter.Seq[look] {
 		ctx, cancel := context.WithCancel(ctx)
 		w := &watcher{
 			Inspector: in, what: what, pace: newPace(what.Rate), looks: make(chan look),
-			names: map[string]*watchedGroup{}, read: map[int32]int64{}, moved: make(chan struct{}),
+			names: map[string]*watchedGroup{}, haveListed: map[int32]bool{}, read: map[int32]int64{}, moved: make(chan struct{}),
 		}
 		defer w.all.Wait()
 		defer cancel()
@@ -291,6 +293,9 @@ func (w *watcher) setLayout(now layout) (gone []int32) {
 		if !slices.Contains(now.brokers, node) {
 			gone = append(gone, node)
 		}
+	}
+	if !slices.Equal(was.brokers, now.brokers) {
+		clear(w.haveListed) // groups may be at others
 	}
 	if !slices.Equal(was.brokers, now.brokers) || !slices.Equal(was.offsets, now.offsets) {
 		close(w.moved)

@@ -149,11 +149,14 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 }
 
 // neverListed are the groups of which nothing is known, as no broker lists them and
-// __consumer_offsets is hidden.
+// __consumer_offsets is hidden. There are none until all brokers were heard.
 func (c *coordinatorWatch) neverListed() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.layout.offsets) > 0 || !c.layout.offsetsHidden {
+		return nil
+	}
+	if slices.ContainsFunc(c.layout.brokers, func(node int32) bool { return !c.haveListed[node] }) {
 		return nil
 	}
 	var names []string
@@ -171,6 +174,7 @@ func (c *coordinatorWatch) takeList(resp *kmsg.ListGroupsResponse, at time.Time)
 	c.listed = at
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.haveListed[c.node] = true
 	for _, g := range resp.Groups {
 		group, known := c.names[g.Group]
 		if !known {

@@ -99,3 +99,28 @@ func TestWatchTellsThatAGroupCanBeLookedAtAgainWhereItIsAbsent(t *testing.T) {
 		return e.Sight != nil && e.Sight.Part == "group secret" && !e.Sight.Lost
 	})
 }
+
+// TestWatchWaitsForAllListsUntilAGroupIsMissed has the broker that lists a group load its
+// log until the others have listed theirs twice.
+func TestWatchWaitsForAllListsUntilAGroupIsMissed(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(1, "orders"))
+	hideOffsetsTopic(fake)
+	joinGroup(t, fake, "workers", 1)
+	loading := fake.CoordinatorFor("workers")
+	var lists [3]atomic.Int32
+	fake.ControlKey(int16(kmsg.ListGroups), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		node := fake.CurrentNode()
+		lists[node].Add(1)
+		resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
+		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+		others := min(lists[(loading+1)%3].Load(), lists[(loading+2)%3].Load())
+		return resp, nil, node == loading && others < 2
+	})
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers"}})
+	w.await(t, "there is a group", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 })
+	if n := w.count(func(e watch.Event) bool { return e.Sight != nil && e.Sight.Part == "group workers" }); n != 0 {
+		t.Errorf("it was told %d times that the group cannot be looked at, or can be again", n)
+	}
+}
