@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/explain"
+	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
@@ -149,4 +151,26 @@ func groupViewsAreWhole(t *testing.T, c *cluster.Cluster) {
 	if kinds[inspect.LogGeneration] == 0 || kinds[inspect.LogCommit] < 2 {
 		t.Errorf("%v", kinds)
 	}
+}
+
+// groupIsWatchedAndExplained has a member join a classic group of a cluster of any version.
+func groupIsWatchedAndExplained(t *testing.T, c *cluster.Cluster) {
+	topic, group := newTopic(t, c, 2), unique(t, "group")
+	startReader(t, c, group, topic, kgo.ClientID("first"))
+	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
+	w.await(t, "the group has a member", func(e watch.Event) bool {
+		has := func(g watch.Group) bool { return g.Group == group && len(g.Members) == 1 }
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, has) || e.Generation != nil && e.Generation.Members == 1
+	})
+	startReader(t, c, group, topic, kgo.ClientID("second"))
+	e := w.await(t, "the second joined", func(e watch.Event) bool {
+		return e.Generation != nil && slices.ContainsFunc(e.Generation.Joined, func(m watch.MemberRef) bool { return m.ClientID == "second" })
+	})
+	if e.Generation.Source != watch.SourceLog || e.Generation.To == nil || e.Generation.ToLeader == nil {
+		t.Errorf("%+v", e.Generation)
+	}
+	eventually(t, "the group is explained", func() (bool, string) {
+		answer, err := inspect.New(newClient(t, c)).Explain(t.Context(), group, inspect.Explaining{})
+		return err == nil && len(answer.Data.Verdicts) > 0 && answer.Data.Verdicts[0].Cause == explain.Fine && answer.Data.Members != nil && *answer.Data.Members == 2, fmt.Sprintf("%v: %+v", err, answer)
+	})
 }

@@ -43,6 +43,11 @@ func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
 		t.Errorf("%v: %+v", err, brokers)
 	}
 	groupViewsAreWhole(t, c)
+	groupIsWatchedAndExplained(t, c)
+	coordinators, err := in.Coordinators(t.Context(), "orders", "日本")
+	if err != nil || coordinators.Err() != nil || !*coordinators.Data[0].Agrees || !*coordinators.Data[1].Agrees {
+		t.Errorf("%v: %+v", err, coordinators)
+	}
 	g := buildGroupctl(t, c)
 	for _, command := range [][]string{{"cluster", "controller"}, {"cluster", "brokers"}, {"topic", "leaders", topic}} {
 		g.show(t, command...)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/inspect/zk"
 	"github.com/groupkit/groupkit/integration/cluster"
 )
@@ -27,6 +28,7 @@ func TestZooKeeper(t *testing.T) {
 	}{
 		{"the brokers tell all but the controller and eligible leaders", viewsWithZooKeeper},
 		{"groups are told with leader, lag and history", groupViewsAreWhole},
+		{"a group is watched and explained", groupIsWatchedAndExplained},
 		{"groupctl shows the controller", groupctlWithZooKeeper},
 		{"the controller's election is seen as it happens", zooKeeperControllerIsReplaced},
 	} {
@@ -43,8 +45,12 @@ func viewsWithZooKeeper(t *testing.T, c *cluster.Cluster) {
 	if err != nil || controller.Data.Node != nil || controller.Data.Mode != nil || len(controller.Errors) != 1 || controller.Errors[0].Code != inspect.CodeUnsupported {
 		t.Errorf("%v: %+v", err, controller)
 	}
-	partitions, err := in.Partitions(t.Context(), topic)
-	if err != nil || partitions.Err() != nil || len(partitions.Data) != 2 || len(partitions.Warnings) != 1 || partitions.Warnings[0].Code != inspect.CodeUnsupported {
+	var partitions inspect.Answer[[]inspect.Partition]
+	eventually(t, "the brokers know the topic", func() (bool, string) {
+		partitions, err = in.Partitions(t.Context(), topic)
+		return len(partitions.Data) == 2, fmt.Sprint(err, partitions.Errors)
+	})
+	if err != nil || partitions.Err() != nil || len(partitions.Warnings) != 1 || partitions.Warnings[0].Code != inspect.CodeUnsupported {
 		t.Fatalf("%v: %+v", err, partitions)
 	}
 	for i, p := range partitions.Data {
@@ -111,6 +117,10 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 	before := answer.Data
 	killed := *before.Node
 	survivors := slices.DeleteFunc(slices.Clone(before.ZooKeeper.Brokers), func(id int32) bool { return id == killed })
+	in := inspect.New(newClient(t, c))
+	topic, group := newPlacedTopic(t, c, [][]int32{append([]int32{killed}, survivors...)}), groupCoordinatedBy(t, in, killed)
+	watched := startWatch(t, c, inspect.Watched{Elections: true, Topics: []string{topic}})
+	watched.await(t, "the partition is told", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Partitions) > 0 })
 
 	following := exec.CommandContext(ctx, buildGroupctl(t, c).path, "cluster", "controller", "--zookeeper", c.ZooKeeper(), "--watch")
 	followed, err := following.StdoutPipe()
@@ -181,6 +191,17 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 		t.Errorf("groupctl was interrupted, and ends with %v", err)
 	}
 	documented(t, "zookeeper watch", "cluster controller --zookeeper localhost:2181 --watch", printed)
+
+	// It led a partition and coordinated a group as well.
+	e := watched.await(t, "the next replica in sync leads", leaderChangeOf(topic, 0, &survivors[0]))
+	if e.Leader.Cause != watch.CauseBrokerGone || e.Leader.From == nil || *e.Leader.From != killed {
+		t.Errorf("%+v", e.Leader)
+	}
+	eventually(t, "another broker coordinates the group", func() (bool, string) {
+		found, err := in.Coordinators(ctx, group)
+		ok := err == nil && len(found.Data) == 1 && found.Data[0].Agrees != nil && *found.Data[0].Agrees && *found.Data[0].Coordinator != killed
+		return ok, fmt.Sprintf("%v: %+v", err, found)
+	})
 
 	after, err := zk.Controller(ctx, c.ZooKeeper())
 	if err != nil || after.Err() != nil || *after.Data.Node == killed || !slices.Equal(after.Data.ZooKeeper.Brokers, survivors) || !after.Data.ZooKeeper.Since.After(*before.ZooKeeper.Since) {
