@@ -110,13 +110,13 @@ func (c *coordinatorWatch) run(ctx context.Context) {
 	}
 }
 
-// isLooking says whether it has yet to turn out of which type a group is, or that it is
-// gone.
+// isLooking says whether it has yet to turn out of which type a group of this broker is,
+// or that it is gone.
 func (c *coordinatorWatch) isLooking() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, group := range c.names {
-		if group.groupType == "" && group.tried < len(groupTypes()) {
+	for name, group := range c.names {
+		if group.groupType == "" && group.tried < len(groupTypes()) && c.coordinates(name, group) {
 			return true
 		}
 	}
@@ -199,20 +199,23 @@ func (c *coordinatorWatch) groupsOf(groupType string) []string {
 	defer c.mu.Unlock()
 	var groups []string
 	for name, group := range c.names {
-		node := c.node // without the topic there are no groups, and anybody may say so
-		if !c.layout.offsetsAbsent() {
-			node = c.coordinatorOf(name, group)
-		}
 		wanted := group.groupType
 		if wanted == "" {
 			wanted = groupTypes()[group.tried%len(groupTypes())]
 		}
-		if node == c.node && wanted == groupType {
+		if wanted == groupType && c.coordinates(name, group) {
 			groups = append(groups, name)
 		}
 	}
 	slices.Sort(groups)
 	return groups
+}
+
+// coordinates says whether a group is for this broker to tell of. Without
+// __consumer_offsets there are no groups, and any broker may say so. It is called with the
+// lock held.
+func (c *coordinatorWatch) coordinates(name string, group *watchedGroup) bool {
+	return c.layout.offsetsAbsent() || c.coordinatorOf(name, group) == c.node
 }
 
 // coordinatorOf is the broker that coordinates a group: as its name has it, or who was

@@ -2,8 +2,10 @@ package inspect_test
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -122,5 +124,45 @@ func TestWatchWaitsForAllListsUntilAGroupIsMissed(t *testing.T) {
 	w.await(t, "there is a group", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 })
 	if n := w.count(func(e watch.Event) bool { return e.Sight != nil && e.Sight.Part == "group workers" }); n != 0 {
 		t.Errorf("it was told %d times that the group cannot be looked at, or can be again", n)
+	}
+}
+
+// TestWatchDescribesNoMoreOftenForAGroupOfAnother: groups that the log tells of are
+// described less than once a second, also while it does not turn out of which type one is
+// that another broker coordinates.
+func TestWatchDescribesNoMoreOftenForAGroupOfAnother(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("workers", 50), 1)
+	fake.MoveTopicPartition(offsetsTopic, inspect.OffsetsPartition("secret", 50), 2)
+	var mu sync.Mutex
+	var described []time.Time
+	describeClassic(fake, func(_ int32, group *kmsg.DescribeGroupsResponseGroup) {
+		if group.Group == "secret" {
+			group.ErrorCode = kerr.GroupAuthorizationFailed.Code
+			return
+		}
+		group.State = "Empty"
+		mu.Lock()
+		defer mu.Unlock()
+		described = append(described, time.Now())
+	})
+	startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers", "secret"}})
+	const first, last = 2, 6 // until the log is read
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		mu.Lock()
+		times := slices.Clone(described)
+		mu.Unlock()
+		if len(times) > last {
+			if apart := times[last].Sub(times[first]) / (last - first); apart < 1400*time.Millisecond {
+				t.Errorf("the group is described every %v, want at least 1.5s", apart)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the group was described %d times", len(times))
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }

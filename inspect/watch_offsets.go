@@ -19,7 +19,8 @@ import (
 const offsetsEvery = 10 * time.Second
 
 // watchOffsets looks at how far groups are: one request to each coordinator for the
-// offsets committed, then one to each broker for the ends of the logs.
+// offsets committed, one to a broker for the leaders of their partitions, then one to each
+// leader for the ends of the logs.
 func (w *watcher) watchOffsets(ctx context.Context) {
 	if !w.awaitLayout(ctx) {
 		return
