@@ -20,7 +20,7 @@ func (s *simulation) inAnyOrder(nodes []int32, handle func(*simulated, terms, st
 		p := &s.partitions[i]
 		concerned = concerned[:0]
 		for _, node := range nodes {
-			if slices.Contains(p.fixed.Replicas, node) {
+			if p.concerns(node) {
 				concerned = append(concerned, node)
 			}
 		}
@@ -55,6 +55,14 @@ func (s *simulation) inAnyOrder(nodes []int32, handle func(*simulated, terms, st
 			p.settleAmong(s, nodes, joining)
 		}
 	}
+}
+
+// concerns tells whether it matters to the partition that a broker goes or comes: it is a
+// replica, or still eligible although it was one before a reassignment, of which the
+// controller's index of brokers in ELRs knows (BrokersToIsrs).
+func (p *simulated) concerns(node int32) bool {
+	return slices.Contains(p.fixed.Replicas, node) ||
+		slices.ContainsFunc(p.states, func(one state) bool { return slices.Contains(one.elr, node) })
 }
 
 // settleAmong is settle before the brokers that go or come are marked as such.
