@@ -76,9 +76,14 @@ func (m *Member) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32)
 	was := m.session.lost(ErrLost)
 	m.lose(m.find(lost), ErrLost)
 	if was && m.cfg.GroupProtocol == ConsumerProtocol {
-		m.emit(Event{Kind: EventLost, Err: ErrLost})
-		m.emit(Event{Kind: EventJoining, Reason: "it was put out of the group"})
+		m.tellLost(ErrLost)
 	}
+}
+
+// tellLost tells of a loss that Hooks do not tell, and that the member joins again.
+func (m *Member) tellLost(why error) {
+	m.emit(Event{Kind: EventLost, Err: why})
+	m.emit(Event{Kind: EventJoining, Reason: "it was put out of the group"})
 }
 
 // expelled: the client forgets that the member was in the group, and is about to join
@@ -109,8 +114,7 @@ func (m *Member) startAnew(id string) {
 	}
 	why := fmt.Errorf("%w: %w", ErrLost, kerr.UnknownMemberID)
 	m.expelled(why)
-	m.emit(Event{Kind: EventLost, Err: why})
-	m.emit(Event{Kind: EventJoining, Reason: "it was put out of the group"})
+	m.tellLost(why)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.fatal != nil {
@@ -119,8 +123,7 @@ func (m *Member) startAnew(id string) {
 	// Not on this goroutine, see recreated.
 	m.background.Go(func() {
 		for topic := range topics {
-			m.client.PurgeTopicsFromConsuming(topic)
-			m.client.AddConsumeTopics(topic)
+			m.subscribeAnew(topic)
 		}
 	})
 }

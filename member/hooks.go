@@ -316,15 +316,20 @@ func (h *Hooks) Close() {
 
 // endLead is Close without the event.
 func (h *Hooks) endLead() {
-	h.cancel(ErrClosed)
-	h.endTerm(ErrClosed)
-	h.mu.Lock()
-	last := h.last
-	h.mu.Unlock()
-	if last != nil {
+	if last := h.retire(ErrClosed); last != nil {
 		<-last.done
 	}
 	h.asking.Wait()
+}
+
+// retire ends the term, if this member leads, and lets no other begin. It returns the last
+// one, whose Lead may still be running, or nil.
+func (h *Hooks) retire(why error) *term {
+	h.cancel(why)
+	h.endTerm(why)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
 }
 
 // closed tells that nothing more comes of the member.
@@ -332,14 +337,10 @@ func (h *Hooks) closed(why error) {
 	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: why}) })
 }
 
-// stepDown ends the term, if this member leads, and lets no other begin. The channel is
-// closed when Lead has returned, or has had the time that a lease leaves it.
+// stepDown retires. The channel is closed when Lead has returned, or has had the time
+// that a lease leaves it.
 func (h *Hooks) stepDown(why error) (returned <-chan struct{}) {
-	h.cancel(why)
-	h.endTerm(why)
-	h.mu.Lock()
-	last := h.last
-	h.mu.Unlock()
+	last := h.retire(why)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)

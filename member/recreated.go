@@ -41,10 +41,16 @@ func (r *run) recreated(topic string) {
 	// Not on this goroutine: the partitions are given up by a callback that waits
 	// for polls.
 	r.helpers.Go(func() {
-		m.client.PurgeTopicsFromConsuming(topic)
-		m.client.AddConsumeTopics(topic)
+		m.subscribeAnew(topic)
 		m.mu.Lock()
 		delete(m.resubscribing, topic)
 		m.mu.Unlock()
 	})
+}
+
+// subscribeAnew has kgo forget what it knows of a topic and consume it again. It waits for
+// the callbacks in which partitions are given up.
+func (m *Member) subscribeAnew(topic string) {
+	m.client.PurgeTopicsFromConsuming(topic)
+	m.client.AddConsumeTopics(topic)
 }
