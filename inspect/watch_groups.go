@@ -252,7 +252,9 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			switch {
 			case d.err == nil:
 				c.isOf(d.name, groupType, &taken, d.group)
-			case errors.Is(d.err, kerr.GroupIDNotFound):
+			case errors.Is(d.err, kerr.GroupIDNotFound), errors.Is(d.err, kerr.UnsupportedVersion):
+				// Kafka 3.9 lists the requests of types that it has to be told to serve, and
+				// refuses them for each group.
 				c.isNot(d.name, groupType, &taken)
 			case coordinatorMoved(d.err):
 				c.refuse(d.name, groupType, &taken)

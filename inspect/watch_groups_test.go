@@ -166,3 +166,37 @@ func TestWatchDescribesNoMoreOftenForAGroupOfAnother(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// TestWatchFindsAGroupThatBeginsWhereOtherTypesAreRefused has a group begin after the look
+// at it as a classic one, at a broker that lists the requests of other types and refuses
+// each group in them, as Kafka 3.9 does.
+func TestWatchFindsAGroupThatBeginsWhereOtherTypesAreRefused(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(50, offsetsTopic))
+	denyLog(fake)
+	var began atomic.Bool
+	describeClassic(fake, func(_ int32, group *kmsg.DescribeGroupsResponseGroup) {
+		if group.State = "Dead"; began.Load() {
+			group.State = "Stable"
+		}
+	})
+	fake.ControlKey(int16(kmsg.ConsumerGroupDescribe), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		began.Store(true)
+		resp := req.ResponseKind().(*kmsg.ConsumerGroupDescribeResponse)
+		for _, name := range req.(*kmsg.ConsumerGroupDescribeRequest).Groups {
+			group := kmsg.NewConsumerGroupDescribeResponseGroup()
+			group.Group, group.ErrorCode = name, kerr.UnsupportedVersion.Code
+			resp.Groups = append(resp.Groups, group)
+		}
+		return resp, nil, true
+	})
+	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers"}})
+	w.await(t, "there is a group", func(e watch.Event) bool {
+		return e.Group != nil && e.Group.To != nil && *e.Group.To == "Stable" ||
+			e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, func(g watch.Group) bool { return g.State == "Stable" })
+	})
+	if lost := w.count(func(e watch.Event) bool { return e.Sight != nil && e.Sight.Lost && e.Sight.Part == "group workers" }); lost > 0 {
+		t.Errorf("%d times the group was said to be out of sight", lost)
+	}
+}
