@@ -3,8 +3,10 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -130,4 +132,49 @@ func TestAPlanThatBreaksTheRulesIsNotSent(t *testing.T) {
 		t.Fatalf("no event tells what was wrong with the plan: %v", fallbacks)
 	}
 	t.Log(fallbacks[0].Err)
+}
+
+// TestLeadRunsAgainUntilItIsDoneForItsTerm has a Lead that returns nil at first and is done
+// at its second run, in one member and then in the one that leads after it.
+func TestLeadRunsAgainUntilItIsDoneForItsTerm(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, 2), unique(t, "group")
+	var busy atomic.Int32
+	configure := func(cfg *member.Config) {
+		runs := 0
+		cfg.Lead = func(context.Context, member.Term) error {
+			defer busy.Add(-1)
+			if busy.Add(1) > 1 {
+				t.Error("two run at the same time")
+			}
+			if runs++; runs == 1 {
+				return nil
+			}
+			return fmt.Errorf("run %d: %w", runs, member.ErrTermDone)
+		}
+	}
+	first := startConsumer(t, c, group, topic, configure)
+	done := func(k *consumer) {
+		t.Helper()
+		eventually(t, "the work of the term is done", func() (bool, string) {
+			return len(k.all(member.EventLeadDone)) > 0, fmt.Sprint(k.all(member.EventLeadFailed))
+		})
+		failed, done := k.all(member.EventLeadFailed), k.all(member.EventLeadDone)
+		if len(failed) != 1 || !k.Leading() {
+			t.Errorf("it was called again %d times, want once; leading %v", len(failed), k.Leading())
+		}
+		if waited := done[0].Time.Sub(failed[0].Time); waited < time.Second {
+			t.Errorf("it was called again after %s", waited)
+		}
+	}
+	done(first)
+	next := startConsumer(t, c, group, topic, configure)
+	settled(t, c, group, topic, 2, 2)
+	if n := len(first.all(member.EventLeadDone)); n != 1 || !first.Leading() || len(next.all(member.EventLeading)) > 0 {
+		t.Errorf("after a round the work was done %d times; the first leads: %v", n, first.Leading())
+	}
+	first.leave(t)
+	next.leads(t)
+	done(next)
 }

@@ -68,7 +68,9 @@
 // Work that must not overlap even then needs a fence where it takes effect: [Term.Fence]
 // orders terms, and [Term.Check] asks the coordinator.
 //
-// Work that fails is called again, with the same term, for as long as that lasts.
+// Work that returns while its term is on, or panics, is called again, with the same term
+// and after longer and longer waits. Work that is done returns [ErrTermDone]; then nothing
+// runs until the next term.
 //
 // # States
 //

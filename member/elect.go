@@ -23,7 +23,9 @@ type ElectionConfig struct {
 	Client []kgo.Opt
 
 	// Lead, when set, runs while this process leads, as [HooksConfig.Lead] does:
-	// until ctx ends, never twice at the same time, and not in two processes.
+	// until ctx ends, never twice at the same time, and not in two processes. It
+	// is called again where it returns earlier, unless it returns [ErrTermDone],
+	// which does not end the term: for that there is Resign.
 	// Where the term ends because another candidate takes over, or by Resign or
 	// Close, no other begins before Lead has returned; where the coordinator was not
 	// heard of, Lead has a tenth of the session timeout to return, or of the rebalance

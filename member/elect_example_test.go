@@ -64,3 +64,42 @@ func ExampleElect() {
 	// b follows a:80
 	// b leads
 }
+
+// Work that comes to an end says so. What it returns otherwise while its term is on, nil
+// too, has it called again.
+func ExampleErrTermDone() {
+	cluster, err := kfake.NewCluster() // in place of a real one
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close()
+
+	fillCache := func(context.Context) error { fmt.Println("the cache is full"); return nil }
+	done := make(chan struct{})
+	election, err := member.Elect("cache", member.ElectionConfig{
+		Client: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)},
+		Lead: func(ctx context.Context, term member.Term) error {
+			if err := fillCache(ctx); err != nil {
+				return err // called again in this term
+			}
+			return member.ErrTermDone // called again in the next one
+		},
+		OnEvent: func(e member.Event) {
+			if e.Kind == member.EventLeadDone {
+				close(done)
+			}
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-done
+	fmt.Println("leading:", election.Leading())
+	if err := election.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+
+	// Output:
+	// the cache is full
+	// leading: true
+}

@@ -54,10 +54,7 @@ func (e *Election) hold(t *term, clean bool) {
 		e.tell(t, Event{Kind: EventResigned, Err: context.Cause(t.ctx)})
 	}()
 	if e.cfg.Lead != nil {
-		ctx := leadContext{t.ctx, t.lease}
-		restarting(ctx, "Lead", func() error { return e.cfg.Lead(ctx, t.Term) }, func(err error, wait time.Duration) {
-			e.tell(t, Event{Kind: EventLeadFailed, Err: err, Reason: fmt.Sprintf("it is called again in %s", wait)})
-		})
+		t.work(e.cfg.Lead, func(event Event) { e.tell(t, event) })
 	}
 	<-t.resigned
 	e.tell(t, Event{Kind: EventLeadReturned, Err: context.Cause(t.ctx)})

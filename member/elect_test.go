@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -449,6 +450,29 @@ func TestLeadOfAnElectionThatFailsIsCalledAgainInItsTerm(t *testing.T) {
 	var panicked *member.PanicError
 	if failed := c.all(member.EventLeadFailed); len(failed) != 1 || !errors.As(failed[0].Err, &panicked) || panicked.Value != "boom" {
 		t.Errorf("got %v", failed)
+	}
+}
+
+func TestLeadOfAnElectionThatIsDoneLeadsOnUntilItResigns(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	var runs atomic.Int32
+	cfg := member.ElectionConfig{Lead: func(context.Context, member.Term) error {
+		runs.Add(1)
+		return member.ErrTermDone
+	}}
+	a := stand(t, cluster, cfg)
+	eventually(t, "a is done", func() bool { return len(a.all(member.EventLeadDone)) == 1 })
+	b := stand(t, cluster, cfg)
+	eventually(t, "b follows a", func() bool { l, ok := b.Leader(); mine, _ := a.Leader(); return ok && l.Member == mine.Member })
+	if runs.Load() != 1 || !a.Leading() {
+		t.Errorf("%d runs, leading %t", runs.Load(), a.Leading())
+	}
+	if err := a.Resign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "b is done too", func() bool { return len(b.all(member.EventLeadDone)) == 1 })
+	if runs.Load() != 2 || a.Leading() || !b.Leading() {
+		t.Errorf("%d runs, leading %t and %t", runs.Load(), a.Leading(), b.Leading())
 	}
 }
 

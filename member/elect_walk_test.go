@@ -100,11 +100,13 @@ func (w *walk) lead(ctx context.Context, term member.Term) error {
 			cancel()
 		}
 	}
-	switch rand.N(3) {
+	switch rand.N(4) {
 	case 0:
 		return errors.New("no luck")
 	case 1:
 		panic("no luck at all")
+	case 2:
+		return member.ErrTermDone
 	}
 	return nil
 }

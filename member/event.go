@@ -33,9 +33,12 @@ const (
 	EventAssigned EventKind = "assigned"
 	// EventLeading: a term of this member begins.
 	EventLeading EventKind = "leading"
-	// EventLeadFailed: Lead returned an error or panicked, as Err tells, and is
-	// called again as Reason tells.
+	// EventLeadFailed: Lead returned while its term is on, nil or another error than
+	// ErrTermDone, or panicked, as Err tells, and is called again as Reason tells.
 	EventLeadFailed EventKind = "lead-failed"
+	// EventLeadDone: Lead returned ErrTermDone, which Err is or wraps, and does not run
+	// again in this term.
+	EventLeadDone EventKind = "lead-done"
 	// EventResigned: the term ended; Err tells why. Lead may still be running.
 	EventResigned EventKind = "resigned"
 	// EventLeadReturned: nothing of the term that ended runs any more.

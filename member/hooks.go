@@ -53,11 +53,13 @@ type HooksConfig struct {
 	// closed a moment late in a process that was stopped. Call it on ctx itself:
 	// a context derived from it does not look.
 	//
-	// Lead may return earlier: nil says that its work is done, and it is not
-	// called again in this term. An error or a panic is told by EventLeadFailed,
-	// and it is called again with the same ctx and term after a second, after
-	// twice as long each further time, up to 30 s, and after a second again once
-	// it has run for more than that. It must not call Close, which waits for it.
+	// What it returns after ctx ended does not matter, and is not told. Where its
+	// work is done while the term is on, return [ErrTermDone], and it is not called
+	// again before the next term. Whatever else it returns by then, nil too, and a
+	// panic, is told by EventLeadFailed, and it is called again with the same ctx and
+	// term: after a second, after twice as long each further time, up to 30 s, and
+	// after a second again once it has run for more than that. It must not call
+	// Close, which waits for it.
 	Lead func(ctx context.Context, term Term) error
 
 	// TakeoverDelay, when set, is how long after its election a leader waits

@@ -3,6 +3,7 @@ package member_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -208,27 +209,37 @@ func TestLeadershipPassesOnWithoutOverlap(t *testing.T) {
 	}
 }
 
-func TestLeadThatReturnedNilIsDoneForTheTerm(t *testing.T) {
+func TestLeadThatIsDoneForItsTermRunsAgainInTheNext(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	var runs atomic.Int32
 	m := startMember(t, cluster, member.HooksConfig{Lead: func(context.Context, member.Term) error {
-		runs.Add(1)
-		return nil
+		return fmt.Errorf("run %d: %w", runs.Add(1), member.ErrTermDone)
 	}})
-	eventually(t, "Lead has run", func() bool { return runs.Load() == 1 })
+	eventually(t, "Lead is done", func() bool { return len(m.all(member.EventLeadDone)) == 1 })
 	rounds := len(m.all(member.EventAssigned))
 	m.client.ForceRebalance()
 	eventually(t, "another round", func() bool { return len(m.all(member.EventAssigned)) > rounds })
 	if runs.Load() != 1 || !m.hooks.Leading() {
 		t.Errorf("Lead ran %d times, leading %v", runs.Load(), m.hooks.Leading())
 	}
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID})
+	eventually(t, "Lead is done in the next term", func() bool { return len(m.all(member.EventLeadDone)) == 2 })
+	m.close()
+	terms, done, failed := m.all(member.EventLeading), m.all(member.EventLeadDone), m.all(member.EventLeadFailed)
+	if len(terms) != 2 || runs.Load() != 2 || len(failed) != 0 {
+		t.Errorf("%d terms, %d runs, %d failures", len(terms), runs.Load(), len(failed))
+	}
+	if err := done[1].Err; !errors.Is(err, member.ErrTermDone) || err.Error() != "run 2: the work is done for this term" {
+		t.Errorf("told that %v", err)
+	}
 }
 
-func TestLeadThatFailedRunsAgainInTheSameTerm(t *testing.T) {
+func TestLeadThatReturnsEarlyRunsAgainInTheSameTerm(t *testing.T) {
 	for name, lead := range map[string]func() error{
-		"fails":  func() error { return errors.New("no") },
-		"panics": func() error { panic("boom") },
-		"exits":  func() error { runtime.Goexit(); return nil },
+		"returns nil": func() error { return nil },
+		"fails":       func() error { return errors.New("no") },
+		"panics":      func() error { panic("boom") },
+		"exits":       func() error { runtime.Goexit(); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

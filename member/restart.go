@@ -8,7 +8,7 @@ import (
 )
 
 // How long work that failed waits before it is called again: twice as long after each
-// failure, and as at first once it ran for longer than the longest wait.
+// failure, and as at first once it has run for longer than the longest wait.
 const (
 	firstRestart = time.Second
 	lastRestart  = 30 * time.Second

@@ -194,7 +194,10 @@ func (h *Hooks) run(t *term) {
 		}
 		running.Go(func() { h.watchLoad(t) })
 		if h.cfg.Lead != nil {
-			h.lead(t)
+			t.work(h.cfg.Lead, func(e Event) {
+				e.Member, e.Protocol = t.Member, t.Protocol
+				h.emit(e)
+			})
 		}
 	})
 	go func() {
@@ -231,14 +234,6 @@ func (h *Hooks) begin(t *term) {
 		h.emit(Event{Kind: EventLeading, Member: t.Member, Generation: t.Generation, Protocol: t.Protocol})
 	}
 	close(t.announced)
-}
-
-// lead calls Lead until it is done or the term ends.
-func (h *Hooks) lead(t *term) {
-	ctx := leadContext{t.ctx, t.lease}
-	restarting(ctx, "Lead", func() error { return h.cfg.Lead(ctx, t.Term) }, func(err error, wait time.Duration) {
-		h.emit(Event{Kind: EventLeadFailed, Member: t.Member, Protocol: t.Protocol, Err: err, Reason: fmt.Sprintf("it is called again in %s", wait)})
-	})
 }
 
 // endTerm ends the current term, if there is one, and tells whether there was.
