@@ -291,6 +291,37 @@ func TestATakeoverDelayHoldsTheTermBack(t *testing.T) {
 	}
 }
 
+// A client that leaves before Hooks.Close is out of the group at once, while its Lead may
+// take its time to stop. The successor waits for TakeoverDelay all the same.
+func TestATakeoverDelayCoversAClientThatLeavesBeforeClose(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	const session = 2 * time.Second
+	var stopped atomic.Pointer[time.Time]
+	former := startMember(t, cluster, member.HooksConfig{TakeoverDelay: session, Lead: func(ctx context.Context, _ member.Term) error {
+		<-ctx.Done()
+		time.Sleep(session / 20) // it takes its time to stop; its lease leaves it twice that
+		now := time.Now()
+		stopped.Store(&now)
+		return nil
+	}}, short(session)...)
+	eventually(t, "the former leader leads", former.hooks.Leading)
+	successor := startMember(t, cluster, member.HooksConfig{TakeoverDelay: session}, short(session)...)
+	settledOwners(t, 4, former, successor)
+
+	former.client.Close()
+	eventually(t, "the successor leads", successor.hooks.Leading)
+	elected, began := successor.all(member.EventElected)[0], successor.all(member.EventLeading)[0]
+	if waited := began.Time.Sub(elected.Time); waited < session {
+		t.Errorf("the term began %s after the election", waited)
+	}
+	if at := stopped.Load(); at == nil || !at.Before(began.Time) {
+		t.Errorf("the term began at %s, and the work of the former leader stopped at %s", began.Time, at)
+	}
+	if why := former.resigned(); len(why) != 1 || !errors.Is(why[0], member.ErrLeft) {
+		t.Errorf("the former leader resigned because of %v", why)
+	}
+}
+
 func TestANewTermAndCloseWaitForTheLeadOfTheOldOne(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	release := make(chan struct{})
