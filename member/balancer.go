@@ -117,6 +117,9 @@ func (c clientHook) OnGroupManageError(err error) {
 	if c.hooks.out(); errors.Is(err, errStale) {
 		return // told when it was found out
 	}
+	c.hooks.mu.Lock()
+	c.hooks.cancelCallLocked() // the client joins anew
+	c.hooks.mu.Unlock()
 	err = c.hooks.explain(err)
 	c.hooks.endTerm(fmt.Errorf("%w: %w", ErrLost, err))
 	c.hooks.emit(Event{Kind: EventLost, Err: err})

@@ -117,6 +117,43 @@ func TestAClientWithHooksIsToldThatItWasPutOut(t *testing.T) {
 	}
 }
 
+// Where a heartbeat tells a leader first that it is out, it joins once, and leaves the group
+// no second time.
+func TestALeaderThatWasPutOutJoinsOnce(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	// Heartbeats of its lease come three times in a session, and the client's less often.
+	leader := startMember(t, cluster, member.HooksConfig{}, kgo.SessionTimeout(1200*time.Millisecond), kgo.HeartbeatInterval(800*time.Millisecond))
+	eventually(t, "it leads", leader.hooks.Leading)
+	other := startMember(t, cluster, member.HooksConfig{})
+	settledOwners(t, 4, leader, other)
+	id, before := leader.client.GroupMetadata()
+	remove(t, other.client, id) // which leaves the other in the group, and brings about a round there
+	var left, anew atomic.Int32
+	cluster.ControlKey(int16(kmsg.LeaveGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		left.Add(1)
+		return nil, nil, false
+	})
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if req.(*kmsg.JoinGroupRequest).MemberID == "" {
+			anew.Add(1)
+		}
+		return nil, nil, false
+	})
+	eventually(t, "it is told", func() bool { return len(leader.all(member.EventLost)) > 0 })
+	eventually(t, "it is in the group again", func() bool {
+		again, _ := leader.client.GroupMetadata()
+		owned, _ := leader.assigned()
+		return again != id && len(owned) > 0 && len(leader.all(member.EventAssigned)) > 1
+	})
+	settledOwners(t, 4, leader, other)
+	if l, j := left.Load(), anew.Load(); l != 0 || j != 1 {
+		_, after := leader.client.GroupMetadata()
+		t.Errorf("it left the group %d times and joined anew %d times, in generations %d to %d", l, j, before, after)
+	}
+}
+
 // A commit that a client of the user's own waits with until the round is over, in which it
 // is a member again, is not accepted over what another has committed.
 func TestACommitThatWaitsForTheRoundOfAMemberThatWasPutOutIsRefused(t *testing.T) {

@@ -145,11 +145,20 @@ func (t *term) ask(ctx context.Context, pause time.Duration, heartbeat func(cont
 
 // lose ends t because of what its heartbeats told, unless it has ended by other means.
 func (h *Hooks) lose(t *term, client *kgo.Client, why error) {
-	if t.ctx.Err() == nil && h.end(t, why) {
-		// The coordinator may still take this member for the leader; a
-		// round of its making brings a new term, or shows the successor.
-		client.ForceRebalance()
+	if t.ctx.Err() != nil || !h.end(t, why) {
+		return
 	}
+	// The coordinator may still take this member for the leader; a round of its making
+	// brings a new term, or shows the successor.
+	if !errors.Is(why, kerr.UnknownMemberID) {
+		client.ForceRebalance()
+		return
+	}
+	// If it is out, the client's next heartbeat is told the same, and it joins once. A
+	// round now would have it join, leave and join again; see expelled.go.
+	h.mu.Lock()
+	h.callRoundLocked(2*h.settings.interval, "the coordinator did not know the member")
+	h.mu.Unlock()
 }
 
 // installLocked makes t the current term. The caller then calls run without the lock.
