@@ -25,7 +25,7 @@ func TestRunOnKIP848(t *testing.T) {
 		cluster.WithProperty("group.consumer.min.session.timeout.ms", "1000"), cluster.WithProperty("group.consumer.session.timeout.ms", "6000"),
 		cluster.WithProperty("group.consumer.min.heartbeat.interval.ms", "100"), cluster.WithProperty("group.consumer.heartbeat.interval.ms", "300"))
 	runOn(t, c, member.ConsumerProtocol)
-	t.Run("a broker is killed and restarted", func(t *testing.T) { brokerRestart(t, c, member.ConsumerProtocol) })
+	t.Run("processes are killed and stopped, and their coordinator with them", func(t *testing.T) { crashing(t, c) })
 }
 
 // session is the session timeout of all members here.
@@ -318,52 +318,4 @@ func selfFencing(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol
 			t.Errorf("partition %d: the one that was cut off had a record at %s, the other its first at %s", p, last, first)
 		}
 	}
-}
-
-// brokerRestart kills the broker that coordinates the group, and then a member, and
-// restarts the broker: nothing is lost.
-func brokerRestart(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
-	const partitions = 6
-	topic, group := newTopic(t, c, partitions), unique(t, "group")
-	b := newBook()
-	on := func(cfg *member.Config) { cfg.GroupProtocol = protocol }
-	crashes, first, second := startRunner(t, c, group, topic, b, on), startRunner(t, c, group, topic, b, on), startRunner(t, c, group, topic, b, on)
-	own(t, []int{2, 2, 2}, crashes, first, second)
-	written := startWriter(t, c, topic)
-	works := func() {
-		t.Helper()
-		before := b.distinct()
-		eventually(t, "records are handled", func() (bool, string) {
-			n := b.distinct() - before
-			return n > 200, fmt.Sprint(n)
-		})
-	}
-	works()
-	coordinator := kadm.NewClient(newClient(t, c)).FindGroupCoordinators(t.Context(), group)[group].NodeID
-	if err := c.Kill(t.Context(), coordinator); err != nil {
-		t.Fatal(err)
-	}
-	works()
-	crashes.wire.sever() // as a crash looks from the brokers
-	own(t, []int{3, 3}, first, second)
-	works()
-	if err := c.Restart(t.Context(), coordinator); err != nil {
-		t.Fatal(err)
-	}
-	works()
-	crashes.wire.mend()
-	own(t, []int{2, 2, 2}, crashes, first, second)
-	works()
-	records := written()
-	b.complete(t, records)
-	for _, r := range []*runner{crashes, first, second} {
-		r.close(t)
-		if <-r.done; r.failed != nil {
-			t.Errorf("Run returned %v", r.failed)
-		}
-	}
-	if sum := committed(t, c, group); sum != int64(records) {
-		t.Errorf("%d offsets are committed, %d records were written", sum, records)
-	}
-	t.Logf("%d records, %d of them handled twice", records, len(b.twice()))
 }

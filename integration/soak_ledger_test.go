@@ -30,6 +30,9 @@ const (
 	ended = "ended"
 	// woke: Lead has not run for longer than half a session, and what it then found.
 	woke = "woke"
+	// resumed: a handler was under way for longer than half a session without a look, and
+	// what it then found.
+	resumed = "resumed"
 	// stopped: the test has stopped the process by SIGSTOP, and not yet woken it.
 	stopped = "stopped"
 	// draining: the process begins to handle records for long.
@@ -50,9 +53,9 @@ type entry struct {
 	Member string `json:",omitempty"`
 	Fence  int64  `json:",omitempty"` // acted, ended, woke: the number of the term
 
-	// woke
+	// woke, resumed
 	Over   bool   `json:",omitempty"` // the first look at the context told that the term is over
-	Check  string `json:",omitempty"` // what Term.Check said
+	Check  string `json:",omitempty"` // woke: what Term.Check said
 	Commit string `json:",omitempty"` // how a commit under the member and generation from before was answered
 
 	// handled
@@ -223,9 +226,9 @@ func (l *ledger) check(t *testing.T) (changes int) {
 			asleep[e.Process] = true
 		case acted:
 			asleep[e.Process] = false
-		case woke:
+		case woke, resumed:
 			if asleep[e.Process] && !e.Over {
-				t.Errorf("process %d, which was stopped, did not find its term over at its first look: %+v", e.Process, e)
+				t.Errorf("process %d, which was stopped, did not find at its first look that it is over: %+v", e.Process, e)
 			}
 		case handled:
 			at := place{e.Generation, e.Partition}

@@ -40,6 +40,7 @@ type soakConfig struct {
 	Group   string
 	Topic   string // "" for a candidate in an election
 	Run     bool   // a member.Member handles the records, rather than a client with hooks
+	KIP848  bool   // it speaks KIP-848
 }
 
 // A command is one line on the standard input of a process.
@@ -200,12 +201,15 @@ func (s *soaker) consumerOpts() []kgo.Opt {
 }
 
 func (s *soaker) startMember() {
-	var err error
-	s.member, err = member.New(member.Config{
+	cfg := member.Config{
 		Group: s.cfg.Group, Topics: []string{s.cfg.Topic},
 		HooksConfig: s.hooksConfig(), Client: s.consumerOpts(),
-	})
-	if err != nil {
+	}
+	if s.cfg.KIP848 {
+		cfg.GroupProtocol, cfg.HooksConfig = member.ConsumerProtocol, member.HooksConfig{OnEvent: s.event}
+	}
+	var err error
+	if s.member, err = member.New(cfg); err != nil {
 		panic(err)
 	}
 	s.client = s.member.Client()
@@ -218,10 +222,17 @@ func (s *soaker) handle(ctx context.Context, records []*kgo.Record) error {
 	if takes > 0 {
 		s.tell(entry{What: draining, Member: under.Member})
 	}
+	before, generation := at, s.generation()
 	for end := at + takes; ; at = clock() {
-		if err := ctx.Err(); err != nil {
+		err := ctx.Err()
+		if time.Duration(at-before) > soakSession/2 {
+			// The process was stopped. What it would commit is refused.
+			s.tell(entry{What: resumed, At: at, Member: under.Member, Over: err != nil, Commit: s.commit(under.Member, generation)})
+		}
+		if err != nil {
 			return err
 		}
+		before, generation = at, s.generation()
 		e := entry{What: handled, At: at, Looked: true, Member: under.Member, Generation: under.Generation, Partition: records[0].Partition}
 		if at >= end {
 			for _, r := range records {

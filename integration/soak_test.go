@@ -59,6 +59,7 @@ const (
 	soakElection soakKind = iota // candidates
 	soakHooks                    // clients with hooks
 	soakMixed                    // clients with hooks, and members that handle records by Run
+	soakKIP848                   // members that do so on KIP-848
 )
 
 type soakProcess struct {
@@ -71,13 +72,14 @@ type soakProcess struct {
 	stderr  strings.Builder
 }
 
-const soakSize = 3
+// How many processes there are, and partitions of their topic.
+const soakSize, soakPartitions = 3, 6
 
-func newSoak(t *testing.T, of soakKind) *soak {
+func newSoak(t *testing.T, c *cluster.Cluster, of soakKind) *soak {
 	t.Helper()
-	s := &soak{t: t, of: of, c: cluster.Shared(t), group: unique(t, "soak"), processes: make(map[int]*soakProcess)}
+	s := &soak{t: t, of: of, c: c, group: unique(t, "soak"), processes: make(map[int]*soakProcess)}
 	if of != soakElection {
-		s.topic = newTopic(t, s.c, 6)
+		s.topic = newTopic(t, s.c, soakPartitions)
 	}
 	s.ledger = newLedger(t)
 	t.Cleanup(func() {
@@ -105,9 +107,9 @@ func (s *soak) start() *soakProcess {
 	s.t.Helper()
 	s.next++
 	p := &soakProcess{number: s.next, network: newNetwork(s.t), exited: make(chan struct{})}
-	p.runs = s.of == soakMixed && p.number%2 == 1
+	p.runs = s.of == soakMixed && p.number%2 == 1 || s.of == soakKIP848
 	cfg, err := json.Marshal(soakConfig{
-		Process: p.number, Seeds: s.c.Seeds(), Group: s.group, Topic: s.topic, Run: p.runs,
+		Process: p.number, Seeds: s.c.Seeds(), Group: s.group, Topic: s.topic, Run: p.runs, KIP848: s.of == soakKIP848,
 		Network: p.network.listener.Addr().String(), Ledger: s.ledger.listener.Addr().String(),
 	})
 	if err != nil {
@@ -254,7 +256,16 @@ func (s *soak) succeeded(leader *soakProcess, since int64) {
 		}
 		return true, ""
 	})
-	s.takeovers = append(s.takeovers, time.Duration(first.At-since))
+	took := time.Duration(first.At - since)
+	s.takeovers = append(s.takeovers, took)
+	if took > soakSession+time.Second {
+		s.t.Logf("the next leader acted %s after the leader was hurt; on the way:", took.Round(time.Millisecond))
+		for _, e := range s.ledger.copied() {
+			if e.What == happened && e.At > since && e.At <= first.At {
+				s.t.Logf("%8s process %d, generation %d: %s %s", time.Duration(e.At-since).Round(time.Millisecond), e.Process, e.Generation, e.Event, e.Err)
+			}
+		}
+	}
 }
 
 // woken waits until a process that was stopped as leader told what it found.
@@ -513,7 +524,7 @@ func TestSoakLeadersOfAGroupNeverOverlap(t *testing.T) {
 			if name == "a drain that outlasts the round" {
 				of = soakHooks // Run gives partitions up in time
 			}
-			newSoak(t, of).run(soakCount(t), hurt)
+			newSoak(t, cluster.Shared(t), of).run(soakCount(t), hurt)
 		})
 	}
 }
@@ -526,7 +537,7 @@ func TestSoakLeadersOfAnElectionNeverOverlap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newSoak(t, soakElection).run(soakCount(t), hurt)
+			newSoak(t, cluster.Shared(t), soakElection).run(soakCount(t), hurt)
 		})
 	}
 }
