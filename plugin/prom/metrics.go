@@ -9,13 +9,14 @@
 //	metrics.Watch(m)
 //	prometheus.MustRegister(metrics)
 //
-// What the client itself does, bytes, requests and errors by broker, is told by kprom of
-// franz-go, which goes into member.Config.Client beside it:
+// What the client itself does, bytes, connections and errors by broker, is told by kprom of
+// franz-go, which goes into member.Config.Client beside it, and into the same registry: it
+// makes one of its own unless it is told.
 //
-//	clientMetrics := kprom.NewMetrics("kafka")
+//	clientMetrics := kprom.NewMetrics("kafka", kprom.Registerer(prometheus.DefaultRegisterer))
 //	config.Client = append(config.Client, kgo.WithHooks(clientMetrics))
 //
-// All metrics have the label "group".
+// All metrics of this package have the label "group".
 //
 //	groupkit_leader                      gauge      1 while a term of this member is on, else 0
 //	groupkit_term                        gauge      generation in which that term began, else 0

@@ -3,6 +3,7 @@ package prom_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -30,8 +31,8 @@ func TestMetricsAreScraped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	metrics, client := prom.New("g"), kprom.NewMetrics("kafka")
 	registry := prometheus.NewRegistry()
+	metrics, client := prom.New("g"), kprom.NewMetrics("kafka", kprom.Registerer(registry))
 	registry.MustRegister(metrics)
 	fail := errors.New("no")
 	m, err := member.New(member.Config{
@@ -70,6 +71,10 @@ func TestMetricsAreScraped(t *testing.T) {
 		`groupkit_handler_lag{group="g",partition="[01]",topic="t"} [1-5]`, `groupkit_handler_queued_records{group="g",partition="[01]",topic="t"} [1-5]`,
 		`groupkit_handler_seconds{group="g",partition="[01]",topic="t"} [\d.e-]*[1-9]`,
 		`groupkit_events_total{group="g",kind="planned"} 1`, `groupkit_events_total{group="g",kind="fallback"} 1`,
+		// kprom's, of the same client.
+		`kafka_connects_total{node_id="0"} [1-9]\d*`, `kafka_write_bytes_total{node_id="0"} [1-9].*`, `kafka_read_bytes_total{node_id="0"} [1-9].*`,
+		`kafka_produce_bytes_total{node_id="0",topic="t"} [1-9].*`, `kafka_fetch_bytes_total{node_id="0",topic="t"} [1-9].*`,
+		`kafka_buffered_fetch_records_total \d+`,
 	)
 	close(release)
 	says(t, server.URL, `groupkit_handler_lag{group="g",partition="0",topic="t"} 0`, `groupkit_handler_lag{group="g",partition="1",topic="t"} 0`, `groupkit_health{group="g",health="idle"} 1`)
@@ -111,6 +116,40 @@ func says(t *testing.T, url string, patterns ...string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// TestAGroupThatTheBrokerHostsHasNoLeader tells the metrics what the hooks of a leader tell
+// when a member that speaks KIP-848 joins its group and leaves again, as
+// TestLeadershipEndsWhileTheBrokerHostsTheGroup has it happen on brokers.
+func TestAGroupThatTheBrokerHostsHasNoLeader(t *testing.T) {
+	metrics := prom.New("g")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(metrics)
+	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	defer server.Close()
+	state := func(now member.State) (lines []string) {
+		for _, s := range []member.State{member.StateLeading, member.StateResigning, member.StateFollowing, member.StateLeaderless} {
+			value := 0
+			if s == now {
+				value = 1
+			}
+			lines = append(lines, fmt.Sprintf(`groupkit_state{group="g",state=%q} %d`, s, value))
+		}
+		return lines
+	}
+
+	metrics.Observe(member.Event{Kind: member.EventLeading, Generation: 3, From: member.StateFollowing, State: member.StateLeading})
+	says(t, server.URL, append(state(member.StateLeading), `groupkit_leader{group="g"} 1`, `groupkit_term{group="g"} 3`)...)
+
+	metrics.Observe(member.Event{Kind: member.EventResigned, Err: member.ErrLeaderless, From: member.StateLeading, State: member.StateResigning})
+	says(t, server.URL, append(state(member.StateResigning), `groupkit_leader{group="g"} 0`, `groupkit_term{group="g"} 0`)...)
+	metrics.Observe(member.Event{Kind: member.EventLeaderless, Err: member.ErrLeaderless, State: member.StateResigning})
+	metrics.Observe(member.Event{Kind: member.EventLeadReturned, Err: member.ErrLeaderless, From: member.StateResigning, State: member.StateLeaderless})
+	says(t, server.URL, append(state(member.StateLeaderless), `groupkit_leader{group="g"} 0`, `groupkit_term{group="g"} 0`,
+		`groupkit_events_total{group="g",kind="leaderless"} 1`, `groupkit_terms_total{group="g"} 1`)...)
+
+	metrics.Observe(member.Event{Kind: member.EventLed, From: member.StateLeaderless, State: member.StateFollowing})
+	says(t, server.URL, append(state(member.StateFollowing), `groupkit_leader{group="g"} 0`)...)
 }
 
 // TestHooksAlone has metrics without a Member to watch.
