@@ -2,7 +2,9 @@ package inspect
 
 import (
 	"context"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -202,9 +204,10 @@ func offsetsLeaders(partitions []kmsg.MetadataResponseTopicPartition) []int32 {
 }
 
 func partitionsLook(resp *kmsg.MetadataResponse, at time.Time) watch.PartitionsLook {
-	taken := watch.PartitionsLook{At: at}
+	taken := watch.PartitionsLook{At: at, Addresses: map[int32]string{}}
 	for _, broker := range resp.Brokers {
 		taken.Brokers = append(taken.Brokers, broker.NodeID)
+		taken.Addresses[broker.NodeID] = net.JoinHostPort(broker.Host, strconv.Itoa(int(broker.Port)))
 	}
 	for _, topic := range resp.Topics {
 		if topic.Topic == nil {

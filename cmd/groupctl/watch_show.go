@@ -33,8 +33,11 @@ func watchLines(e watch.Event) []watchLine {
 	case watch.KindSnapshot:
 		return snapshotLines(e.Snapshot)
 	case watch.KindBroker:
-		if e.Broker.Up {
-			return one("%d is up", e.Broker.Node)
+		switch b := e.Broker; {
+		case b.WasAt != "":
+			return one("%d is up at %s, and was at %s", b.Node, printable(b.Address), printable(b.WasAt))
+		case b.Up:
+			return one("%d is up", b.Node)
 		}
 		return one("%d is gone", e.Broker.Node)
 	case watch.KindController:
@@ -51,7 +54,12 @@ func watchLines(e watch.Event) []watchLine {
 		if len(e.ISR.Joined) > 0 {
 			parts = append(parts, numbers(e.ISR.Joined)+" joined")
 		}
+		if e.ISR.WereReplicas != nil {
+			parts = append(parts, "the replicas were "+numbers(e.ISR.WereReplicas))
+		}
 		return one("%s: %s; in sync are %s of %s", partitionName(e.ISR.Topic, e.ISR.Partition), strings.Join(parts, ", "), numbers(e.ISR.ISR), numbers(e.ISR.Replicas))
+	case watch.KindTopic:
+		return one("%s", topicText(e.Topic))
 	case watch.KindCoordinator:
 		c := e.Coordinator
 		return one("%s: %s → %s, as the leader of __consumer_offsets-%d, %s", name(c.Group), nodeOr(c.From), nodeOr(c.To), c.Partition, because(c.Cause, c.Evidence))
@@ -113,6 +121,18 @@ func snapshotLines(s *watch.Snapshot) []watchLine {
 		add("group", "%s: does not exist", name(absent))
 	}
 	return lines
+}
+
+func topicText(t *watch.TopicChange) string {
+	switch {
+	case t.To == nil:
+		return name(t.Topic) + ": is gone"
+	case t.From == nil:
+		return fmt.Sprintf("%s: appeared, %s", name(t.Topic), counted(*t.To, "partition"))
+	case t.Anew:
+		return fmt.Sprintf("%s: was deleted and created again, %s", name(t.Topic), counted(*t.To, "partition"))
+	}
+	return fmt.Sprintf("%s: %d → %s", name(t.Topic), *t.From, counted(*t.To, "partition"))
 }
 
 func groupText(g *watch.GroupChange) string {

@@ -7,10 +7,12 @@ import "slices"
 // another request, and is needed only for partitions that are [Partition.Degraded].
 func (d *Differ) Eligible(partitions []Partition) {
 	for _, p := range partitions {
-		known, ok := d.partitions[p.key()]
-		if ok && isSame(known, p) {
+		topic := d.topics[p.Topic]
+		if topic == nil {
+			continue
+		}
+		if known := topic.find(p.Partition); known != nil && isSame(*known, p) {
 			known.ELR, known.LastKnownELR = p.ELR, p.LastKnownELR
-			d.partitions[p.key()] = known
 		}
 	}
 }

@@ -18,7 +18,9 @@ const (
 	KindController Kind = "controller"
 	// KindLeader: a partition had an election.
 	KindLeader Kind = "leader"
-	// KindISR: replicas of a partition left or joined those in sync.
+	// KindTopic: a topic was created or deleted, or got more partitions.
+	KindTopic Kind = "topic"
+	// KindISR: replicas of a partition left or joined those in sync, or were moved.
 	KindISR Kind = "isr"
 	// KindCoordinator: another broker coordinates a group.
 	KindCoordinator Kind = "coordinator"
@@ -45,6 +47,7 @@ type Event struct {
 	Broker      *BrokerChange      `json:"broker,omitempty"`
 	Controller  *ControllerChange  `json:"controller,omitempty"`
 	Leader      *LeaderChange      `json:"leader,omitempty"`
+	Topic       *TopicChange       `json:"topic,omitempty"`
 	ISR         *ISRChange         `json:"isr,omitempty"`
 	Coordinator *CoordinatorChange `json:"coordinator,omitempty"`
 	Group       *GroupChange       `json:"group,omitempty"`
@@ -72,10 +75,15 @@ type Snapshot struct {
 	AbsentTopics []string `json:"absentTopics,omitempty"`
 }
 
-// BrokerChange is a broker that is among the live ones, or is no longer.
+// BrokerChange is a broker that is among the live ones, or is no longer. One that is up
+// before and after, at another address, was replaced or moved between two looks.
 type BrokerChange struct {
 	Node int32 `json:"node"`
 	Up   bool  `json:"up"`
+	// Address is the one that clients are told, and WasAt the one before where it differs;
+	// empty if not told.
+	Address string `json:"address,omitempty"`
+	WasAt   string `json:"wasAt,omitempty"`
 }
 
 // ControllerChange is an election of the quorum.
@@ -129,7 +137,23 @@ type LeaderChange struct {
 	Evidence []string `json:"evidence"`
 }
 
-// ISRChange is a change of the replicas in sync.
+// TopicChange is a topic that came or went, or that has more partitions. Where topics may
+// not be seen any more, they are gone to whoever looks.
+type TopicChange struct {
+	Topic string `json:"topic"`
+	// From and To are how many partitions it had and has; From is nil for a topic that was
+	// created, To for one that was deleted.
+	From *int `json:"from"`
+	To   *int `json:"to"`
+	// Anew: the topic was deleted and another one of its name was created between two
+	// looks. From is of the one before, of which all is gone.
+	Anew bool `json:"anew"`
+	// Partitions are those that are new, by number, as they were when they were first
+	// seen.
+	Partitions []Partition `json:"partitions"`
+}
+
+// ISRChange is a change of the replicas in sync, or of the replicas.
 type ISRChange struct {
 	Topic     string  `json:"topic"`
 	Partition int32   `json:"partition"`
@@ -138,6 +162,9 @@ type ISRChange struct {
 	// ISR are those in sync afterwards, of Replicas.
 	ISR      []int32 `json:"isr"`
 	Replicas []int32 `json:"replicas"`
+	// WereReplicas are the replicas before, where these are others, or in another order;
+	// then Left and Joined may both be empty.
+	WereReplicas []int32 `json:"wereReplicas,omitempty"`
 }
 
 // CoordinatorChange is a group whose partition of __consumer_offsets has another
@@ -165,6 +192,9 @@ type GroupChange struct {
 	ToType   *string `json:"toType"`
 	// Members are how many it has, nil if not known.
 	Members *int `json:"members"`
+	// Joined are the members of a group that appeared, where no event of
+	// [KindGeneration] follows that tells of them.
+	Joined []MemberRef `json:"joined,omitempty"`
 }
 
 // MemberRef names a member so that a person knows it.

@@ -40,6 +40,9 @@ type groupState struct {
 	passed  int
 	// owed: told is from looks, and a record of the same may follow.
 	owed bool
+	// ended: the log has its end, and nothing after that so far. endOwed: that it ended
+	// was told from looks, and the log has yet to say so.
+	ended, endOwed bool
 }
 
 // heldGroup is a group that is not told yet.
@@ -96,13 +99,10 @@ func (d *Differ) Groups(look GroupsLook) []Event {
 			fresh.absent = append(fresh.absent, name)
 		case state.at.After(look.At), state.settledAt.After(look.At):
 		case !state.absent:
-			was := state.seen
-			events = append(events, Event{Kind: KindGroup, At: look.At, After: state.at, Group: &GroupChange{
-				Group: name, From: &was.State, FromType: &was.Type,
-			}})
+			events = append(events, vanished(state.seen, state.at, look.At))
 			gone := groupState{absent: true, at: look.At, seen: Group{OffsetsPartition: state.seen.OffsetsPartition}}
-			if state.placed {
-				gone.told = state.told // until the log has its end
+			if state.placed && !state.ended {
+				gone.told, gone.endOwed = state.told, true // until the log has its end
 			}
 			*state = gone
 		default:
@@ -154,7 +154,7 @@ type firstLooks struct {
 
 func (f *firstLooks) add(now Group, isNew bool, at time.Time) {
 	if isNew {
-		f.appeared = append(f.appeared, appeared(now, time.Time{}, at))
+		f.appeared = append(f.appeared, appearedWith(now, time.Time{}, at))
 	} else {
 		f.groups = append(f.groups, now)
 	}
@@ -183,21 +183,53 @@ func appeared(now Group, after, at time.Time) Event {
 	}}
 }
 
+// appearedWith is a group that appeared of whose members nothing else tells.
+func appearedWith(now Group, after, at time.Time) Event {
+	event := appeared(now, after, at)
+	for _, m := range now.Members {
+		event.Group.Joined = append(event.Group.Joined, m.MemberRef)
+	}
+	return event
+}
+
+func vanished(was Group, after, at time.Time) Event {
+	return Event{Kind: KindGroup, At: at, After: after, Group: &GroupChange{Group: was.Group, From: &was.State, FromType: &was.Type}}
+}
+
+// begunAnew says whether a group that has epochs is another one than before: epochs only
+// grow, unless the log of the coordinator lost its end, and then members stay.
+func begunAnew(before, now Group) bool {
+	if before.Type != now.Type || before.Type == typeClassic || before.Generation == nil || now.Generation == nil || *now.Generation >= *before.Generation {
+		return false
+	}
+	were := membersByID(before)
+	return !slices.ContainsFunc(now.Members, func(m Member) bool { _, was := were[m.ID]; return was })
+}
+
 // groupEvents compares a group with what was known of it.
 func (d *Differ) groupEvents(state *groupState, now Group, look GroupsLook) []Event {
 	at := look.At
 	if state.absent {
-		after, told := state.at, state.told
+		after, told, endOwed := state.at, state.told, state.endOwed
 		*state = *newGroupState(now, at)
 		state.answered = look.Answered
 		if now.Type == typeClassic && d.isLogged(now) {
 			// All of its records come after it was absent.
-			state.told, state.placed = told, true
+			state.told, state.endOwed, state.placed = told, endOwed, true
+			return []Event{appeared(now, after, at)}
 		}
-		return []Event{appeared(now, after, at)}
+		return []Event{appearedWith(now, after, at)}
 	}
 	if at.Before(state.settledAt) {
 		return nil // the log has told more than this look could see
+	}
+	if begunAnew(state.told, now) {
+		was, after := state.seen, state.at
+		if now.OffsetsPartition == nil {
+			now.OffsetsPartition = was.OffsetsPartition
+		}
+		*state = *newGroupState(now, at)
+		return []Event{vanished(was, after, at), appearedWith(now, after, at)}
 	}
 	before, after := state.seen, state.at
 	if now.OffsetsPartition == nil {
@@ -267,7 +299,7 @@ func (s *groupState) tellFromLooks() []Event {
 // unplace leaves it to looks to tell of a group. Which generation it is in is not
 // known then.
 func (s *groupState) unplace() {
-	s.placed = false
+	s.placed, s.ended, s.endOwed = false, false, false
 	if s.told.Type == typeClassic {
 		s.told.Generation, s.told.Leader = nil, nil
 	}

@@ -10,6 +10,9 @@ type PartitionsLook struct {
 	At time.Time
 	// Brokers are the live ones.
 	Brokers []int32
+	// Addresses are where clients reach them, host:port; those that are not told are left
+	// out.
+	Addresses map[int32]string
 	// Partitions are those of the topics that were asked for.
 	Partitions []Partition
 	// Unanswered are topics that the answer says nothing of, for an error of their
@@ -42,8 +45,6 @@ type partitionKey struct {
 	topic     string
 	partition int32
 }
-
-func (p Partition) key() partitionKey { return partitionKey{p.Topic, p.Partition} }
 
 // Degraded says that not all replicas are in sync: what else may lead matters then.
 func (p Partition) Degraded() bool { return len(p.ISR) < len(p.Replicas) }

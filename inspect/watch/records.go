@@ -39,13 +39,13 @@ func (d *Differ) Records(look RecordsLook) []Event {
 		}
 	}
 	for name, state := range d.groups.known {
-		if state.answered.IsZero() || state.answered.After(look.At) || !slices.ContainsFunc(look.Partitions, state.isIn) {
+		if touched[name] {
+			state.answered = time.Time{} // it may be older than the record
+		}
+		if state.seen.Type != typeClassic || state.answered.IsZero() || state.answered.After(look.At) || !slices.ContainsFunc(look.Partitions, state.isIn) {
 			continue
 		}
 		state.answered = time.Time{}
-		if touched[name] {
-			continue
-		}
 		state.placed = true
 		if state.pending != nil {
 			state.passed++
@@ -64,8 +64,8 @@ func (d *Differ) release(look RecordsLook, touched map[string]bool) []Event {
 		partition := *held.group.OffsetsPartition
 		lost := slices.Contains(look.Gaps, partition)
 		read := slices.Contains(look.Partitions, partition) && !held.answered.IsZero() && !held.answered.After(look.At)
-		if read && touched[name] {
-			held.answered = time.Time{}
+		if touched[name] {
+			held.answered = time.Time{} // it may be older than the record, so it is looked at again
 		}
 		if !lost && (!read || touched[name]) {
 			continue
@@ -101,8 +101,19 @@ func (s *groupState) lose() {
 // which is written before a member has joined.
 func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	if record.Tombstone {
-		state.told = Group{OffsetsPartition: state.told.OffsetsPartition}
+		// Whether it was deleted or converted is not known yet, and then its members stay.
+		state.told.Generation, state.told.Leader = nil, nil
+		if state.ended = !state.endOwed && !state.absent; !state.ended {
+			state.told = Group{OffsetsPartition: state.told.OffsetsPartition}
+		}
+		state.endOwed = false
 		return nil
+	}
+	if state.endOwed {
+		if record.Generation > 0 {
+			return nil // of a group of which it was told that it is gone
+		}
+		state.told, state.endOwed = Group{OffsetsPartition: state.told.OffsetsPartition}, false
 	}
 	before := state.told
 	if before.Generation != nil && record.Generation < *before.Generation {
@@ -116,19 +127,29 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	if len(now.Members) == 0 {
 		now.State = "Empty"
 	}
+	var events []Event
+	after := state.at
+	if after.After(at) {
+		after = time.Time{}
+	}
+	if state.ended {
+		// It was made again before a look could show that it was gone.
+		events = append(events, vanished(state.seen, after, at), appeared(now, after, at))
+		state.seen.State, state.unsettledAt = now.State, time.Time{}
+		before = Group{OffsetsPartition: before.OffsetsPartition}
+	}
+	state.ended = false
 	change := changeOf(before, now, SourceLog)
 	same := len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0)
 	if same && equal(change.From, change.To) && equal(change.FromLeader, change.ToLeader) {
-		return nil
+		return events
 	}
 	// The record of an empty group may follow on the look that showed it.
 	empty := len(now.Members) == 0 && (record.Generation == 0 || state.pending == nil && state.unsettledAt.IsZero())
 	if same && before.Generation == nil && (state.owed || empty) {
 		state.told, state.owed = now, false
-		return nil
+		return events
 	}
-	var events []Event
-	after := state.at
 	if state.absent {
 		events = append(events, appeared(now, after, at))
 		*state = groupState{seen: now, at: at, placed: true}
@@ -136,11 +157,11 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	if !replacedOnly(change) || change.From == nil && !state.unsettledAt.IsZero() {
 		change.NotStable = notStableByRecord(state, record, at)
 	}
-	if after.After(at) {
-		after = time.Time{}
-	}
 	state.told, state.seen.Generation, state.seen.Leader, state.seen.State = now, now.Generation, now.Leader, now.State
-	state.settledAt, state.unsettledAt = at, time.Time{}
+	if state.settledAt = at; state.pending == nil {
+		// Else the rebalance of which this tells was seen to end, and the next one to begin.
+		state.unsettledAt = time.Time{}
+	}
 	state.pending, state.passed, state.owed = nil, 0, false
 	return append(events, Event{Kind: KindGeneration, At: at, After: after, Generation: change})
 }

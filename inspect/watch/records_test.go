@@ -338,7 +338,8 @@ func TestAGroupOfTheSameNameBeginsAnew(t *testing.T) {
 		{Group: "g", Generation: 1, Leader: &seen.Members[0].ID, Members: seen.Members},
 	}
 	e := d.Records(RecordsLook{At: after(3), Records: records, Partitions: []int32{7}})
-	if len(e) != 2 || len(e[0].Generation.Left) != 1 || *e[0].Generation.To != 8 || len(e[1].Generation.Joined) != 1 || *e[1].Generation.From != 0 || *e[1].Generation.To != 1 {
+	if len(e) != 4 || len(e[0].Generation.Left) != 1 || *e[0].Generation.To != 8 || e[1].Group.To != nil || e[2].Group.From != nil ||
+		len(e[3].Generation.Joined) != 1 || *e[3].Generation.From != 0 || *e[3].Generation.To != 1 {
 		t.Fatalf("%+v", e)
 	}
 }

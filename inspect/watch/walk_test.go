@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -11,108 +12,175 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestEventsAddUpToTheState walks a cluster at random, looks at it now and then, also
-// through brokers that lag behind, and folds the events: they must lead from the
-// snapshot to what is there, tell each election that was seen once, and count all that
-// were not.
-func TestEventsAddUpToTheState(t *testing.T) {
-	for seed := range uint64(300) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		cluster := map[int32]Partition{}
-		for p := range int32(4) {
-			epoch := int32(random.IntN(9))
-			cluster[p] = Partition{Topic: "orders", Partition: p, Leader: node(1), LeaderEpoch: &epoch, Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}}
-		}
-		elections := int32(0)
-		d := NewDiffer(Config{})
-		var folded map[int32]Partition
-		told := int32(0)
-		var lastLook PartitionsLook
-		look := func(at time.Time) {
-			l := PartitionsLook{At: at, Brokers: []int32{1, 2, 3}}
-			for _, p := range cluster {
-				l.Partitions = append(l.Partitions, p)
-			}
-			// A broker that lags behind answers with what was.
-			if len(lastLook.Partitions) > 0 && random.IntN(4) == 0 {
-				for i, p := range lastLook.Partitions {
-					if j := slices.IndexFunc(l.Partitions, func(q Partition) bool { return q.Partition == p.Partition }); *p.LeaderEpoch < *l.Partitions[j].LeaderEpoch {
-						l.Partitions[j] = lastLook.Partitions[i]
-					}
-				}
-			}
-			lastLook = l
-			for _, e := range d.Partitions(l) {
-				switch e.Kind {
-				case KindSnapshot:
-					folded = map[int32]Partition{}
-					for _, p := range e.Snapshot.Partitions {
-						folded[p.Partition] = p
-					}
-				case KindLeader:
-					p := folded[e.Leader.Partition]
-					if !equal(p.Leader, e.Leader.From) || !equal(p.LeaderEpoch, e.Leader.FromEpoch) {
-						t.Fatalf("seed %d: %+v begins elsewhere than at %+v", seed, e.Leader, p)
-					}
-					p.Leader, p.LeaderEpoch = e.Leader.To, e.Leader.ToEpoch
-					folded[p.Partition] = p
-					told += 1 + e.Leader.Unseen
-				case KindISR:
-					p := folded[e.ISR.Partition]
-					if !slices.Equal(slices.Sorted(slices.Values(append(without(p.ISR, e.ISR.Left), e.ISR.Joined...))), slices.Sorted(slices.Values(e.ISR.ISR))) {
-						t.Fatalf("seed %d: %+v does not follow from %v", seed, e.ISR, p.ISR)
-					}
-					p.ISR = e.ISR.ISR
-					folded[p.Partition] = p
-				default:
-					t.Fatalf("seed %d: %+v", seed, e)
-				}
-			}
-		}
-		look(start)
-		for tick := range 200 {
-			p := cluster[int32(random.IntN(len(cluster)))]
-			switch random.IntN(3) {
-			case 0: // an election, which may leave no leader
-				epoch := *p.LeaderEpoch + 1
-				p.Leader, p.LeaderEpoch = node(int32(random.IntN(4))-1), &epoch
-				if p.Leader != nil && *p.Leader == 0 {
-					p.Leader = node(3)
-				}
-				elections++
-			case 1:
-				p.ISR = []int32{}
-				for _, n := range p.Replicas {
-					if random.IntN(3) > 0 {
-						p.ISR = append(p.ISR, n)
-					}
-				}
-			}
-			cluster[p.Partition] = p
-			if random.IntN(2) == 0 {
-				look(start.Add(time.Duration(tick+1) * time.Second))
-			}
-		}
-		lastLook = PartitionsLook{}
-		look(start.Add(time.Hour))
-		if !reflect.DeepEqual(folded, cluster) {
-			t.Fatalf("seed %d: the events lead to %+v, and there is %+v", seed, folded, cluster)
-		}
-		if told != elections {
-			t.Fatalf("seed %d: %d elections are told or counted, and there were %d", seed, told, elections)
-		}
-		if again := d.Partitions(PartitionsLook{At: start.Add(2 * time.Hour), Brokers: []int32{3, 2, 1}, Partitions: slices.Collect(valuesOf(cluster))}); len(again) > 0 {
-			t.Fatalf("seed %d: told again: %+v", seed, again)
+// walkedCluster changes at random.
+type walkedCluster struct {
+	random  *rand.Rand
+	brokers map[int32]string
+	topics  map[string]map[int32]Partition
+	next    byte // the ID of the next topic
+	last    PartitionsLook
+	// first and highest are the epochs that looks showed.
+	first, highest map[seenPartition]int32
+}
+
+type seenPartition struct {
+	id        [16]byte
+	partition int32
+}
+
+func newWalkedCluster(seed uint64) *walkedCluster {
+	w := &walkedCluster{
+		random: rand.New(rand.NewPCG(seed, 1)), brokers: map[int32]string{}, topics: map[string]map[int32]Partition{},
+		first: map[seenPartition]int32{}, highest: map[seenPartition]int32{},
+	}
+	for node := int32(1); node <= 4; node++ {
+		w.brokers[node] = fmt.Sprintf("host:%d", node)
+	}
+	w.create("orders", 4)
+	return w
+}
+
+func (w *walkedCluster) create(topic string, partitions int) {
+	w.next++
+	w.topics[topic] = map[int32]Partition{}
+	w.grow(topic, partitions, [16]byte{w.next})
+}
+
+func (w *walkedCluster) grow(topic string, partitions int, id [16]byte) {
+	for range partitions {
+		number, epoch := int32(len(w.topics[topic])), int32(w.random.IntN(9))
+		w.topics[topic][number] = Partition{
+			Topic: topic, TopicID: id, Partition: number, Leader: node(1), LeaderEpoch: &epoch, Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3},
 		}
 	}
 }
 
-func valuesOf(m map[int32]Partition) func(func(Partition) bool) {
-	return func(yield func(Partition) bool) {
-		for _, p := range m {
-			if !yield(p) {
-				return
+// step has something happen.
+func (w *walkedCluster) step() {
+	topic := []string{"orders", "payments"}[w.random.IntN(2)]
+	partitions, exists := w.topics[topic]
+	number := int32(w.random.IntN(max(1, len(partitions))))
+	p := partitions[number]
+	switch choice := w.random.IntN(20); {
+	case choice == 0:
+		if number := int32(1 + w.random.IntN(4)); w.brokers[number] == "" {
+			w.brokers[number] = fmt.Sprintf("host:%d", w.random.IntN(9))
+		} else {
+			delete(w.brokers, number)
+		}
+	case choice == 1:
+		if number := int32(1 + w.random.IntN(4)); w.brokers[number] != "" {
+			w.brokers[number] = fmt.Sprintf("host:%d", w.random.IntN(9))
+		}
+	case !exists:
+		if choice < 6 {
+			w.create(topic, 1+w.random.IntN(4))
+		}
+	case choice == 2:
+		delete(w.topics, topic)
+		if w.random.IntN(2) == 0 {
+			w.create(topic, 1+w.random.IntN(4))
+		}
+	case choice == 3:
+		w.grow(topic, 1+w.random.IntN(2), p.TopicID)
+	case choice < 12: // an election, which may leave no leader
+		epoch := *p.LeaderEpoch + 1
+		p.Leader, p.LeaderEpoch = node([]int32{-1, 1, 2, 3}[w.random.IntN(4)]), &epoch
+		partitions[number] = p
+	case choice < 14: // the replicas are moved
+		p.Replicas = [][]int32{{1, 2, 3}, {3, 2, 1}, {2, 3, 4}}[w.random.IntN(3)]
+		partitions[number] = p
+	default:
+		p.ISR = []int32{}
+		for _, n := range p.Replicas {
+			if w.random.IntN(3) > 0 {
+				p.ISR = append(p.ISR, n)
 			}
+		}
+		slices.Sort(p.ISR) // another order is no change
+		partitions[number] = p
+	}
+}
+
+// look shows what is there, at times through a broker that has yet to hear of elections.
+func (w *walkedCluster) look(at time.Duration, mayLag bool) PartitionsLook {
+	l := PartitionsLook{At: start.Add(at), Addresses: maps.Clone(w.brokers)}
+	for node := range w.brokers {
+		l.Brokers = append(l.Brokers, node)
+	}
+	lags := mayLag && w.random.IntN(4) == 0
+	for _, partitions := range w.topics {
+		for _, p := range partitions {
+			i := slices.IndexFunc(w.last.Partitions, func(was Partition) bool { return was.TopicID == p.TopicID && was.Partition == p.Partition })
+			if lags && i >= 0 && *w.last.Partitions[i].LeaderEpoch < *p.LeaderEpoch {
+				p = w.last.Partitions[i]
+			}
+			l.Partitions = append(l.Partitions, p)
+			key := seenPartition{p.TopicID, p.Partition}
+			if _, seen := w.first[key]; !seen {
+				w.first[key] = *p.LeaderEpoch
+			}
+			w.highest[key] = max(w.highest[key], *p.LeaderEpoch)
+		}
+	}
+	w.last = l
+	return l
+}
+
+// elections counts those between the first look at each partition and the last.
+func (w *walkedCluster) elections() int32 {
+	n := int32(0)
+	for key, highest := range w.highest {
+		n += highest - w.first[key]
+	}
+	return n
+}
+
+// TestEventsAddUpToTheState walks a cluster at random, looks at it now and then, also
+// through brokers that lag behind, and replays the events: they must lead from the
+// snapshot to what is there, each told once, with every election told or counted.
+func TestEventsAddUpToTheState(t *testing.T) {
+	kinds := map[string]int{}
+	for seed := range uint64(400) {
+		w := newWalkedCluster(seed)
+		d, r := NewDiffer(Config{}), newReplay(t, seed)
+		fold := func(events []Event) {
+			t.Helper()
+			for _, e := range events {
+				kinds[string(e.Kind)]++
+				if e.Topic != nil && e.Topic.Anew {
+					kinds["anew"]++
+				}
+				if e.Leader != nil && e.Leader.Unseen > 0 {
+					kinds["unseen"]++
+				}
+			}
+			r.fold(events)
+		}
+		fold(d.Partitions(w.look(0, false)))
+		maps.Copy(r.brokers, w.brokers) // a snapshot has no addresses
+		for tick := range 200 {
+			if w.step(); w.random.IntN(2) == 0 {
+				fold(d.Partitions(w.look(time.Duration(tick+1)*time.Second, true)))
+			}
+		}
+		fold(d.Partitions(w.look(time.Hour, false)))
+		if !reflect.DeepEqual(r.partitions, w.topics) {
+			t.Fatalf("seed %d: the events lead to %+v, and there is %+v", seed, r.partitions, w.topics)
+		}
+		if !maps.Equal(r.brokers, w.brokers) {
+			t.Fatalf("seed %d: the events lead to the brokers %v, and there are %v", seed, r.brokers, w.brokers)
+		}
+		if n := w.elections(); r.elections != n {
+			t.Fatalf("seed %d: %d elections are told or counted, and there were %d", seed, r.elections, n)
+		}
+		if again := d.Partitions(w.look(2*time.Hour, false)); len(again) > 0 {
+			t.Fatalf("seed %d: told again: %+v", seed, again)
+		}
+	}
+	for _, kind := range []string{"broker", "topic", "anew", "leader", "unseen", "isr"} {
+		if kinds[kind] < 100 {
+			t.Errorf("%d events of %s, so little is shown: %v", kinds[kind], kind, kinds)
 		}
 	}
 }
