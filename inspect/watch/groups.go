@@ -40,9 +40,11 @@ type groupState struct {
 	passed  int
 	// owed: told is from looks, and a record of the same may follow.
 	owed bool
-	// ended: the log has its end, and nothing after that so far. endOwed: that it ended
-	// was told from looks, and the log has yet to say so.
-	ended, endOwed bool
+	// ended: the log has its end, and nothing after that so far.
+	ended bool
+	// endOwed is when it was seen to be gone, which was told, while the log has yet to say
+	// so; else zero.
+	endOwed time.Time
 }
 
 // heldGroup is a group that is not told yet.
@@ -102,7 +104,7 @@ func (d *Differ) Groups(look GroupsLook) []Event {
 			events = append(events, vanished(state.seen, state.at, look.At))
 			gone := groupState{absent: true, at: look.At, seen: Group{OffsetsPartition: state.seen.OffsetsPartition}}
 			if state.placed && !state.ended {
-				gone.told, gone.endOwed = state.told, true // until the log has its end
+				gone.endOwed = look.Answered
 			}
 			*state = gone
 		default:
@@ -210,12 +212,12 @@ func begunAnew(before, now Group) bool {
 func (d *Differ) groupEvents(state *groupState, now Group, look GroupsLook) []Event {
 	at := look.At
 	if state.absent {
-		after, told, endOwed := state.at, state.told, state.endOwed
+		after, endOwed := state.at, state.endOwed
 		*state = *newGroupState(now, at)
 		state.answered = look.Answered
 		if now.Type == typeClassic && d.isLogged(now) {
 			// All of its records come after it was absent.
-			state.told, state.endOwed, state.placed = told, endOwed, true
+			state.told, state.endOwed, state.placed = Group{}, endOwed, true
 			return []Event{appeared(now, after, at)}
 		}
 		return []Event{appearedWith(now, after, at)}
@@ -299,7 +301,7 @@ func (s *groupState) tellFromLooks() []Event {
 // unplace leaves it to looks to tell of a group. Which generation it is in is not
 // known then.
 func (s *groupState) unplace() {
-	s.placed, s.ended, s.endOwed = false, false, false
+	s.placed, s.ended, s.endOwed = false, false, time.Time{}
 	if s.told.Type == typeClassic {
 		s.told.Generation, s.told.Leader = nil, nil
 	}

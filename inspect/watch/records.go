@@ -39,6 +39,9 @@ func (d *Differ) Records(look RecordsLook) []Event {
 		}
 	}
 	for name, state := range d.groups.known {
+		if !state.endOwed.After(look.At) && slices.ContainsFunc(look.Partitions, state.hasLog) {
+			state.endOwed = time.Time{} // the log does not say so: the group had no records
+		}
 		if touched[name] {
 			state.answered = time.Time{} // it may be older than the record
 		}
@@ -103,17 +106,17 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	if record.Tombstone {
 		// Whether it was deleted or converted is not known yet, and then its members stay.
 		state.told.Generation, state.told.Leader = nil, nil
-		if state.ended = !state.endOwed && !state.absent; !state.ended {
+		if state.ended = state.endOwed.IsZero() && !state.absent; !state.ended {
 			state.told = Group{OffsetsPartition: state.told.OffsetsPartition}
 		}
-		state.endOwed = false
+		state.endOwed = time.Time{}
 		return nil
 	}
-	if state.endOwed {
+	if !state.endOwed.IsZero() {
 		if record.Generation > 0 {
 			return nil // of a group of which it was told that it is gone
 		}
-		state.told, state.endOwed = Group{OffsetsPartition: state.told.OffsetsPartition}, false
+		state.endOwed = time.Time{}
 	}
 	before := state.told
 	if before.Generation != nil && record.Generation < *before.Generation {
