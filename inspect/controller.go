@@ -236,7 +236,13 @@ func directoryID(id [16]byte) *string {
 // failed to answer it. kgo refuses the former itself, with an error that is not
 // exported, so the brokers' own list is asked.
 func (in *Inspector) quorumProblem(ctx context.Context, err error) Problem {
-	if in.lacksRequest(ctx, (&kmsg.DescribeQuorumRequest{}).Key(), err) {
+	return quorumFailure(err, in.lacksRequest(ctx, (&kmsg.DescribeQuorumRequest{}).Key(), err))
+}
+
+// quorumFailure says why the quorum was not told, and whether it is that the brokers do
+// not know the request.
+func quorumFailure(err error, unknown bool) Problem {
+	if unknown {
 		return Problem{
 			Code: CodeUnsupported, Target: clusterTarget, Cause: err,
 			Message: "cannot find out the controller: the brokers do not support DescribeQuorum, so they do not run KRaft; with ZooKeeper, the controller is in its node /controller, which the package inspect/zk and --zookeeper read",

@@ -64,9 +64,7 @@ func readDescriptions(resp kmsg.Response, node int32) []described {
 // unsupportedAs gives a request that a broker does not know Kafka's own error for
 // that: the client refuses to send it, with an error that is not exported.
 func (in *Inspector) unsupportedAs(ctx context.Context, node int32, key int16, err error) error {
-	var network net.Error
-	_, isKafka := errors.AsType[*kerr.Error](err)
-	if err == nil || isKafka || ctx.Err() != nil || errors.As(err, &network) || kgo.IsRetryableBrokerErr(err) {
+	if !mayLack(err) || ctx.Err() != nil {
 		return err
 	}
 	resp, asked := oneBroker[*kmsg.ApiVersionsResponse](ctx, in, node, versionsRequest())
@@ -74,6 +72,13 @@ func (in *Inspector) unsupportedAs(ctx context.Context, node int32, key int16, e
 		return fmt.Errorf("%w: %w", kerr.UnsupportedVersion, err)
 	}
 	return err
+}
+
+// mayLack says whether an error may be that of a request which the broker does not know.
+func mayLack(err error) bool {
+	var network net.Error
+	_, isKafka := errors.AsType[*kerr.Error](err)
+	return err != nil && !isKafka && !errors.As(err, &network) && !kgo.IsRetryableBrokerErr(err) && !isUnreadable(err)
 }
 
 // describeAs describes groups as one type, each by its coordinator. The answer has

@@ -16,7 +16,23 @@ const offsetsTopicName = "__consumer_offsets"
 // It is a request of its own, because the cached ways of kgo and kadm may show
 // leaders of some seconds ago. It never lets the broker create a topic.
 func (in *Inspector) metadata(ctx context.Context, topics []string) (*kmsg.MetadataResponse, error) {
-	return anyBroker[*kmsg.MetadataResponse](ctx, in, func() kmsg.Request { return metadataRequest(topics) })
+	resp, err := anyBroker[*kmsg.MetadataResponse](ctx, in, func() kmsg.Request { return metadataRequest(topics) })
+	if err == nil {
+		err = tooManyBrokers(resp)
+	}
+	return resp, err
+}
+
+// mostBrokers bounds the brokers that are believed in, as each may be asked on a goroutine
+// of its own. Kafka is made for some hundreds.
+const mostBrokers = 10_000
+
+// tooManyBrokers refuses an answer that no cluster gives.
+func tooManyBrokers(resp *kmsg.MetadataResponse) error {
+	if n := len(resp.Brokers); n > mostBrokers {
+		return fmt.Errorf("the answer tells of %d brokers, more than a cluster can have", n)
+	}
+	return nil
 }
 
 func metadataRequest(topics []string) kmsg.Request {

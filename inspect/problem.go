@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 )
 
@@ -130,6 +131,7 @@ func problemFrom(err error, target, doing, acl string) Problem {
 	}
 	var network net.Error
 	kafka, isKafka := errors.AsType[*kerr.Error](err)
+	_, isFirstRead := errors.AsType[*kgo.ErrFirstReadEOF](err)
 	switch {
 	case isKafka && isAuthorization(kafka):
 		p.Code = CodeNotAuthorized
@@ -149,10 +151,16 @@ func problemFrom(err error, target, doing, acl string) Problem {
 	case errors.Is(err, context.Canceled):
 		p.Code = CodeCanceled
 		p.Message = fmt.Sprintf("cannot %s: canceled", doing)
+	case isReadTimeout(err):
+		p.Code = CodeTimeout
+		p.Message = fmt.Sprintf("cannot %s: %s took the request and did not answer in time; check that it is up and not overloaded", doing, who)
+	case isFirstRead:
+		p.Code = CodeUnreachable
+		p.Message = fmt.Sprintf("cannot %s: %s closed the connection at once; check that it is up, and whether its advertised listener wants TLS or SASL", doing, who)
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = CodeUnreachable
 		p.Message = fmt.Sprintf("cannot %s: %s cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, who, err)
-	case errors.Is(err, kbin.ErrNotEnoughData):
+	case isUnreadable(err):
 		p.Code = CodeRequestFailed
 		p.Message = fmt.Sprintf("cannot %s: the answer of %s cannot be read (%v); check that it is a Kafka broker, and what is between", doing, who, err)
 	default:
@@ -160,6 +168,25 @@ func problemFrom(err error, target, doing, acl string) Problem {
 		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
 	}
 	return p
+}
+
+// errUnreadable is how answers fail that do not decode. kmsg does not export it, and it is
+// another error than that of kbin, with which their headers fail.
+var errUnreadable = kmsg.NewPtrHeartbeatResponse().ReadFrom(nil)
+
+// isUnreadable says whether there was an answer, and it is none of Kafka's.
+func isUnreadable(err error) bool {
+	if errors.Is(err, kbin.ErrNotEnoughData) || errors.Is(err, errUnreadable) {
+		return true
+	}
+	// kgo exports nothing for a size that cannot be.
+	return err != nil && strings.Contains(err.Error(), "response size ")
+}
+
+// isReadTimeout says whether the client's own patience for an answer was over.
+func isReadTimeout(err error) bool {
+	network, ok := errors.AsType[*net.OpError](err)
+	return ok && network.Op == "read" && network.Timeout()
 }
 
 func isAuthorization(err *kerr.Error) bool {

@@ -232,21 +232,33 @@ func (w *watcher) send(ctx context.Context, taken look) bool {
 	}
 }
 
+// sight is what a look looks at, as in [watch.FailedLook].
+type sight struct {
+	part string
+	node *int32
+	of   string
+}
+
 // saw hands a look over that succeeded.
-func (w *watcher) saw(ctx context.Context, part string, node *int32, at time.Time, taken look) bool {
+func (w *watcher) saw(ctx context.Context, what sight, at time.Time, taken look) bool {
 	return w.send(ctx, func(d *watch.Differ) []watch.Event {
-		return append(d.Saw(part, node, at), taken(d)...)
+		return append(d.Saw(what.part, what.node, what.of, at), taken(d)...)
 	})
 }
 
-// failed hands over that a look failed.
-func (w *watcher) failed(ctx context.Context, part string, node *int32, p Problem) bool {
+// failed hands over that a look failed, and when that was begun.
+func (w *watcher) failed(ctx context.Context, what sight, began time.Time, p Problem) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	failure := watch.FailedLook{At: time.Now(), Part: part, Node: node, Code: string(p.Code), Message: p.Message}
+	failure := watch.FailedLook{
+		Began: began, At: time.Now(), Part: what.part, Node: what.node, Of: what.of, Code: string(p.Code), Message: p.Message,
+	}
 	return w.send(ctx, func(d *watch.Differ) []watch.Event { return d.Failed(failure) })
 }
+
+// nothingMore is a look that tells only that it succeeded.
+func nothingMore(*watch.Differ) []watch.Event { return nil }
 
 // ask sends one request to one broker, when it is its turn, and only once: looks are
 // repeated anyhow. The time returned is from before it was sent.
@@ -260,7 +272,21 @@ func ask[R kmsg.Response](ctx context.Context, w *watcher, node int32, urgent bo
 	defer cancel()
 	resp, err := await(ctx, func() (kmsg.Response, error) { return w.client.Broker(int(node)).Request(ctx, req) })
 	r, err := as[R](resp, err)
+	if err != nil {
+		err = brokerError{node, err}
+	}
 	return r, at, err
+}
+
+// lacks gives a request that a broker does not know Kafka's own error for that, as
+// unsupportedAs does, within a look's time and in its turn.
+func (w *watcher) lacks(ctx context.Context, node int32, key int16, err error) error {
+	if !mayLack(err) || !w.pace.wait(ctx, node, true) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return w.unsupportedAs(ctx, node, key, err)
 }
 
 // awaitLayout waits for the first look at brokers, and says whether there was one.

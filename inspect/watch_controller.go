@@ -2,10 +2,12 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -50,8 +52,8 @@ func (w *watcher) watchController(ctx context.Context) {
 		node := nextFree(known, last, asked)
 		if node == nil {
 			mu.Unlock()
-			w.failed(ctx, partController, nil, Problem{
-				Code: CodeTimeout, Message: "cannot read who the controller is: all brokers hold the question back, as they do while there is none",
+			w.failed(ctx, sight{part: partController}, time.Now(), Problem{
+				Code: CodeTimeout, Message: "cannot find out the controller: all brokers hold the question back, as they do while there is none; check that more than half of the voters are up",
 			})
 			continue
 		}
@@ -88,16 +90,18 @@ func nextFree(known layout, last int32, asked map[int32]bool) *int32 {
 }
 
 func (w *watcher) lookAtController(ctx context.Context, node int32) {
-	resp, _, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, quorumRequest())
+	req := quorumRequest()
+	resp, began, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, req)
 	var quorum *quorumPartition
 	if err == nil {
 		quorum, err = quorumFrom(resp)
 	}
 	if err != nil {
-		w.failed(ctx, partController, nil, w.quorumProblem(ctx, err))
+		err = w.lacks(ctx, node, req.Key(), err)
+		w.failed(ctx, sight{part: partController}, began, quorumFailure(err, errors.Is(err, kerr.UnsupportedVersion)))
 		return
 	}
 	// A question that was held back is answered as things are in the end.
 	at := time.Now()
-	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event { return d.Controller(controllerLook(quorum, at)) })
+	w.saw(ctx, sight{part: partController}, at, func(d *watch.Differ) []watch.Event { return d.Controller(controllerLook(quorum, at)) })
 }

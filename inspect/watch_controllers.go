@@ -34,6 +34,7 @@ func (w *watcher) watchControllers(ctx context.Context) {
 }
 
 func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
+	began := time.Now()
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	resp, err := await(asking, func() (kmsg.Response, error) { return seed.Request(asking, quorumRequest().DescribeQuorumRequest) })
@@ -45,7 +46,7 @@ func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
 	if err != nil {
 		// Those that do not lead fail too: it is told where none leads.
 		if !w.hasController() {
-			w.failed(ctx, partControllers, nil, w.controllersProblem(err))
+			w.failed(ctx, sight{part: partControllers}, began, w.controllersProblem(err))
 		}
 		return
 	}
@@ -53,8 +54,8 @@ func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
 	w.mu.Lock()
 	w.controllerAnswered = at
 	w.mu.Unlock()
-	w.saw(ctx, partController, nil, at, func(d *watch.Differ) []watch.Event {
-		return append(d.Saw(partControllers, nil, at), d.Controller(controllerLook(quorum, at))...)
+	w.saw(ctx, sight{part: partController}, at, func(d *watch.Differ) []watch.Event {
+		return append(d.Saw(partControllers, nil, "", at), d.Controller(controllerLook(quorum, at))...)
 	})
 }
 

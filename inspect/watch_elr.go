@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -25,7 +26,14 @@ type elrAsker struct {
 	next partitionID
 	// unsupported: the brokers know of no such replicas, so there are none.
 	unsupported bool
+	// failing: the last request failed, so the next one waits until due.
+	failing bool
+	due     time.Time
 }
+
+// elrAgain is how long metadata is left alone with a request that failed: it waits for
+// the answer, and a broker that does not answer holds up what is asked of it next.
+const elrAgain = 10 * time.Second
 
 const (
 	// elrAtOnce is how many partitions are asked for at a look, and in one request;
@@ -53,6 +61,13 @@ func (e *elrAsker) look(ctx context.Context, node int32, partitions []watch.Part
 	}
 	maps.DeleteFunc(e.known, func(name partitionID, _ eligible) bool { return !present[name] })
 	if len(wanted) == 0 {
+		if e.failing {
+			e.failing = false
+			return e.saw(ctx, sight{part: partELR}, time.Now(), nothingMore)
+		}
+		return true
+	}
+	if time.Now().Before(e.due) {
 		return true
 	}
 	found := make([]watch.Partition, 0, len(wanted))
@@ -99,12 +114,18 @@ func (e *elrAsker) ask(ctx context.Context, node int32, wanted map[partitionID]w
 		slices.Sort(topics)
 		req := partitionsRequest(topics, &place{first.topic, first.partition}).(*kmsg.DescribeTopicPartitionsRequest)
 		req.ResponsePartitionLimit = elrAtOnce
-		resp, _, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, lookTimeout, req)
+		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, metadataTimeout, req)
 		if err != nil {
-			if p := problemFrom(e.unsupportedAs(ctx, node, req.Key(), err), "", "", ""); p.Code == CodeUnsupported {
-				e.unsupported = true
+			p := problemFrom(e.lacks(ctx, node, req.Key(), err), "", "find out which replicas may lead without being in sync, so causes of elections may stay unknown", "DESCRIBE on each topic")
+			if e.unsupported = p.Code == CodeUnsupported; !e.unsupported {
+				e.failing, e.due = true, time.Now().Add(elrAgain)
+				e.failed(ctx, sight{part: partELR}, began, p)
 			}
 			break
+		}
+		if e.failing {
+			e.failing = false
+			e.saw(ctx, sight{part: partELR}, began, nothingMore)
 		}
 		passed := map[partitionID]bool{first: true}
 		for _, topic := range resp.Topics {

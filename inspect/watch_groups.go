@@ -81,21 +81,52 @@ type coordinatorWatch struct {
 	node   int32
 	listed time.Time
 	log    logTail
+	// failing are the looks at groups that failed last.
+	failing map[string]bool
+}
+
+// The looks at which groups there are, and at who coordinates those that are refused. The
+// others are named for the type.
+const (
+	ofList         = "list"
+	ofCoordinators = "coordinators"
+)
+
+// fail tells that a look at the groups of this broker failed.
+func (c *coordinatorWatch) fail(ctx context.Context, of string, began time.Time, p Problem) {
+	c.failing[of] = true
+	c.failed(ctx, sight{partGroups, &c.node, of}, began, p)
+}
+
+// settle tells that a look which failed succeeded, or that there is nothing to look at
+// any more.
+func (c *coordinatorWatch) settle(ctx context.Context, of string) {
+	if c.failing[of] {
+		delete(c.failing, of)
+		c.saw(ctx, sight{partGroups, &c.node, of}, time.Now(), nothingMore)
+	}
 }
 
 func (c *coordinatorWatch) run(ctx context.Context) {
-	c.log = logTail{watcher: c.watcher, node: c.node}
+	c.failing = map[string]bool{}
+	c.log = logTail{watcher: c.watcher, node: c.node, failing: map[string]bool{}}
 	var described time.Time
 	every := time.Duration(0)
 	for began := time.Now(); ; began = time.Now() {
-		if c.mustList() && time.Since(c.listed) >= listEvery {
+		if !c.mustList() {
+			c.settle(ctx, ofList)
+		} else if time.Since(c.listed) >= listEvery {
 			c.list(ctx)
 		}
 		c.log.begin(ctx)
 		if time.Since(described) >= every {
 			described = time.Now()
 			for _, groupType := range groupTypes() {
-				batches(c.groupsOf(groupType), watchBatch, func(batch []string) { c.describe(ctx, groupType, batch) })
+				all := true
+				batches(c.groupsOf(groupType), watchBatch, func(batch []string) { all = c.describe(ctx, groupType, batch) && all })
+				if all {
+					c.settle(ctx, groupType)
+				}
 			}
 			c.findRefused(ctx)
 		}
@@ -137,14 +168,15 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 	}
 	if err != nil {
 		if !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.CoordinatorNotAvailable) {
-			c.failed(ctx, partGroups, &c.node, problemFrom(err, "", fmt.Sprintf("list the groups of broker %d", c.node), "DESCRIBE on the cluster or on each group"))
+			c.fail(ctx, ofList, at, problemFrom(err, "", fmt.Sprintf("list the groups of broker %d", c.node), "DESCRIBE on the cluster or on each group"))
 		}
 		return
 	}
+	c.settle(ctx, ofList)
 	c.takeList(resp, at)
 	for _, name := range c.neverListed() {
 		p := hiddenProblem(name, kerr.TopicAuthorizationFailed)
-		c.failed(ctx, "group "+name, nil, p)
+		c.failed(ctx, sight{part: "group " + name}, at, p)
 	}
 }
 
@@ -233,15 +265,15 @@ func (w *watcher) coordinatorOf(name string, group *watchedGroup) int32 {
 	return -1
 }
 
-// describe looks at groups as one type.
-func (c *coordinatorWatch) describe(ctx context.Context, groupType string, groups []string) {
+// describe looks at groups as one type, and says whether the broker answered.
+func (c *coordinatorWatch) describe(ctx context.Context, groupType string, groups []string) bool {
 	req := describeRequest(groupType, groups)
 	resp, at, err := ask[kmsg.Response](ctx, c.watcher, c.node, true, lookTimeout, req)
 	if err != nil {
-		err = c.unsupportedAs(ctx, c.node, req.Key(), err)
+		err = c.lacks(ctx, c.node, req.Key(), err)
 		if !errors.Is(err, kerr.UnsupportedVersion) {
-			c.failed(ctx, partGroups, &c.node, problemFrom(err, "", fmt.Sprintf("describe the groups of broker %d", c.node), "DESCRIBE on each group"))
-			return
+			c.fail(ctx, groupType, at, problemFrom(err, "", fmt.Sprintf("describe the groups of broker %d", c.node), "DESCRIBE on each group"))
+			return false
 		}
 	}
 	taken := watch.GroupsLook{At: at, Answered: time.Now(), Node: c.node}
@@ -259,7 +291,7 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			case coordinatorMoved(d.err):
 				c.refuse(d.name, groupType, &taken)
 			default:
-				c.failed(ctx, "group "+d.name, nil, descriptionProblem(d.err, d.name))
+				c.failed(ctx, sight{part: "group " + d.name}, at, descriptionProblem(d.err, d.name))
 			}
 		}
 	}
@@ -268,16 +300,17 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			c.isNot(name, groupType, &taken) // the broker has no groups of that type
 		}
 	}
-	c.saw(ctx, partGroups, &c.node, at, func(d *watch.Differ) []watch.Event {
+	c.send(ctx, func(d *watch.Differ) []watch.Event {
 		var events []watch.Event
 		for _, g := range taken.Groups {
-			events = append(events, d.Saw("group "+g.Group, nil, at)...)
+			events = append(events, d.Saw("group "+g.Group, nil, "", at)...)
 		}
 		for _, name := range taken.Absent {
-			events = append(events, d.Saw("group "+name, nil, at)...)
+			events = append(events, d.Saw("group "+name, nil, "", at)...)
 		}
 		return append(events, d.Groups(taken)...)
 	})
+	return true
 }
 
 // mostRefusals is how often a coordinator may say that it is none, as it does while an
@@ -299,31 +332,46 @@ func (c *coordinatorWatch) refuse(name, groupType string, taken *watch.GroupsLoo
 	}
 }
 
-// findRefused asks who coordinates the groups that their computed coordinator goes on
-// to refuse. It asks only where __consumer_offsets is seen: FindCoordinator would create
-// it.
+// findRefused asks this broker who coordinates the groups for which it is computed to be
+// the coordinator, and which it goes on to refuse. It asks only where __consumer_offsets is
+// seen: FindCoordinator would create it.
 func (c *coordinatorWatch) findRefused(ctx context.Context) {
-	if known, _ := c.layoutNow(); len(known.offsets) == 0 {
+	if layout, _ := c.layoutNow(); len(layout.offsets) == 0 {
 		return
 	}
 	c.mu.Lock()
 	var groups []string
 	for name, group := range c.names {
-		if group.refused >= mostRefusals && group.found == nil {
+		if group.refused >= mostRefusals && group.found == nil && c.coordinatorOf(name, group) == c.node && len(groups) < watchBatch {
 			groups = append(groups, name)
 		}
 	}
 	c.mu.Unlock()
-	if len(groups) == 0 || !c.pace.wait(ctx, c.node, false) {
+	if len(groups) == 0 {
+		c.settle(ctx, ofCoordinators)
 		return
 	}
 	slices.Sort(groups)
-	found := c.findCoordinators(ctx, groups)
+	req := kmsg.NewPtrFindCoordinatorRequest()
+	req.CoordinatorKeys = groups
+	req.CoordinatorKey = groups[0] // what a broker before v4 (Kafka 3.0) reads; it answers for that one
+	resp, at, err := ask[*kmsg.FindCoordinatorResponse](ctx, c.watcher, c.node, false, lookTimeout, req)
+	if err != nil {
+		c.fail(ctx, ofCoordinators, at, problemFrom(err, "", fmt.Sprintf("find the coordinators of groups that broker %d refuses", c.node), "DESCRIBE on each group"))
+		return
+	}
+	c.settle(ctx, ofCoordinators)
+	answers := resp.Coordinators
+	if resp.Version < 4 {
+		one := kmsg.NewFindCoordinatorResponseCoordinator()
+		one.Key, one.NodeID, one.ErrorCode = groups[0], resp.NodeID, resp.ErrorCode
+		answers = append(answers, one)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for name, answer := range found {
-		if group := c.names[name]; group != nil {
-			group.found = answer.node
+	for _, answer := range answers {
+		if group := c.names[answer.Key]; group != nil && answer.ErrorCode == 0 && group.refused >= mostRefusals {
+			group.found = known(answer.NodeID)
 		}
 	}
 }

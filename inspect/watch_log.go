@@ -34,6 +34,16 @@ type logTail struct {
 	*watcher
 	node int32
 	due  time.Time
+	// failing are the looks that failed last.
+	failing map[string]bool
+}
+
+// settle tells that there is nothing to look at any more where looks failed.
+func (l *logTail) settle(ctx context.Context, of string) {
+	if l.failing[of] {
+		delete(l.failing, of)
+		l.saw(ctx, sight{partLog, &l.node, of}, time.Now(), nothingMore)
+	}
 }
 
 // begin finds where to read from, of partitions that are not read yet. It comes before
@@ -43,13 +53,15 @@ func (l *logTail) begin(ctx context.Context) {
 		return
 	}
 	if l.isHidden() {
-		l.fail(ctx, kerr.TopicAuthorizationFailed, nil)
+		l.fail(ctx, ofRecords, time.Now(), kerr.TopicAuthorizationFailed, nil)
 		return
 	}
 	unread := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return ok })
 	if len(unread) == 0 {
+		l.settle(ctx, ofEnds)
 		return
 	}
+	began := time.Now()
 	begun, err := l.findEnds(ctx, unread)
 	if len(begun) > 0 {
 		l.send(ctx, func(d *watch.Differ) []watch.Event {
@@ -57,9 +69,17 @@ func (l *logTail) begin(ctx context.Context) {
 		})
 	}
 	if err != nil {
-		l.fail(ctx, err, slices.DeleteFunc(unread, func(p int32) bool { return slices.Contains(begun, p) }))
+		l.fail(ctx, ofEnds, began, err, slices.DeleteFunc(unread, func(p int32) bool { return slices.Contains(begun, p) }))
+		return
 	}
+	l.settle(ctx, ofEnds)
 }
+
+// The looks of which reading the log consists: where to begin, and what is new.
+const (
+	ofEnds    = "ends"
+	ofRecords = "records"
+)
 
 // isHidden says whether the log may not be seen, and is wanted.
 func (l *logTail) isHidden() bool {
@@ -84,29 +104,31 @@ func (l *logTail) look(ctx context.Context, wait bool) bool {
 	}
 	begun := slices.DeleteFunc(l.partitions(), func(p int32) bool { _, ok := l.readTo(p); return !ok })
 	if len(begun) == 0 {
+		l.settle(ctx, ofRecords)
 		return false
 	}
+	began := time.Now()
 	if err := l.fetch(ctx, begun, wait); err != nil {
-		l.fail(ctx, err, begun)
+		l.fail(ctx, ofRecords, began, err, begun)
 		return false
 	}
 	return true
 }
 
 // fail tells that the log cannot be read, so that coordinators' answers count instead.
-func (l *logTail) fail(ctx context.Context, err error, partitions []int32) {
+func (l *logTail) fail(ctx context.Context, of string, began time.Time, err error, partitions []int32) {
 	p := problemFrom(err, "", fmt.Sprintf("read %s, so generations and leaders of classic groups are not known", offsetsTopicName), "READ on the topic "+offsetsTopicName)
 	if p.Code == CodeNotAuthorized {
 		l.due = time.Now().Add(tailAgain)
-		at := time.Now().Add(-time.Minute) // this does not pass by itself, so it is told at once
+		began = time.Now().Add(-time.Minute) // this does not pass by itself, so it is told at once
 		l.send(ctx, func(d *watch.Differ) []watch.Event {
-			events := d.Failed(watch.FailedLook{At: at, Part: partLog, Code: string(p.Code), Message: p.Message})
-			events = append(events, d.Failed(watch.FailedLook{At: time.Now(), Part: partLog, Code: string(p.Code), Message: p.Message})...)
+			events := d.Failed(watch.FailedLook{Began: began, At: time.Now(), Part: partLog, Code: string(p.Code), Message: p.Message})
 			return append(events, d.Records(watch.RecordsLook{At: time.Now(), Gaps: partitions})...)
 		})
 		return
 	}
-	l.failed(ctx, partLog, &l.node, p)
+	l.failing[of] = true
+	l.failed(ctx, sight{partLog, &l.node, of}, began, p)
 }
 
 // partitions are those that hold groups watched and that the broker leads.
@@ -229,7 +251,7 @@ func (l *logTail) fetch(ctx context.Context, partitions []int32, wait bool) erro
 	l.send(ctx, func(d *watch.Differ) []watch.Event {
 		var events []watch.Event
 		if failure == nil {
-			events = append(d.Saw(partLog, &l.node, at), d.Saw(partLog, nil, at)...)
+			events = append(d.Saw(partLog, &l.node, ofRecords, at), d.Saw(partLog, nil, "", at)...)
 		}
 		return append(events, d.Records(taken)...)
 	})

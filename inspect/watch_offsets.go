@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,20 +26,22 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	if !w.awaitLayout(ctx) {
 		return
 	}
+	failing := map[int32]bool{}
 	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(offsetsEvery) {
 		known, _ := w.layoutNow()
-		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, failed: map[int32]Problem{}}
-		for _, node := range known.brokers {
-			look.readCommitted(ctx, node)
-		}
+		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, failed: map[int32]failedOffsets{}}
+		eachNode(known.brokers, func(node int32) { look.readCommitted(ctx, node) })
 		if len(look.committed) > 0 {
 			look.readEnds(ctx, known)
 		}
-		for _, node := range known.brokers {
-			if p, failed := look.failed[node]; failed {
-				w.failed(ctx, partOffsets, &node, p)
-			} else {
-				w.saw(ctx, partOffsets, &node, time.Now(), func(*watch.Differ) []watch.Event { return nil })
+		for _, node := range sortedKeys(look.failed) {
+			w.failed(ctx, sight{part: partOffsets, node: &node}, look.failed[node].began, look.failed[node].problem)
+			failing[node] = true
+		}
+		for _, node := range sortedKeys(failing) {
+			if _, failed := look.failed[node]; !failed {
+				w.saw(ctx, sight{part: partOffsets, node: &node}, time.Now(), nothingMore)
+				delete(failing, node)
 			}
 		}
 		if late := time.Since(began); late > offsetsEvery {
@@ -47,15 +50,39 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	}
 }
 
+// eachNode calls each for all brokers, several at a time, so that one that hangs does not
+// hold up the others.
+func eachNode(nodes []int32, each func(node int32)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, brokersAtOnce)
+	for _, node := range nodes {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			each(node)
+		})
+	}
+	all.Wait()
+}
+
 // offsetsLook is one look at how far groups are.
 type offsetsLook struct {
 	*watcher
+	found     sync.Mutex // guards what follows
 	committed map[string]map[partitionID]int64
-	failed    map[int32]Problem // by broker
+	failed    map[int32]failedOffsets // by broker
 }
 
-func (l *offsetsLook) fail(node int32, err error, doing, acl string) {
-	l.failed[node] = problemFrom(err, "", doing, acl)
+// failedOffsets is why offsets could not be read of a broker.
+type failedOffsets struct {
+	began   time.Time
+	problem Problem
+}
+
+func (l *offsetsLook) fail(node int32, began time.Time, err error, doing, acl string) {
+	l.found.Lock()
+	defer l.found.Unlock()
+	l.failed[node] = failedOffsets{began, problemFrom(err, "", doing, acl)}
 }
 
 // groupsAt are the groups that a broker coordinates and that may have offsets in
@@ -78,7 +105,11 @@ func (w *watcher) groupsAt(node int32) []string {
 
 // readCommitted adds what the groups of a coordinator have committed.
 func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
+	lost := false
 	batches(l.groupsAt(node), watchBatch, func(batch []string) {
+		if lost {
+			return // each batch would take as long to fail
+		}
 		req := kmsg.NewPtrOffsetFetchRequest()
 		for _, name := range batch {
 			group := kmsg.NewOffsetFetchRequestGroup()
@@ -87,15 +118,16 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 		}
 		// Of several groups brokers answer since v8 (Kafka 3.0), and by topics' names
 		// up to v9.
-		resp, _, err := ask[*kmsg.OffsetFetchResponse](ctx, l.watcher, node, false, lookTimeout, batchedOffsetFetch{req})
+		resp, at, err := ask[*kmsg.OffsetFetchResponse](ctx, l.watcher, node, false, lookTimeout, batchedOffsetFetch{req})
 		if err != nil {
-			l.fail(node, err, fmt.Sprintf("read the offsets committed at broker %d", node), "DESCRIBE on each group")
+			lost = true
+			l.fail(node, at, err, fmt.Sprintf("read the offsets committed at broker %d", node), "DESCRIBE on each group")
 			return
 		}
 		for _, group := range resp.Groups {
 			if err := kerr.ErrorForCode(group.ErrorCode); err != nil {
 				if !coordinatorMoved(err) && !errors.Is(err, kerr.GroupIDNotFound) {
-					l.fail(node, err, fmt.Sprintf("read the offsets committed by the group %q", group.Group), fmt.Sprintf("DESCRIBE on the group %q", group.Group))
+					l.fail(node, at, err, fmt.Sprintf("read the offsets committed by the group %q", group.Group), fmt.Sprintf("DESCRIBE on the group %q", group.Group))
 				}
 				continue
 			}
@@ -108,7 +140,9 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 				}
 			}
 			if len(offsets) > 0 {
+				l.found.Lock()
 				l.committed[group.Group] = offsets
+				l.found.Unlock()
 			}
 		}
 	})
@@ -135,24 +169,26 @@ func (l *offsetsLook) readEnds(ctx context.Context, known layout) {
 	partitions := slices.SortedFunc(maps.Keys(wanted), comparePartitions)
 	leaders := l.leadersOf(ctx, known, partitions)
 	ends := map[partitionID]int64{}
-	for _, node := range sortedKeys(leaders) {
-		resp, _, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, node, false, lookTimeout, endsRequest(endStable, leaders[node]))
+	eachNode(sortedKeys(leaders), func(node int32) {
+		resp, at, err := ask[*kmsg.ListOffsetsResponse](ctx, l.watcher, node, false, lookTimeout, endsRequest(endStable, leaders[node]))
 		if err != nil {
-			l.fail(node, err, fmt.Sprintf("read where the logs end that broker %d leads", node), "DESCRIBE on their topics")
-			continue
+			l.fail(node, at, err, fmt.Sprintf("read where the logs end that broker %d leads", node), "DESCRIBE on their topics")
+			return
 		}
 		for _, topic := range resp.Topics {
 			for _, p := range topic.Partitions {
 				switch err := kerr.ErrorForCode(p.ErrorCode); {
 				case err == nil && p.Offset >= 0:
+					l.found.Lock()
 					ends[partitionID{topic.Topic, p.Partition}] = p.Offset
+					l.found.Unlock()
 				case err == nil, kerr.IsRetriable(err): // the leader has moved, and is found at the next look
 				default:
-					l.fail(node, err, fmt.Sprintf("read where the log of %s-%d ends", topic.Topic, p.Partition), fmt.Sprintf("DESCRIBE on the topic %q", topic.Topic))
+					l.fail(node, at, err, fmt.Sprintf("read where the log of %s-%d ends", topic.Topic, p.Partition), fmt.Sprintf("DESCRIBE on the topic %q", topic.Topic))
 				}
 			}
 		}
-	}
+	})
 	for _, group := range sortedKeys(l.committed) {
 		taken := watch.OffsetsLook{At: at, Group: group}
 		for p, offset := range l.committed[group] {
@@ -179,9 +215,9 @@ func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []
 	if node == nil {
 		node = &known.brokers[0]
 	}
-	resp, _, err := ask[*kmsg.MetadataResponse](ctx, l.watcher, *node, false, lookTimeout, metadataRequest(topicsAmong(partitions)))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, l.watcher, *node, false, lookTimeout, metadataRequest(topicsAmong(partitions)))
 	if err != nil {
-		l.fail(*node, err, "find the leaders of the partitions that groups committed in", "DESCRIBE on their topics")
+		l.fail(*node, at, err, "find the leaders of the partitions that groups committed in", "DESCRIBE on their topics")
 		return nil
 	}
 	found := leadersFound{byName: map[string]*leadersOfTopic{}, names: map[[16]byte]string{}}

@@ -27,6 +27,7 @@ const (
 
 const (
 	partPartitions = "partitions"
+	partELR        = "elr"
 	partController = "controller"
 	// partControllers are the controllers' own listeners.
 	partControllers = "controllers"
@@ -39,10 +40,15 @@ const (
 // several brokers in turn would show what changed twice, and back.
 type metadataAsker struct {
 	*watcher
-	node    *int32
-	longest time.Duration
-	checked time.Time
-	elr     elrAsker
+	node *int32
+	// took is how long the last answer took.
+	took time.Duration
+	elr  elrAsker
+	// checked is when it was checked last whether the broker is live, and by which other.
+	checked   time.Time
+	checkedBy int32
+	// unlike holds the broker to turn to where a check said that the one asked is not.
+	unlike chan int32
 	// offsets is what was answered when __consumer_offsets was asked for by name, which
 	// was at offsetsAt.
 	offsets   []kmsg.MetadataResponseTopic
@@ -50,12 +56,16 @@ type metadataAsker struct {
 }
 
 func (w *watcher) watchPartitions(ctx context.Context) {
-	asker := metadataAsker{watcher: w, checked: time.Now(), elr: elrAsker{watcher: w, known: map[partitionID]eligible{}}}
+	asker := metadataAsker{
+		watcher: w, checked: time.Now(), checkedBy: -1, unlike: make(chan int32, 1),
+		elr: elrAsker{watcher: w, known: map[partitionID]eligible{}},
+	}
 	for ctx.Err() == nil {
 		began := time.Now()
+		asker.heedCheck()
 		resp, at, err := asker.ask(ctx, w.topicsWanted())
 		if err != nil {
-			if !w.failed(ctx, partPartitions, nil, w.unreachable(err)) {
+			if !w.failed(ctx, sight{part: partPartitions}, at, w.unreachable(err)) {
 				return
 			}
 			if asker.node != nil {
@@ -95,14 +105,21 @@ func (w *watcher) waitForNextLook(ctx context.Context, began time.Time) {
 func (a *metadataAsker) ask(ctx context.Context, topics []string) (*kmsg.MetadataResponse, time.Time, error) {
 	at := time.Now()
 	if a.node == nil {
+		ctx, cancel := context.WithTimeout(ctx, max(lookTimeout, a.patience()))
+		defer cancel()
 		resp, err := a.metadata(ctx, topics)
 		return resp, at, err
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, max(metadataTimeout, 3*a.longest), metadataRequest(topics))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, a.patience(), metadataRequest(topics))
 	if err == nil {
-		a.longest = max(a.longest, time.Since(at))
+		a.took, err = time.Since(at), tooManyBrokers(resp)
 	}
 	return resp, at, err
+}
+
+// patience is how long a broker may take to answer for metadata.
+func (a *metadataAsker) patience() time.Duration {
+	return min(max(metadataTimeout, 3*a.took), longestStep)
 }
 
 // turnFrom chooses another broker than one that does not answer, and any that the
@@ -141,7 +158,7 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 		known.offsetsHidden = topic.ErrorCode == kerr.TopicAuthorizationFailed.Code
 	}
 	gone := a.setLayout(known)
-	if !a.saw(ctx, partPartitions, nil, at, func(d *watch.Differ) []watch.Event {
+	if !a.saw(ctx, sight{part: partPartitions}, at, func(d *watch.Differ) []watch.Event {
 		d.Gone(gone)
 		return d.Partitions(taken)
 	}) {
@@ -171,22 +188,39 @@ func (a *metadataAsker) offsetsByName(ctx context.Context) []kmsg.MetadataRespon
 	return a.offsets
 }
 
-// check turns from a broker that the others do not take for live: it answers, but
-// hears of no election.
+// check asks another broker, each in turn, whether it takes the one that is asked for live:
+// one that is not answers, but hears of no election. It does not wait for the answer.
 func (a *metadataAsker) check(ctx context.Context) {
 	known, _ := a.layoutNow()
 	if time.Since(a.checked) < checkEvery || a.node == nil || len(known.brokers) < 2 {
 		return
 	}
 	a.checked = time.Now()
-	i := slices.Index(known.brokers, *a.node)
-	other := known.brokers[(i+1)%len(known.brokers)]
-	resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, false, metadataTimeout, metadataRequest([]string{}))
-	if err != nil || len(resp.Brokers) == 0 {
-		return
-	}
-	if !slices.ContainsFunc(resp.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == *a.node }) {
+	asked := *a.node
+	others := slices.DeleteFunc(slices.Clone(known.brokers), func(n int32) bool { return n == asked })
+	other := others[max(0, slices.IndexFunc(others, func(n int32) bool { return n > a.checkedBy }))]
+	a.checkedBy = other
+	a.all.Go(func() {
+		resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, false, metadataTimeout, metadataRequest([]string{}))
+		if err != nil || len(resp.Brokers) == 0 {
+			return
+		}
+		if slices.ContainsFunc(resp.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == asked }) {
+			return
+		}
+		select {
+		case a.unlike <- other:
+		default: // one is enough
+		}
+	})
+}
+
+// heedCheck turns to the broker that does not take the one asked for live.
+func (a *metadataAsker) heedCheck() {
+	select {
+	case other := <-a.unlike:
 		a.node = &other
+	default:
 	}
 }
 

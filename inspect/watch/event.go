@@ -298,7 +298,8 @@ type LagChange struct {
 // changed meanwhile is told by the events that follow, with After at the time of
 // the last look.
 type SightChange struct {
-	// Part is what was looked at: "partitions", "controller", "controllers" (at their own
+	// Part is what was looked at: "partitions", "elr" (the eligible leader replicas of
+	// partitions out of sync, which tell causes), "controller", "controllers" (at their own
 	// listeners), "groups", "offsets", "log", or one group: "group NAME".
 	Part string `json:"part"`
 	// Node is the broker that was asked, nil where any would do.

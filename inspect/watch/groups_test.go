@@ -181,7 +181,7 @@ func TestWhatCannotBeLookedAtIsToldOnce(t *testing.T) {
 	if e := failed(0); len(e) > 0 {
 		t.Fatalf("%+v", e)
 	}
-	if e := d.Saw("groups", node(2), after(time.Second)); len(e) > 0 {
+	if e := d.Saw("groups", node(2), "", after(time.Second)); len(e) > 0 {
 		t.Fatalf("a moment is told: %+v", e)
 	}
 	failed(2 * time.Second)
@@ -192,13 +192,13 @@ func TestWhatCannotBeLookedAtIsToldOnce(t *testing.T) {
 	if e := failed(5 * time.Second); len(e) > 0 {
 		t.Fatalf("told twice: %+v", e)
 	}
-	if e := d.Saw("groups", node(2), after(9*time.Second)); len(e) != 1 || e[0].Sight.Lost || e[0].Sight.For.Duration() != 7*time.Second {
+	if e := d.Saw("groups", node(2), "", after(9*time.Second)); len(e) != 1 || e[0].Sight.Lost || e[0].Sight.For.Duration() != 7*time.Second {
 		t.Fatalf("%+v", e)
 	}
 	failed(10 * time.Second)
 	failed(13 * time.Second)
 	d.Gone([]int32{2})
-	if e := d.Saw("groups", node(2), after(14*time.Second)); len(e) > 0 {
+	if e := d.Saw("groups", node(2), "", after(14*time.Second)); len(e) > 0 {
 		t.Fatalf("a broker that was gone: %+v", e)
 	}
 }

@@ -189,10 +189,14 @@ type Offset struct {
 
 // FailedLook is a look that failed.
 type FailedLook struct {
-	At time.Time
+	// Began is when the look was begun, At if zero, and At when it failed.
+	Began, At time.Time
 	// Part and Node are as in [SightChange].
-	Part          string
-	Node          *int32
+	Part string
+	Node *int32
+	// Of tells looks apart that a part takes several of: it can be looked at when all of
+	// them succeed. It is not told.
+	Of            string
 	Code, Message string
 }
 

@@ -13,7 +13,9 @@ type sightKey struct {
 // blindness is a part that cannot be looked at.
 type blindness struct {
 	since time.Time
-	told  bool
+	// failing is since when which of its looks fail.
+	failing map[string]time.Time
+	told    bool
 }
 
 const anyNode = -1
@@ -26,29 +28,41 @@ func keyOf(part string, node *int32) sightKey {
 }
 
 // Failed takes a look that failed. It is told when looks at the same have failed for
-// [Config.Patience]: once.
+// [Config.Patience]: once. A look that took as long to fail is told at once.
 func (d *Differ) Failed(look FailedLook) []Event {
+	if look.Began.IsZero() {
+		look.Began = look.At
+	}
 	key := keyOf(look.Part, look.Node)
 	blind, ok := d.blind[key]
 	if !ok {
-		blind = &blindness{since: look.At}
+		blind = &blindness{since: look.Began, failing: map[string]time.Time{}}
 		d.blind[key] = blind
 	}
-	if blind.told || look.At.Sub(blind.since) < d.config.Patience {
+	since, fails := blind.failing[look.Of]
+	if !fails {
+		since = look.Began
+		blind.failing[look.Of] = since
+	}
+	if blind.told || look.At.Sub(since) < d.config.Patience {
 		return nil
 	}
 	blind.told = true
-	return []Event{{Kind: KindSight, At: look.At, After: blind.since, Sight: &SightChange{
+	return []Event{{Kind: KindSight, At: look.At, After: since, Sight: &SightChange{
 		Part: look.Part, Node: look.Node, Lost: true, Code: look.Code, Message: look.Message,
 	}}}
 }
 
-// Saw takes note that a look at a part of a node succeeded. Give it before the look
-// itself, so that the events tell first that it can be looked at again.
-func (d *Differ) Saw(part string, node *int32, at time.Time) []Event {
+// Saw takes note that a look at a part of a node succeeded, that [FailedLook.Of] of it.
+// Give it before the look itself, so that the events tell first that it can be looked at
+// again.
+func (d *Differ) Saw(part string, node *int32, of string, at time.Time) []Event {
 	key := keyOf(part, node)
 	blind, ok := d.blind[key]
 	if !ok {
+		return nil
+	}
+	if delete(blind.failing, of); len(blind.failing) > 0 {
 		return nil
 	}
 	delete(d.blind, key)
