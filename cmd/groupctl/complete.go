@@ -26,7 +26,7 @@ func addCompletions(s *session, root *cobra.Command) {
 		"offsets dump": groupNames, "plan": groupNames, "topic leaders": topicNames,
 	}
 	values := map[string][]string{
-		"output": {outputTable, outputJSON, "jsonl"}, "sasl": {"plain", "scram-sha-256", "scram-sha-512"},
+		"output": {outputTable, outputWide, outputJSON, outputJSONLines}, "sasl": {"plain", "scram-sha-256", "scram-sha-512"},
 		"type": groupTypes, "state": groupStates, "kind": strings.Split(kindNames(), ", "),
 	}
 	var add func(*cobra.Command)

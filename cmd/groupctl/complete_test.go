@@ -16,7 +16,7 @@ func TestCompletion(t *testing.T) {
 		"topic leaders or":           "orders :4",
 		"group coordinator --share ": ":4",
 		"group list --type ":         "classic consumer share streams :4",
-		"-o ":                        "table json jsonl :4",
+		"-o ":                        "table wide json jsonl :4",
 		"cluster brokers ":           ":4",
 		"cluster controller --sasl ": "plain scram-sha-256 scram-sha-512 :4",
 		"group list --config ":       ":0", // a file

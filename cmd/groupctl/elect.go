@@ -117,7 +117,7 @@ func elect(command *cobra.Command, s *session, kind act.Kind, execute bool, args
 		hasData: func(rows []act.Election) bool { return len(rows) > 0 },
 		table: func(t *table, rows []act.Election) {
 			if len(rows) == 0 {
-				fmt.Fprintf(s.stderr, "groupctl: no partition needs the %v election\n", kind)
+				s.say(fmt.Sprintf("no partition needs the %v election", kind))
 				return
 			}
 			electTable(t, rows, execute)
@@ -129,7 +129,7 @@ func elect(command *cobra.Command, s *session, kind act.Kind, execute bool, args
 		if kind.String() == "unclean" {
 			how = "--execute --" + lossFlag + " holds the election"
 		}
-		fmt.Fprintln(s.stderr, "groupctl: nothing was changed; "+how)
+		s.say("nothing was changed; " + how)
 	}
 	return err
 }

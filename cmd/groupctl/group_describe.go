@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,19 +25,27 @@ of a classic group are read from __consumer_offsets. For the other types the
 generation is the group's epoch, and no member leads; where members have yet to come
 to their target, those that hold up the others are shown.
 
+Members are shown by the beginning of their ids, with their client where the id does not
+begin with it, and with what they subscribed to where that is not what they are assigned;
+-o wide and -o json have all of it. SINCE is in UTC.
+
 The lag of a partition counts from what the group committed, or from where the log
 begins if that is later, to the high watermark. Where nothing was committed there is
-no lag to tell: where a consumer begins is up to its auto.offset.reset. UNKNOWN counts
-the partitions whose lag could not be found out, and a plus behind a sum says that
-there are some. --partitions shows each partition, with what was committed (none, or -
-where that is not known) and where its log begins and ends; STABLE is how far members
-get that read committed records only.
+no lag to tell: where a consumer begins is up to its auto.offset.reset. UNCOMMITTED
+counts such partitions, UNKNOWN those whose lag could not be found out, LOST the records
+that the log lost before the group read them; each is shown where it is not 0. A plus
+behind a sum says that some partitions are unknown.
+
+--partitions shows each partition, with what was committed (none, or - where that is not
+known) and where its log begins and ends; STABLE is how far members get that read
+committed records only.
 
 Needs DESCRIBE on each group and on the topics that it consumes; for the leader and
 the generation of classic groups also DESCRIBE and READ on the topic
 __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 group describe orders
   groupctl -b localhost:9092 group describe orders --partitions
+  groupctl -b localhost:9092 -o wide group describe orders
   groupctl -b localhost:9092 -o json group describe orders | jq -r '.data[].leader'`,
 		Annotations: map[string]string{schemaAnnotation: "group-describe"},
 		Args:        needArguments("group"),
@@ -55,19 +64,40 @@ __consumer_offsets.`,
 }
 
 func groupTables(t *table, groups []inspect.Group, partitions bool) {
-	t.row("GROUP", "TYPE", "STATE", "ASSIGNOR", "GENERATION", "SINCE", "COORDINATOR", "OFFSETS-PARTITION", "MEMBERS", "LEADER", "LAG")
-	for _, g := range groups {
-		t.row(name(g.Group), nameOr(g.Type), nameOr(g.State), nameOr(g.Assignor), number(g.Generation), moment(g.Since),
-			number(g.Coordinator), number(g.OffsetsPartition), memberCount(g), nameOr(g.Leader), groupLag(g))
+	who := name
+	if !t.wide {
+		who = shortIDs(memberIDs(groups))
 	}
-	memberTable(t, groups)
+	t.leaveOut(unknown, "ASSIGNOR", "LEADER")
+	head := []string{"GROUP", "TYPE", "STATE", "MEMBERS", "LAG", "GENERATION", "SINCE", "ASSIGNOR", "COORDINATOR"}
+	if t.wide {
+		head = append(head, "OFFSETS-PARTITION")
+	}
+	t.row(append(head, "LEADER")...)
+	for _, g := range groups {
+		cells := []string{name(g.Group), nameOr(g.Type), nameOr(g.State), memberCount(g), groupLag(g),
+			number(g.Generation), t.moment(g.Since), nameOr(g.Assignor), number(g.Coordinator)}
+		if t.wide {
+			cells = append(cells, number(g.OffsetsPartition))
+		}
+		t.row(append(cells, groupLeader(t, g, who))...)
+	}
+	memberTable(t, groups, who)
 	row := groupRows(t, len(groups) > 1)
-	holdUpTable(t, row, groups)
+	holdUpTable(t, row, groups, who)
 	if partitions {
-		partitionLagTable(t, row, groups)
+		partitionLagTable(t, row, groups, who)
 	} else {
 		topicLagTable(t, row, groups)
 	}
+}
+
+// groupLeader is the leader where the table of members does not tell it.
+func groupLeader(t *table, g inspect.Group, who func(string) string) string {
+	if g.Leader == nil || !t.wide && slices.ContainsFunc(g.Members, func(m inspect.Member) bool { return m.ID == *g.Leader }) {
+		return unknown
+	}
+	return who(*g.Leader)
 }
 
 // groupRows prints rows that begin with a group, which is left out where it is the same
@@ -81,79 +111,20 @@ func groupRows(t *table, many bool) func(group string, cells ...string) {
 	}
 }
 
-// memberTable leaves out the columns in which no member has anything.
-func memberTable(t *table, groups []inspect.Group) {
-	var all []inspect.Member
-	var rows [][]string
-	for _, g := range groups {
-		for _, m := range g.Members {
-			all = append(all, m)
-			rows = append(rows, []string{
-				name(g.Group), name(m.ID), yesNo(m.Leader), nameOr(m.Instance), name(m.ClientID), name(m.Host), nameOr(m.Rack), number(m.Epoch),
-				traits(m.Traits), number(m.Lag), names(m.Topics), assignment(m.Assigned), assignment(m.Target),
-			})
-		}
-	}
-	if len(rows) == 0 {
-		return
-	}
-	any := func(has func(inspect.Member) bool) bool { return slices.ContainsFunc(all, has) }
-	shown := map[string]bool{
-		"GROUP":    len(groups) > 1,
-		"LEADS":    any(func(m inspect.Member) bool { return m.Leader != nil && *m.Leader }),
-		"INSTANCE": any(func(m inspect.Member) bool { return m.Instance != nil }),
-		"RACK":     any(func(m inspect.Member) bool { return m.Rack != nil }),
-		"EPOCH":    any(func(m inspect.Member) bool { return m.Epoch != nil }),
-		"TRAITS":   any(func(m inspect.Member) bool { return m.Traits != nil }),
-		"TARGET":   any(func(m inspect.Member) bool { return m.Target != nil && assignment(m.Target) != assignment(m.Assigned) }),
-	}
-	head := []string{"GROUP", "MEMBER", "LEADS", "INSTANCE", "CLIENT", "HOST", "RACK", "EPOCH", "TRAITS", "LAG", "TOPICS", "ASSIGNED", "TARGET"}
-	t.gap()
-	for _, cells := range append([][]string{head}, rows...) {
-		var kept []string
-		for i, cell := range cells {
-			if optional, ok := shown[head[i]]; !ok || optional {
-				kept = append(kept, cell)
-			}
-		}
-		t.row(kept...)
-	}
-}
-
-// traits shows what a member of package member tells about itself.
-func traits(tr *inspect.Traits) string {
-	if tr == nil {
-		return unknown
-	}
-	text := fmt.Sprintf("capacity=%g", max(tr.Capacity, 0))
-	if tr.Capacity == 0 {
-		text = "capacity=1"
-	}
-	if tr.MaxPartitions > 0 {
-		text += fmt.Sprintf(",maxPartitions=%d", tr.MaxPartitions)
-	}
-	if tr.MaxWeight > 0 {
-		text += fmt.Sprintf(",maxWeight=%g", tr.MaxWeight)
-	}
-	for _, label := range sortedKeys(tr.Labels) {
-		text += "," + name(label) + "=" + name(tr.Labels[label])
-	}
-	if tr.Draining {
-		text += ",draining"
-	}
-	return text
-}
-
-func holdUpTable(t *table, row func(string, ...string), groups []inspect.Group) {
+func holdUpTable(t *table, row func(string, ...string), groups []inspect.Group, who func(string) string) {
 	first := true
 	for _, g := range groups {
 		for _, h := range g.HeldUpBy {
 			if first {
 				t.gap()
-				row("GROUP", "HELD-UP-BY", "EPOCH", "OF", "TO-GIVE-UP", "WAITING")
+				row("GROUP", "HELD-UP-BY", "EPOCH", "OF", "WAITING", "TO-GIVE-UP")
 				first = false
 			}
-			row(name(g.Group), name(h.Member), number(h.Epoch), number(g.TargetEpoch), assignment(h.Revoke), names(h.Waiting))
+			waiting := make([]string, len(h.Waiting))
+			for i, id := range h.Waiting {
+				waiting[i] = who(id)
+			}
+			row(name(g.Group), who(h.Member), number(h.Epoch), number(g.TargetEpoch), cmp.Or(strings.Join(waiting, ","), unknown), assignment(h.Revoke))
 		}
 	}
 }
@@ -186,17 +157,21 @@ func topicLagTable(t *table, row func(string, ...string), groups []inspect.Group
 			}
 			if first {
 				t.gap()
+				t.leaveOut("0", "UNCOMMITTED", "UNKNOWN", "LOST")
 				row("GROUP", "TOPIC", "PARTITIONS", "LAG", "MOST", "UNCOMMITTED", "UNKNOWN", "LOST")
 				first = false
 			}
-			row(name(g.Group), name(rows[0].Topic), strconv.Itoa(n), strconv.FormatInt(lag, 10), strconv.FormatInt(most, 10),
-				strconv.Itoa(uncommitted), strconv.Itoa(unknownLag), strconv.FormatInt(lost, 10))
+			sum, largest := strconv.FormatInt(lag, 10), strconv.FormatInt(most, 10)
+			if uncommitted+unknownLag == n {
+				sum, largest = unknown, unknown
+			}
+			row(name(g.Group), name(rows[0].Topic), strconv.Itoa(n), sum, largest, strconv.Itoa(uncommitted), strconv.Itoa(unknownLag), strconv.FormatInt(lost, 10))
 			rows = rows[n:]
 		}
 	}
 }
 
-func partitionLagTable(t *table, row func(string, ...string), groups []inspect.Group) {
+func partitionLagTable(t *table, row func(string, ...string), groups []inspect.Group, who func(string) string) {
 	first := true
 	for _, g := range groups {
 		if g.Lag == nil {
@@ -205,11 +180,16 @@ func partitionLagTable(t *table, row func(string, ...string), groups []inspect.G
 		for _, p := range g.Lag.Partitions {
 			if first {
 				t.gap()
-				row("GROUP", "TOPIC", "PARTITION", "COMMITTED", "START", "STABLE", "END", "LAG", "LOST", "MEMBER")
+				t.leaveOut("0", "LOST")
+				row("GROUP", "TOPIC", "PARTITION", "LAG", "COMMITTED", "START", "STABLE", "END", "LOST", "MEMBER")
 				first = false
 			}
-			row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), committed(p), number(p.Start), number(p.Stable), number(p.End),
-				number(p.Lag), strconv.FormatInt(p.Lost, 10), nameOr(p.Member))
+			owner := unknown
+			if p.Member != nil {
+				owner = who(*p.Member)
+			}
+			row(name(g.Group), name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Lag), committed(p), number(p.Start), number(p.Stable), number(p.End),
+				strconv.FormatInt(p.Lost, 10), owner)
 		}
 	}
 }
@@ -219,6 +199,16 @@ func committed(p inspect.PartitionLag) string {
 		return "none"
 	}
 	return number(p.Committed)
+}
+
+// moment shows a time of the last 24 hours without its day, unless the table is wide.
+func (t *table) moment(at *time.Time) string {
+	if at != nil && !t.wide {
+		if ago := time.Since(*at); ago < 24*time.Hour && ago > -time.Minute {
+			return clock(*at, "")
+		}
+	}
+	return moment(at)
 }
 
 // moment shows a time in UTC, to the second.

@@ -60,7 +60,12 @@ on the cluster. --lag also needs DESCRIBE on the topics that they consume.`,
 				return answer, err
 			},
 			hasData: func(rows []inspect.Group) bool { return len(rows) > 0 },
-			table:   func(t *table, groups []inspect.Group) { groupListTable(t, groups, lag) },
+			table: func(t *table, groups []inspect.Group) {
+				if len(groups) == 0 {
+					s.say("there is no such group, or it may not be seen")
+				}
+				groupListTable(t, groups, lag)
+			},
 		})
 	}
 	return command
@@ -76,18 +81,36 @@ func oneOf(value *string, wanted []string) bool {
 }
 
 func groupListTable(t *table, groups []inspect.Group, lag bool) {
-	head := []string{"GROUP", "TYPE", "STATE", "PROTOCOL", "ASSIGNOR", "MEMBERS", "COORDINATOR"}
+	head := []string{"GROUP", "TYPE", "STATE", "MEMBERS", "ASSIGNOR", "PROTOCOL", "COORDINATOR"}
 	if lag {
-		head = append(head, "LAG")
+		head = slices.Insert(head, 4, "LAG")
 	}
-	t.row(head...)
-	for _, g := range groups {
-		cells := []string{name(g.Group), nameOr(g.Type), nameOr(g.State), nameOr(g.ProtocolType), nameOr(g.Assignor), memberCount(g), number(g.Coordinator)}
-		if lag {
-			cells = append(cells, groupLag(g))
+	usual := !slices.ContainsFunc(groups, func(g inspect.Group) bool { return !usualProtocol(g) })
+	row := func(cells []string) {
+		if protocol := slices.Index(head, "PROTOCOL"); usual && !t.wide {
+			cells = slices.Concat(cells[:protocol], cells[protocol+1:])
 		}
 		t.row(cells...)
 	}
+	row(head)
+	for _, g := range groups {
+		cells := []string{name(g.Group), nameOr(g.Type), nameOr(g.State), memberCount(g), nameOr(g.Assignor), nameOr(g.ProtocolType), number(g.Coordinator)}
+		if lag {
+			cells = slices.Insert(cells, 4, groupLag(g))
+		}
+		row(cells)
+	}
+}
+
+// usualProtocol tells whether the protocol of a group says no more than its type.
+func usualProtocol(g inspect.Group) bool {
+	switch {
+	case g.Type == nil || g.ProtocolType == nil:
+		return true
+	case *g.Type == "classic":
+		return *g.ProtocolType == "consumer" || *g.ProtocolType == ""
+	}
+	return *g.ProtocolType == *g.Type
 }
 
 func memberCount(g inspect.Group) string {
@@ -102,7 +125,7 @@ func groupLag(g inspect.Group) string {
 	switch {
 	case g.Lag == nil:
 		return unknown
-	case g.Lag.Unknown > 0 && !slices.ContainsFunc(g.Lag.Partitions, func(p inspect.PartitionLag) bool { return p.Lag != nil }):
+	case len(g.Lag.Partitions) > 0 && !slices.ContainsFunc(g.Lag.Partitions, func(p inspect.PartitionLag) bool { return p.Lag != nil }):
 		return unknown
 	case g.Lag.Unknown > 0:
 		return strconv.FormatInt(g.Lag.Records, 10) + "+"

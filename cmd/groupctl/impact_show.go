@@ -7,7 +7,8 @@ import (
 	"github.com/groupkit/groupkit/inspect/predict"
 )
 
-// impactTables shows an outcome, or what a rolling restart comes to.
+// impactTables shows an outcome, or what a rolling restart comes to: what is lost first,
+// and then what moves.
 func impactTables(t *table, r *predict.Rolling) {
 	if len(r.Rounds) > 0 {
 		roundsTables(t, r)
@@ -16,7 +17,6 @@ func impactTables(t *table, r *predict.Rolling) {
 	}
 	t.row(summaryHead...)
 	t.row(summary(r.Outcome)...)
-	changesTables(t, r.Outcome)
 	var below, without [][]string
 	for _, p := range r.UnderMinISR {
 		below = append(below, underMinISRCells(p))
@@ -24,8 +24,9 @@ func impactTables(t *table, r *predict.Rolling) {
 	for _, p := range r.Offline {
 		without = append(without, offlineCells(p))
 	}
-	t.rowsBelow(below, underMinISRHead...)
 	t.rowsBelow(without, offlineHead...)
+	t.rowsBelow(below, underMinISRHead...)
+	changesTables(t, r.Outcome)
 }
 
 // roundsTables tell of a rolling restart what it is like while it goes on.
@@ -45,8 +46,8 @@ func roundsTables(t *table, r *predict.Rolling) {
 		round(strconv.Itoa(i+1), numbers(one.Nodes), one.Outcome)
 	}
 	round("end", unknown, r.Outcome)
-	t.rowsBelow(below, append([]string{"ROUND"}, underMinISRHead...)...)
 	t.rowsBelow(without, append([]string{"ROUND"}, offlineHead...)...)
+	t.rowsBelow(below, append([]string{"ROUND"}, underMinISRHead...)...)
 }
 
 // rowsBelow is a table of its own below the others, if there is anything in it.
@@ -88,6 +89,7 @@ func summary(o predict.Outcome) []string {
 func changesTables(t *table, o predict.Outcome) {
 	if len(o.Partitions) > 0 {
 		t.gap()
+		t.leaveOut(unknown, "OR")
 		t.row("TOPIC", "PARTITION", "FROM", "TO", "REASON", "OR")
 		for _, p := range o.Partitions {
 			t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.From), number(p.To), string(p.Reason), numbers(p.Alternatives))
@@ -95,6 +97,7 @@ func changesTables(t *table, o predict.Outcome) {
 	}
 	if len(o.Coordinators) > 0 {
 		t.gap()
+		t.leaveOut(unknown, "OR")
 		t.row("GROUP", "PARTITION", "FROM", "TO", "OR")
 		for _, c := range o.Coordinators {
 			t.row(name(c.Group), strconv.Itoa(int(c.Partition)), number(c.From), number(c.To), numbers(c.Alternatives))

@@ -97,13 +97,13 @@ func TestImpactKeepsItsShape(t *testing.T) {
 		t.Errorf("%v: the shape changed from\n%s\nto\n%s", err, want, got)
 	}
 	var text bytes.Buffer
-	if err := writeTable(&text, func(t *table) { impactTables(t, &predict.Rolling{Outcome: o}) }); err != nil {
+	if err := writeTable(&text, false, func(t *table) { impactTables(t, &predict.Rolling{Outcome: o}) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"2               1 (1 new)  2 (2 new)      1                    1           2,3   kept: 2 of 3 up, 2 needed",
-		"one                 0          1     -   no-leader  -",
-		"g      0          1     2   -",
+		"TO  REASON\n", "\n\nOFFLINE  PARTITION  ALREADY\none      0          no\n\nUNDER-MIN-ISR", "one                 0          1     -   no-leader\n",
+		"g      0          1     2\n",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)

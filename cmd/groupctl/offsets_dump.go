@@ -128,25 +128,60 @@ func historyTable(t *table, h *inspect.OffsetsHistory) {
 	if len(h.Entries) == 0 {
 		return
 	}
+	say := historyWords{member: name}
+	if !t.wide {
+		say.member = shortIDs(membersIn(h.Entries))
+	}
 	t.gap()
 	t.row("OFFSET", "TIME", "KIND", "WHAT")
 	for i := range h.Entries {
 		e := &h.Entries[i]
-		t.row(strconv.FormatInt(e.Offset, 10), e.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), string(e.Kind), entryText(e))
+		t.row(strconv.FormatInt(e.Offset, 10), e.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), string(e.Kind), say.entry(e))
 	}
 }
 
-// entryText tells of an entry in words.
-func entryText(e *inspect.LogEntry) string {
+// membersIn are the ids of members that entries name.
+func membersIn(entries []inspect.LogEntry) []string {
+	var ids []string
+	for i := range entries {
+		e := &entries[i]
+		if e.Member != nil {
+			ids = append(ids, *e.Member)
+		}
+		if g := e.Generation; g != nil {
+			ids = append(append(ids, g.Joined...), g.Left...)
+			if g.Leader != nil {
+				ids = append(ids, *g.Leader)
+			}
+		}
+		if e.Commit != nil {
+			ids = append(ids, e.Commit.Metadata) // kgo's commits tell the member there
+		}
+	}
+	return ids
+}
+
+// historyWords tells of entries in words, with the members as it is told to show them.
+type historyWords struct{ member func(id string) string }
+
+func (w historyWords) members(ids []string) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = w.member(id)
+	}
+	return strings.Join(texts, ",")
+}
+
+func (w historyWords) entry(e *inspect.LogEntry) string {
 	about := ""
 	if e.Member != nil {
-		about = name(*e.Member) + " "
+		about = w.member(*e.Member) + " "
 	}
 	switch {
 	case e.Unreadable != nil:
 		return about + "unreadable: " + printable(*e.Unreadable)
 	case e.Kind == inspect.LogCommit:
-		return commitText(e)
+		return w.commit(e)
 	case e.Kind == inspect.LogMember && e.Deleted:
 		return about + "left"
 	case e.Kind == inspect.LogEpoch && e.Deleted, e.Kind == inspect.LogGeneration && e.Deleted:
@@ -154,7 +189,7 @@ func entryText(e *inspect.LogEntry) string {
 	case e.Deleted:
 		return about + "removed"
 	case e.Generation != nil:
-		return generationText(e.Generation)
+		return w.generation(e.Generation)
 	case e.Kind == inspect.LogTransactionEnd:
 		return fmt.Sprintf("%s, of producer %d", e.Transaction.Outcome, e.Transaction.ProducerID)
 	case e.Details != nil:
@@ -171,21 +206,21 @@ func entryText(e *inspect.LogEntry) string {
 		}
 		return text
 	case e.ShareState != nil:
-		return fmt.Sprintf("kept of %s, beginning with %s, ending of %s", assignment(e.ShareState.Initialized), assignment(e.ShareState.Initializing), names(e.ShareState.Deleting))
+		return shareStateText(e.ShareState)
 	case e.Epoch != nil:
 		return strconv.Itoa(int(*e.Epoch))
 	}
 	return unknown
 }
 
-func commitText(e *inspect.LogEntry) string {
+func (w historyWords) commit(e *inspect.LogEntry) string {
 	c := e.Commit
 	text := fmt.Sprintf("%s-%d at %s", name(c.Topic), c.Partition, number(c.Offset))
 	if e.Deleted {
 		text = fmt.Sprintf("%s-%d removed", name(c.Topic), c.Partition)
 	}
 	if c.Metadata != "" {
-		text += " (" + name(c.Metadata) + ")"
+		text += " (" + w.member(c.Metadata) + ")"
 	}
 	if e.Transaction != nil {
 		text += fmt.Sprintf(", in a transaction of producer %d: %s", e.Transaction.ProducerID, e.Transaction.Outcome)
@@ -193,7 +228,7 @@ func commitText(e *inspect.LogEntry) string {
 	return text
 }
 
-func generationText(g *inspect.LoggedGeneration) string {
+func (w historyWords) generation(g *inspect.LoggedGeneration) string {
 	text := fmt.Sprintf("%d, %d members", g.Generation, len(g.Members))
 	switch len(g.Members) {
 	case 0:
@@ -202,18 +237,36 @@ func generationText(g *inspect.LoggedGeneration) string {
 		text = fmt.Sprintf("%d, 1 member", g.Generation)
 	}
 	if g.Leader != nil {
-		text += ", led by " + name(*g.Leader)
+		text += ", led by " + w.member(*g.Leader)
 	}
 	if g.Assignor != nil {
 		text += " with " + name(*g.Assignor)
 	}
 	if len(g.Joined) > 0 {
-		text += "; joined: " + names(g.Joined)
+		text += "; joined: " + w.members(g.Joined)
 	}
 	if len(g.Left) > 0 {
-		text += "; left: " + names(g.Left)
+		text += "; left: " + w.members(g.Left)
 	}
 	return text
+}
+
+// shareStateText tells of which partitions the share coordinators keep how far the group is.
+func shareStateText(s *inspect.LoggedShareState) string {
+	var parts []string
+	if len(s.Initialized) > 0 {
+		parts = append(parts, "kept of "+assignment(s.Initialized))
+	}
+	if len(s.Initializing) > 0 {
+		parts = append(parts, "beginning with "+assignment(s.Initializing))
+	}
+	if len(s.Deleting) > 0 {
+		parts = append(parts, "ending of "+names(s.Deleting))
+	}
+	if len(parts) == 0 {
+		return "kept of nothing"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func memberText(m *inspect.LoggedMember) string {
@@ -239,7 +292,13 @@ func memberText(m *inspect.LoggedMember) string {
 func assignmentText(a *inspect.LoggedAssignment) string {
 	text := assignment(a.Assigned)
 	if a.Tasks != nil {
-		text = fmt.Sprintf("active %s, standby %s, warmup %s", assignment(a.Tasks.Active), assignment(a.Tasks.Standby), assignment(a.Tasks.Warmup))
+		text = "active " + assignment(a.Tasks.Active)
+		if len(a.Tasks.Standby) > 0 {
+			text += ", standby " + assignment(a.Tasks.Standby)
+		}
+		if len(a.Tasks.Warmup) > 0 {
+			text += ", warmup " + assignment(a.Tasks.Warmup)
+		}
 		if len(a.Tasks.Revoking) > 0 {
 			text += ", to give up " + assignment(a.Tasks.Revoking)
 		}

@@ -72,7 +72,7 @@ func (s *session) planLive(command *cobra.Command, id string, flags planFlags, o
 	if s.output == outputJSON {
 		err = writeEnvelope(s.stdout, envelopeOf(schemaOf(command), reply, plan == nil))
 	} else if plan != nil {
-		err = writeTable(s.stdout, func(t *table) { planTables(t, plan) })
+		err = writeTable(s.stdout, s.output == outputWide, func(t *table) { planTables(t, plan) })
 	}
 	s.note("warning", reply.Warnings)
 	s.note("error", reply.Errors)

@@ -34,6 +34,7 @@ type session struct {
 
 const (
 	outputTable = "table"
+	outputWide  = "wide" // a table with all columns, and nothing shortened
 	outputJSON  = "json"
 
 	// defaultTimeout leaves time to print within ten seconds.
@@ -151,8 +152,11 @@ It only looks, but for 'elect' with --execute, 'group coordinator' with
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 found, or done; 1 Kafka
 or this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is missing.
-Times that end in Z are UTC, others are of this machine's time zone. In tables, - is
-for what is not known or does not apply.
+Times that end in Z are UTC, others are of this machine's time zone.
+
+In tables, - is for what is not known or does not apply. They leave out columns in which
+there is nothing, and shorten the ids of members and long lists of partitions; -o wide
+shows all, and -o json is for programs.
 
 It connects in plaintext, with TLS (--tls) and with SASL (--sasl). Instead of flags,
 --config takes the file that Kafka's own tools take by --command-config. A password
@@ -177,7 +181,7 @@ commands, flags, and the names of groups and topics.`
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")
-	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table or json; what is watched: table or jsonl")
+	flags.StringVarP(&s.output, "output", "o", outputTable, "how to print: table, wide (all columns, nothing shortened) or json; what is watched: table or jsonl")
 	flags.DurationVar(&s.timeout, "timeout", defaultTimeout, "how long to try, such as 8s")
 	s.security.addTo(root)
 

@@ -209,7 +209,8 @@ func TestTablesAreAligned(t *testing.T) {
 		has  []string
 	}{
 		{[]string{"group", "coordinator", "workers", "b\nb\x1b[31m"}, []string{"AGREES", "workers", `b\nb\x1b[31m`}},
-		{[]string{"group", "describe", "workers"}, []string{"LEADER", "classic", "Stable", "INSTANCE", "one", "orders[0-1]", "LEADS", "UNCOMMITTED"}},
+		{[]string{"group", "describe", "workers"}, []string{"GENERATION", "classic", "Stable", "INSTANCE", "one", "orders[0-1]", "LEADS", "UNCOMMITTED"}},
+		{[]string{"-o", "wide", "group", "describe", "workers"}, []string{"LEADER", "OFFSETS-PARTITION", "LOST", "TOPICS"}},
 		{[]string{"group", "describe", "workers", "--partitions"}, []string{"COMMITTED", "STABLE"}},
 		{[]string{"group", "list"}, []string{"COORDINATOR", "workers", "classic", "Stable"}},
 		{[]string{"group", "list", "--lag", "--state", "stable"}, []string{"LAG", "workers"}},
@@ -266,7 +267,7 @@ func TestDescribeNamesTheGroupInEachRowOnlyWhereThereAreSeveral(t *testing.T) {
 	}
 	var b strings.Builder
 	groups := []inspect.Group{{Group: "a", Lag: &inspect.GroupLag{Partitions: []inspect.PartitionLag{{Topic: "t"}}}}, {Group: "b"}}
-	if err := writeTable(&b, func(t *table) { groupTables(t, groups, false) }); err != nil || !strings.Contains(b.String(), "\na      t      1 ") {
+	if err := writeTable(&b, false, func(t *table) { groupTables(t, groups, false) }); err != nil || !strings.Contains(b.String(), "\na      t      1 ") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
@@ -337,7 +338,7 @@ func TestDescribeTellsUnknownOffsetsFromNone(t *testing.T) {
 		}
 		return result
 	}
-	if result := shows("orders  2           0    0     2            0        0"); result.code != exitFound || !strings.Contains(result.stdout, "orders  0          none ") {
+	if result := shows("orders  2           -    -     2"); result.code != exitFound || !strings.Contains(result.stdout, "orders  0          -    none ") {
 		t.Errorf("%+v", result)
 	}
 	fake.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -350,7 +351,7 @@ func TestDescribeTellsUnknownOffsetsFromNone(t *testing.T) {
 		}
 		return resp, nil, true
 	})
-	if result := shows("orders  2           0    0     0            2        0"); result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          -  ") {
+	if result := shows("orders  2           -    -     2\n"); result.code != exitPartial || !strings.Contains(result.stdout, "orders  0          -    -  ") {
 		t.Errorf("%+v", result)
 	}
 }

@@ -70,7 +70,7 @@ func conclude[T any](command *cobra.Command, s *session, q question[T], reply in
 	case s.output == outputJSON:
 		err = writeEnvelope(s.stdout, envelopeOf(schemaOf(command), reply, failed))
 	case s.exit == exitFound, s.exit == exitPartial:
-		err = writeTable(s.stdout, func(t *table) { q.table(t, reply.Data) })
+		err = writeTable(s.stdout, s.output == outputWide, func(t *table) { q.table(t, reply.Data) })
 	}
 	s.note("warning", reply.Warnings)
 	s.note("error", reply.Errors)
@@ -96,10 +96,15 @@ func (s *session) note(kind string, problems []inspect.Problem) {
 	}
 }
 
+// say tells people what is not in the data.
+func (s *session) say(text string) { fmt.Fprintln(s.stderr, "groupctl: "+text) }
+
 // check checks the flags that every command has.
 func (s *session) check() error {
-	if s.output != outputTable && s.output != outputJSON {
-		return &usageError{fmt.Sprintf("the output %q is not known; give -o table or -o json", s.output)}
+	switch s.output {
+	case outputTable, outputWide, outputJSON:
+	default:
+		return &usageError{fmt.Sprintf("the output %q is not known; give -o table, -o wide or -o json", s.output)}
 	}
 	if s.timeout <= 0 {
 		return &usageError{fmt.Sprintf("the timeout %v is not positive; give something like --timeout 8s", s.timeout)}

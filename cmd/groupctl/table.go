@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/groupkit/groupkit/inspect"
 )
@@ -18,17 +17,55 @@ import (
 type table struct {
 	w    io.Writer
 	rows [][]string
+	// optional are the columns, by their headings, that are left out where each row has
+	// that value.
+	optional map[string]string
+	// wide shows all columns, and everything in full.
+	wide bool
 }
 
-func writeTable(w io.Writer, fill func(*table)) error {
+func writeTable(w io.Writer, wide bool, fill func(*table)) error {
 	buffered := bufio.NewWriter(w)
-	t := &table{w: buffered}
+	t := &table{w: buffered, wide: wide}
 	fill(t)
 	t.flush()
 	return buffered.Flush() // has the errors of all writes before it
 }
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+
+// leaveOut names columns that are of no use where all rows have the same value in them,
+// such as nothing. A wide table has them nevertheless.
+func (t *table) leaveOut(value string, headings ...string) {
+	if t.optional == nil {
+		t.optional = make(map[string]string)
+	}
+	for _, heading := range headings {
+		t.optional[heading] = value
+	}
+}
+
+// withoutOptional takes out of the rows the columns that are left out.
+func (t *table) withoutOptional() {
+	if len(t.rows) == 0 || len(t.optional) == 0 || t.wide {
+		return
+	}
+	head, rows := t.rows[0], t.rows[1:]
+	out := make([]bool, len(head))
+	for i, heading := range head {
+		value, optional := t.optional[heading]
+		out[i] = optional && !slices.ContainsFunc(rows, func(cells []string) bool { return cells[i] != value && cells[i] != "" })
+	}
+	for n, cells := range t.rows {
+		var kept []string
+		for i, cell := range cells {
+			if !out[i] {
+				kept = append(kept, cell)
+			}
+		}
+		t.rows[n] = kept
+	}
+}
 
 // gap ends a table, so that the next one has columns of its own.
 func (t *table) gap() {
@@ -43,9 +80,12 @@ const (
 	// widen it. Cells beyond that, of a name of 200 characters among short ones, push
 	// aside what follows in their own row alone.
 	overhang = 32
+	// page is how wide a table may be for that not to matter.
+	page = 120
 )
 
 func (t *table) flush() {
+	t.withoutOptional()
 	begins := t.columns()
 	var line strings.Builder
 	for _, cells := range t.rows {
@@ -58,11 +98,11 @@ func (t *table) flush() {
 				at += blanks
 			}
 			line.WriteString(cell)
-			at += utf8.RuneCountInString(cell)
+			at += width(cell)
 		}
 		fmt.Fprintln(t.w, strings.TrimRight(line.String(), " "))
 	}
-	t.rows = nil
+	t.rows, t.optional = nil, nil
 }
 
 // columns returns where each column begins. The last cell of a row is not padded, and so
@@ -74,13 +114,20 @@ func (t *table) columns() []int {
 			if i == len(widths) {
 				widths = append(widths, nil)
 			}
-			widths[i] = append(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = append(widths[i], width(cell))
 		}
+	}
+	all := 0
+	for _, column := range widths {
+		all += slices.Max(column) + between
 	}
 	begins := []int{0}
 	for i, column := range widths {
 		slices.Sort(column)
 		most, widest := column[len(column)/2]+overhang, 0
+		if all <= page {
+			most = page
+		}
 		for _, width := range column {
 			if width <= most {
 				widest = width

@@ -38,7 +38,7 @@ func TestPrintable(t *testing.T) {
 func TestALongNameDoesNotPadTheOtherRows(t *testing.T) {
 	long := strings.Repeat("x", 120)
 	var out strings.Builder
-	err := writeTable(&out, func(t *table) {
+	err := writeTable(&out, false, func(t *table) {
 		t.row("only text")
 		t.row("GROUP", "STATE", "MEMBERS", "")
 		t.row("orders", "Stable", "2", "")
@@ -52,7 +52,7 @@ func TestALongNameDoesNotPadTheOtherRows(t *testing.T) {
 GROUP   STATE   MEMBERS
 orders  Stable  2
 ` + long + `  Stable  3  x
-日本      Empty   -        x
+日本    Empty   -        x
 
 ` + long + `   1
 ` + long + `y  2

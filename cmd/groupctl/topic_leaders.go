@@ -67,7 +67,12 @@ Needs DESCRIBE on each topic, and DESCRIBE_CONFIGS on it for min.insync.replicas
 				return answer, err
 			},
 			hasData: func([]inspect.Partition) bool { return found },
-			table:   leadersTable,
+			table: func(t *table, rows []inspect.Partition) {
+				if len(rows) == 0 {
+					s.say("there is no such partition")
+				}
+				leadersTable(t, rows)
+			},
 		}
 		if filter != (leaderFilter{}) {
 			q.options = append(q.options, inspect.InternalTopics())
@@ -105,21 +110,12 @@ func (f leaderFilter) shows(p inspect.Partition) bool {
 		f.offline && p.Offline
 }
 
-// leadersTable leaves out the last known eligible leaders where there are none.
 func leadersTable(t *table, rows []inspect.Partition) {
-	lastKnown := slices.ContainsFunc(rows, func(p inspect.Partition) bool { return len(p.LastKnownELR) > 0 })
-	row := func(upToELR []string, last string, rest ...string) {
-		if lastKnown {
-			upToELR = append(upToELR, last)
-		}
-		t.row(append(upToELR, rest...)...)
-	}
-	row([]string{"TOPIC", "PARTITION", "LEADER", "EPOCH", "PREFERRED", "REPLICAS", "ISR", "ELR"}, "LAST-ELR", "MIN-ISR", "OFFLINE-REPLICAS", "STATE")
+	t.leaveOut(unknown, "ELR", "LAST-ELR", "OFFLINE-REPLICAS")
+	t.row("TOPIC", "PARTITION", "LEADER", "EPOCH", "PREFERRED", "REPLICAS", "ISR", "ELR", "LAST-ELR", "MIN-ISR", "OFFLINE-REPLICAS", "STATE")
 	for _, p := range rows {
-		row([]string{
-			name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Leader), number(p.LeaderEpoch), number(p.Preferred),
-			numbers(p.Replicas), numbers(p.ISR), numbers(p.ELR),
-		}, numbers(p.LastKnownELR), number(p.MinISR), numbers(p.OfflineReplicas), leaderState(p))
+		t.row(name(p.Topic), strconv.Itoa(int(p.Partition)), number(p.Leader), number(p.LeaderEpoch), number(p.Preferred),
+			numbers(p.Replicas), numbers(p.ISR), numbers(p.ELR), numbers(p.LastKnownELR), number(p.MinISR), numbers(p.OfflineReplicas), leaderState(p))
 	}
 }
 

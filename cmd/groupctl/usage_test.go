@@ -41,7 +41,7 @@ func TestUsage(t *testing.T) {
 		{"-b x watch --rate NaN", "more than 0"},
 		{"-b x watch --rate Inf", "more than 0"},
 		{"-b x -o yaml watch", "give -o table or -o jsonl"},
-		{"cluster controller --zookeeper x -o jsonl", "give -o table or -o json"},
+		{"cluster controller --zookeeper x -o jsonl", "give -o table, -o wide or -o json"},
 		{"plan --input /does/not/exist", "cannot read --input"},
 		{"cluster controller now", `"now"`},
 		{"topic leaders --frob", "--frob"},

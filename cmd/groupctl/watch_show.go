@@ -176,7 +176,7 @@ func rebalanceText(g *watch.GenerationChange) string {
 	case g.FromLeader != nil && g.ToLeader != nil && *g.FromLeader == *g.ToLeader:
 		parts = append(parts, "led as before")
 	case g.ToLeader != nil:
-		parts = append(parts, "led by "+name(*g.ToLeader))
+		parts = append(parts, "led by "+name(shortID(*g.ToLeader)))
 	}
 	if g.Moved != nil {
 		parts = append(parts, counted(*g.Moved, "partition")+" moved")
@@ -184,14 +184,17 @@ func rebalanceText(g *watch.GenerationChange) string {
 	return name(g.Group) + ": " + strings.Join(parts, ", ")
 }
 
-// whoText is enough of a member to know it by: the client's own part of its id, or
-// its instance, and where it is.
+// whoText is enough of a member to know it by: its instance, or its client and the
+// beginning of its id, and where it is.
 func whoText(m watch.MemberRef) string {
-	at := strings.TrimPrefix(m.Host, "/")
-	if m.Instance != nil {
-		return name(*m.Instance) + "@" + printable(at)
+	who := name(shortID(m.ID))
+	switch {
+	case m.Instance != nil:
+		who = name(*m.Instance)
+	case m.ClientID != "" && !strings.HasPrefix(m.ID, m.ClientID):
+		who = name(m.ClientID) + "/" + who
 	}
-	return name(m.ID) + "@" + printable(at)
+	return who + "@" + printable(strings.TrimPrefix(m.Host, "/"))
 }
 
 func lagText(l *watch.LagChange) string {

@@ -1,0 +1,29 @@
+package main
+
+import "testing"
+
+func TestShortIDs(t *testing.T) {
+	for id, want := range map[string]string{
+		"worker-a-310c3349-77fe-4156-9d32-602b2dead304": "worker-a-310c3349",
+		"one-780bdd9c73d82e3c09c58d1fa390bac5":          "one-780bdd9c",
+		"Ay7lCWee8LNj6Tg63cLGbg==":                      "Ay7lCWee",
+		"cHds_vRHSoKdAQU_D3mJaQ":                        "cHds_vRH",
+		"注文処理-0-7285a6c3-b5c0-4f28-b590-f2588575f5f6":   "注文処理-0-7285a6c3",
+		"310c3349-77fe-4156-9d32-602b2dead304":          "310c3349-77fe-4156-9d32-602b2dead304",
+		"order-processing-name1":                        "order-processing-name1",
+		"a\x1b":                                         `a\x1b`,
+		"":                                              `""`,
+	} {
+		if got := shortIDs([]string{id})(id); got != want {
+			t.Errorf("%q is shown as %s, want %s", id, got, want)
+		}
+	}
+	const a, b = "w-310c3349-77fe-4156-9d32-602b2dead304", "w-310c3349-77fe-4156-9d32-602b2dead305"
+	shown := shortIDs([]string{a, b, "w"})
+	if shown(a) != a || shown(b) != b || shown("w") != "w" {
+		t.Errorf("members that are alike are shown as %s and %s", shown(a), shown(b))
+	}
+	if shown := shortIDs([]string{a, a}); shown(a) != "w-310c3349" || shown(b) != b {
+		t.Errorf("%s, %s", shown(a), shown(b))
+	}
+}
