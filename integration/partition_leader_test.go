@@ -35,8 +35,13 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 	topic := newPlacedTopic(t, c, placement)
 	// With min.insync.replicas of 2, the loss of a replica of this one leaves it eligible.
 	pair := newPlacedTopic(t, c, [][]int32{{2, killed}})
+	// Nobody but the broker that dies has this one.
+	alone := newPlacedTopic(t, c, [][]int32{{killed}})
 	client := newClient(t, c)
 	in := inspect.New(client)
+	ctl := buildGroupctl(t, c)
+	ctl.electAll(t)
+	group := groupOn(t, c, topic, killed)
 
 	before := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
 		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool {
@@ -52,6 +57,11 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 		p := rows[0]
 		return len(p.ISR) == 2 && !p.UnderReplicated && *p.MinISR == 2 && !*p.UnderMinISR && p.ELR != nil && len(p.ELR) == 0 && *p.Racks[0] == "rack-2"
 	})
+	ledBefore, err := kadm.NewClient(client).ListTopics(t.Context(), topic, pair, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prediction := ctl.impactOf(t, killed)
 	revive := kill(t, c, killed)
 	after := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
 		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool { return p.Leader == nil || *p.Leader == killed })
@@ -78,6 +88,8 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 			*p.Leader == 2 && p.Racks[1] == nil && *p.Racks[0] == "rack-2"
 	})
 	brokersAre(t, in, killed)
+	ledAfter := ctl.findsWhatIsNotWell(t, topic, pair, alone)
+	prediction.happened(t, c, ledBefore, ledAfter, group)
 
 	revive()
 	brokersAre(t, in)

@@ -1,0 +1,184 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/integration/cluster"
+)
+
+// watching is a run of groupctl watch and what it has printed so far.
+type watching struct {
+	command *exec.Cmd
+	stderr  bytes.Buffer
+
+	mu     sync.Mutex
+	stdout bytes.Buffer
+}
+
+func (w *watching) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stdout.Write(p)
+}
+
+func (w *watching) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stdout.String()
+}
+
+func (g groupctl) watch(t *testing.T, args ...string) *watching {
+	t.Helper()
+	w := &watching{}
+	w.command = exec.CommandContext(t.Context(), g.path, append([]string{"-b", strings.Join(g.c.Seeds(), ",")}, args...)...)
+	w.command.Stdout, w.command.Stderr = w, &w.stderr
+	if err := w.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// interrupt ends a watch as ^C does: it succeeds, and its last line is whole.
+func (w *watching) interrupt(t *testing.T) string {
+	t.Helper()
+	if err := w.command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err := w.command.Wait()
+	out := w.text()
+	if err != nil || w.stderr.Len() > 0 || !strings.HasSuffix(out, "\n") {
+		t.Errorf("%q, interrupted: %v, %s, after\n%s", w.command.Args, err, &w.stderr, out)
+	}
+	return out
+}
+
+// events are the lines that were printed, each of which has to be an object of its own.
+func events(t *testing.T, out string) []watch.Event {
+	t.Helper()
+	var all []watch.Event
+	for line := range strings.Lines(out) {
+		var object struct {
+			Schema string `json:"schema"`
+			watch.Event
+		}
+		if err := json.Unmarshal([]byte(line), &object); err != nil || object.Schema != "groupctl/v1/watch" || object.Kind == "" || object.At.IsZero() {
+			t.Errorf("%v in %q", err, line)
+		}
+		all = append(all, object.Event)
+	}
+	return all
+}
+
+// TestGroupctlWatchesAMemberJoin watches a group as text and as objects, while a member
+// joins, until it is interrupted.
+func TestGroupctlWatchesAMemberJoin(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	ctl := buildGroupctl(t, c)
+	topic, group := newTopic(t, c, 4), unique(t, "group")
+	first := startReader(t, c, group, topic, kgo.ClientID("first"))
+	settled(t, c, group, topic, 1, 4)
+	lines := ctl.watch(t, "watch", "groups", group)
+	objects := ctl.watch(t, "-o", "jsonl", "watch", "groups", group)
+	seen := func(w *watching, what, text string) {
+		t.Helper()
+		eventually(t, what, func() (bool, string) { return strings.Contains(w.text(), text), w.text() })
+	}
+	seen(lines, "the group is there", group+": classic, Stable, 1 member, cooperative-sticky")
+	seen(objects, "the group is there", `"kind":"snapshot"`)
+
+	second := startReader(t, c, group, topic, kgo.ClientID("second"))
+	settled(t, c, group, topic, 2, 4)
+	leader, _ := first.client.GroupMetadata()
+	joined, last := second.client.GroupMetadata()
+	seen(lines, "the member joined", ", +"+joined[:len("second-12345678")]+"@")
+	seen(lines, "the last generation", fmt.Sprintf(" → %d, not stable for ", last))
+	seen(objects, "the last generation", fmt.Sprintf(`"to":%d,`, last))
+	lines.interrupt(t)
+	var generations []*watch.GenerationChange
+	for _, e := range events(t, objects.interrupt(t)) {
+		if e.Generation != nil && e.Generation.Group == group {
+			generations = append(generations, e.Generation)
+		}
+	}
+	joins := 0
+	for _, g := range generations {
+		for _, m := range g.Joined {
+			if m.ID != joined || m.ClientID != "second" {
+				t.Errorf("%+v joined, want %s", m, joined)
+			}
+			joins++
+		}
+	}
+	if g := generations[len(generations)-1]; joins != 1 || g.To == nil || *g.To != last || g.Members != 2 || g.ToLeader == nil || *g.ToLeader != leader {
+		t.Errorf("%d joins, and the last generation is %+v, want %d led by %s", joins, g, last, leader)
+	}
+}
+
+// TestGroupctlWatchesAPreferredElection watches a topic as text and as objects, while
+// groupctl elects the leader that is preferred.
+func TestGroupctlWatchesAPreferredElection(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	ctl := buildGroupctl(t, c)
+	topic := newPlacedTopic(t, c, [][]int32{{1, 2, 3}})
+	client := newClient(t, c)
+	in := inspect.New(client)
+	t.Cleanup(func() { _, _ = kadm.NewClient(client).DeleteTopics(context.Background(), topic) })
+	leadersOf(t, in, topic, func(rows []inspect.Partition) bool { return len(rows) == 1 && len(rows[0].ISR) == 3 })
+	var moves kadm.AlterPartitionAssignmentsReq
+	moves.Assign(topic, 0, []int32{2, 1, 3})
+	if _, err := kadm.NewClient(client).AlterPartitionAssignments(t.Context(), moves); err != nil {
+		t.Fatal(err)
+	}
+	before := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
+		return len(rows) == 1 && rows[0].NotPreferred() && *rows[0].Leader == 1 && len(rows[0].ISR) == 3
+	})[0]
+	var notPreferred []inspect.Partition
+	eventually(t, "groupctl finds it", func() (bool, string) {
+		ctl.run(t, 0, &notPreferred, "topic", "leaders", "--not-preferred", topic)
+		return len(notPreferred) == 1, fmt.Sprintf("%+v", notPreferred)
+	})
+
+	lines := ctl.watch(t, "watch", "elections", topic)
+	objects := ctl.watch(t, "-o", "jsonl", "watch", "elections", topic)
+	for _, w := range []*watching{lines, objects} {
+		eventually(t, "the partition and the controller are there", func() (bool, string) {
+			out := w.text()
+			return strings.Contains(out, "partition") && strings.Contains(out, "controller"), out
+		})
+	}
+	ctl.run(t, 0, nil, "elect", "preferred", topic, "--execute")
+	eventually(t, "the election is told", func() (bool, string) {
+		return strings.Contains(lines.text(), topic+"-0: 1 → 2, epoch "), lines.text()
+	})
+	eventually(t, "the election is told", func() (bool, string) { return strings.Contains(objects.text(), `"kind":"leader"`), objects.text() })
+	if out := lines.interrupt(t); !strings.Contains(out, "preferred election") {
+		t.Errorf("the cause is not told:\n%s", out)
+	}
+	elections := 0
+	for _, e := range events(t, objects.interrupt(t)) {
+		if l := e.Leader; l != nil {
+			elections++
+			if l.Topic != topic || *l.From != 1 || *l.To != 2 || l.Cause != watch.CausePreferred || l.FromEpoch == nil || *l.FromEpoch != *before.LeaderEpoch {
+				t.Errorf("%+v, of %+v", l, before)
+			}
+		}
+	}
+	if elections != 1 {
+		t.Errorf("%d elections are told", elections)
+	}
+}
