@@ -24,6 +24,7 @@ func addCompletions(s *session, root *cobra.Command) {
 	names := map[string]func(context.Context, *inspect.Inspector) []string{
 		"group describe": groupNames, "group explain": groupNames, "group coordinator": groupNames,
 		"offsets dump": groupNames, "plan": groupNames, "topic leaders": topicNames,
+		"elect preferred": topicNames, "elect unclean": topicNames,
 	}
 	values := map[string][]string{
 		"output": {outputTable, outputWide, outputJSON, outputJSONLines}, "sasl": {"plain", "scram-sha-256", "scram-sha-512"},
@@ -39,6 +40,17 @@ func addCompletions(s *session, root *cobra.Command) {
 		ask := names[strings.TrimPrefix(command.CommandPath(), root.Name()+" ")]
 		if command.RunE != nil && command.ValidArgsFunction == nil && command.Name() != "completion" {
 			command.ValidArgsFunction = func(command *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+				ask := ask
+				if command.Name() == "watch" {
+					switch {
+					case len(args) == 0:
+						return []string{"elections", "groups"}, cobra.ShellCompDirectiveNoFileComp
+					case args[0] == "elections":
+						ask = topicNames
+					case args[0] == "groups":
+						ask = groupNames
+					}
+				}
 				if ask == nil || command.Flags().Changed("transactional-id") || command.Flags().Changed("share") {
 					return nil, cobra.ShellCompDirectiveNoFileComp
 				}

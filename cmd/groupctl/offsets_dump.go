@@ -45,7 +45,7 @@ The kinds for --kind:
 Needs DESCRIBE and READ on the topic __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 offsets dump orders
   groupctl -b localhost:9092 offsets dump orders --kind generation --since 2h
-  groupctl -b localhost:9092 -o json offsets dump orders --limit 1000 | jq '.data.entries[].generation.leader'`,
+  groupctl -b localhost:9092 -o json offsets dump orders --kind generation | jq '.data.entries[].generation.leader'`,
 		Annotations: map[string]string{schemaAnnotation: "offsets-dump"},
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 1 {
