@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,11 +16,6 @@ import (
 const (
 	elrFeature  = "eligible.leader.replicas.version"
 	uncleanName = "unclean.leader.election.enable"
-	// voterSilence is for how long a voter may not have fetched from the active
-	// controller before it counts as down. A follower fetches every half second at
-	// least; after 2 s without (controller.quorum.fetch.timeout.ms) it calls an
-	// election.
-	voterSilence = 10 * time.Second
 	// mostReplicas bounds what a partition costs. Kafka has no limit but the number of
 	// brokers.
 	mostReplicas = 1000
@@ -103,8 +97,9 @@ func idleProblem(idle predict.Idle) Problem {
 // In ZooKeeper mode there is no quorum, which is an error with [CodeUnsupported].
 //
 // Three things the metadata does not tell. Whether a broker that is down stopped
-// cleanly: it is taken to have crashed. Whether a voter that is not a broker is up: it
-// counts as down when it has not fetched for 10 s. And what is the configuration of the
+// cleanly: it is taken to have crashed. Whether a voter is up: it counts as down when it
+// has not fetched for 10 s. A broker that is fenced is down, and yet its node may vote, as
+// while it starts: such a voter is watched for up to 2 s, and is up if it fetches. And what is the configuration of the
 // controller: that of the broker which answers is taken, so the two should not differ.
 //
 // The error is set if the partitions cannot be read.
@@ -204,7 +199,7 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	c.ELR = elr
 	if quorum != nil {
 		c.Controller = known(quorum.LeaderID)
-		c.Voters = votersFrom(quorum, c.Brokers)
+		c.Voters = in.voters(reading, metadata.Brokers, quorum, c.Brokers)
 		c.Observers = observersFrom(quorum, c.Brokers)
 	}
 	found, lost := placeGroups(sortedKeys(groups.groups), offsetsTopicFrom(metadata), c.Partitions)
@@ -262,39 +257,6 @@ func electionRow(row Partition, configs topicConfigs, up map[int32]bool) predict
 		}
 	}
 	return p
-}
-
-// votersFrom judges who of the voters is up. A broker that is down is not, as both are one
-// process. Of the others the active controller tells when they fetched last, by its own
-// clock, which no time of anybody is ahead of.
-func votersFrom(quorum *quorumPartition, brokers []predict.Broker) []predict.Voter {
-	now := int64(-1)
-	for _, node := range slices.Concat(quorum.CurrentVoters, quorum.Observers) {
-		now = max(now, node.LastFetchTimestamp) // some versions tell no time of the controller
-	}
-	voters := make([]predict.Voter, 0, len(quorum.CurrentVoters))
-	for _, v := range quorum.CurrentVoters {
-		voter := predict.Voter{ID: v.ReplicaID}
-		silent := now >= 0 && now-v.LastFetchTimestamp > voterSilence.Milliseconds()
-		down := slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == v.ReplicaID && b.Down })
-		voter.Down = v.ReplicaID != quorum.LeaderID && (silent || down)
-		voters = append(voters, voter)
-	}
-	slices.SortFunc(voters, func(a, b predict.Voter) int { return int(a.ID) - int(b.ID) })
-	return voters
-}
-
-// observersFrom returns the controllers that do not vote: observers of the metadata that
-// are no brokers.
-func observersFrom(quorum *quorumPartition, brokers []predict.Broker) []int32 {
-	var ids []int32
-	for _, o := range quorum.Observers {
-		if !slices.ContainsFunc(brokers, func(b predict.Broker) bool { return b.ID == o.ReplicaID }) {
-			ids = append(ids, o.ReplicaID)
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // placeGroups finds the partition of __consumer_offsets of each group, and says which

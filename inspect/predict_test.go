@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -19,7 +20,7 @@ import (
 // newElectionFake has two partitions of orders, one of __consumer_offsets, and voters
 // 0, 1 and 9. Broker 7 is down. The disk of broker 1 failed for orders-1. quorumCode
 // is what DescribeQuorum fails with, 0 if it does not.
-func newElectionFake(t *testing.T, quorumCode int16) *kfake.Cluster {
+func newElectionFake(t *testing.T, quorumCode int16, before ...func(*kfake.Cluster)) *kfake.Cluster {
 	t.Helper()
 	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(1, offsetsTopic))
 	if err := fake.CreateTopic("lossy", 1, map[string]string{"min.insync.replicas": "2", "unclean.leader.election.enable": "true"}); err != nil {
@@ -41,6 +42,9 @@ func newElectionFake(t *testing.T, quorumCode int16) *kfake.Cluster {
 		add("lossy", row(0, 0, []int32{0, 2}, []int32{0}, nil))
 		add("orders", row(0, 0, []int32{0, 7, 2}, []int32{0, 2}, []int32{7}), row(1, 0, []int32{0, 1, 2}, []int32{0, 2}, []int32{1}))
 	})
+	for _, prepare := range before {
+		prepare(fake)
+	}
 	answer := kmsg.NewPtrDescribeQuorumResponse()
 	answer.ErrorCode = quorumCode
 	topic := kmsg.NewDescribeQuorumResponseTopic()
@@ -114,6 +118,57 @@ func TestAVoterIsSilentAlsoWhereTheControllerHasNoTime(t *testing.T) {
 		if voter.Down != (voter.ID == 3) {
 			t.Errorf("%+v", answer.Data.Voters)
 		}
+	}
+}
+
+// TestAVoterOnAFencedBroker is up if it goes on to fetch, and down if it has just ended. The
+// broker 7 of the fake is out of service.
+func TestAVoterOnAFencedBroker(t *testing.T) {
+	for name, voter := range map[string]struct {
+		fetches, moves bool // it goes on to fetch; another becomes the active controller
+		before         int64
+		down           bool
+	}{
+		"that fetches":                                   {fetches: true},
+		"that fetches from another controller":           {fetches: true, moves: true},
+		"that has just ended":                            {down: true},
+		"that has just ended, as the controller has":     {moves: true, down: true},
+		"that ended before the broker was taken out":     {before: 5_000, down: true},
+		"that is silent, and then would not be for long": {before: 2_500, fetches: true, down: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newElectionFake(t, 0, func(fake *kfake.Cluster) {
+				began, now := time.Now(), int64(1_000_000)
+				fake.ControlKey(int16(kmsg.DescribeQuorum), func(req kmsg.Request) (kmsg.Response, error, bool) {
+					fake.KeepControl()
+					passed := time.Since(began).Milliseconds()
+					again := passed > 600
+					answer := quorumAnswer(func(_ *kmsg.DescribeQuorumResponse, p *kmsg.DescribeQuorumResponseTopicPartition) {
+						p.LeaderID, p.LeaderEpoch = 1, 4
+						at := now - voter.before - 100
+						clock := now + passed
+						if again && voter.moves {
+							p.LeaderID, p.LeaderEpoch = 2, 5
+							clock -= 70_000
+							at -= 70_000
+						}
+						if voter.fetches {
+							at += passed / 300 * 300
+						}
+						for i, v := range []int64{clock, clock, at} {
+							p.CurrentVoters[i].ReplicaID, p.CurrentVoters[i].LastFetchTimestamp = []int32{1, 2, 7}[i], v
+						}
+					})
+					answer.Version = req.GetVersion()
+					return answer, nil, true
+				})
+			})
+			answer, err := inspect.New(newClient(t, fake)).ElectionState(testContext(t))
+			if want := []predict.Voter{{ID: 1}, {ID: 2}, {ID: 7, Down: voter.down}}; err != nil || !slices.Equal(answer.Data.Voters, want) {
+				t.Errorf("%v, voters %+v, %+v", err, answer.Data.Voters, answer.Errors)
+			}
+		})
 	}
 }
 
