@@ -31,10 +31,14 @@ there, from the node /controller, and says which of the two holds while a cluste
 migrates to KRaft. With --watch it follows the elections, a line each, or with
 -o jsonl a JSON object each, until it is interrupted.
 
+With --zookeeper the TLS flags say how ZooKeeper is reached, and --user, without --sasl,
+is who logs in there by its scheme digest.
+
 Needs DESCRIBE on the cluster; with --zookeeper nothing.`,
 		Example: `  groupctl -b localhost:9092 cluster controller
   groupctl -b localhost:9092 -o json cluster controller | jq .data.node
-  groupctl cluster controller --zookeeper zk1:2181,zk2:2181/kafka --watch`,
+  groupctl cluster controller --zookeeper zk1:2181,zk2:2181/kafka --watch
+  groupctl cluster controller --zookeeper zk1:2182 --tls --tls-ca ca.pem --tls-cert me.pem --tls-key me.key`,
 		Annotations: map[string]string{schemaAnnotation: "cluster-controller"},
 		Args:        noArguments,
 	}
@@ -67,12 +71,16 @@ Needs DESCRIBE on the cluster; with --zookeeper nothing.`,
 		if err := s.check(); err != nil {
 			return err
 		}
+		options, err := s.zooKeeperOptions()
+		if err != nil {
+			return err
+		}
 		if watch {
-			return s.watchZooKeeper(command.Context(), zookeeper, schemaOf(command)+"-watch", asLines)
+			return s.watchZooKeeper(command.Context(), zookeeper, options, schemaOf(command)+"-watch", asLines)
 		}
 		ctx, cancel := context.WithTimeout(command.Context(), s.timeout)
 		defer cancel()
-		reply, err := zk.Controller(ctx, zookeeper)
+		reply, err := zk.Controller(ctx, zookeeper, options...)
 		return conclude(command, s, q, reply, err)
 	}
 	return command

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/groupkit/groupkit/cmd/groupctl/internal/clientfile"
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/zk"
 )
@@ -22,9 +23,44 @@ func zooKeeperTables(t *table, c inspect.Controller) {
 	t.row(name(m.Stage), number(m.Controller), number(m.ControllerEpoch), number(m.MetadataOffset), moment(m.Written))
 }
 
+// zooKeeperOptions are how ZooKeeper is reached, by the flags. The file for the brokers'
+// clients says nothing of it.
+func (s *session) zooKeeperOptions() ([]zk.Option, error) {
+	f := &s.security
+	switch {
+	case f.config != "":
+		return nil, &usageError{"--config tells how to reach the brokers; with --zookeeper give --tls, --tls-ca, --tls-cert and --tls-key"}
+	case f.mechanism != "":
+		return nil, &usageError{"ZooKeeper's SASL is not supported, and Kafka's nodes are read without; give --user without --sasl for its scheme digest"}
+	}
+	config := clientfile.Config{}
+	if err := f.addTLS(&config); err != nil {
+		return nil, err
+	}
+	var options []zk.Option
+	if config.TLS {
+		secured, err := tlsConfig(config)
+		if err != nil {
+			return nil, &usageError{err.Error()}
+		}
+		options = append(options, zk.TLS(secured))
+	}
+	if f.user == "" && f.passwordFile == "" {
+		return options, nil
+	}
+	config.Mechanism = "digest"
+	if err := s.login(&config); err != nil {
+		return nil, err
+	}
+	if !config.TLS {
+		s.warnOfPassword("use --tls")
+	}
+	return append(options, zk.Digest(config.User, config.Password)), nil
+}
+
 // watchZooKeeper prints events until it is interrupted, which is how it ends well.
-func (s *session) watchZooKeeper(ctx context.Context, connect, schema string, asLines bool) error {
-	for event, err := range zk.Watch(ctx, connect) {
+func (s *session) watchZooKeeper(ctx context.Context, connect string, options []zk.Option, schema string, asLines bool) error {
+	for event, err := range zk.Watch(ctx, connect, options...) {
 		if err != nil {
 			if problem, ok := errors.AsType[inspect.Problem](err); ok && problem.Code == inspect.CodeInvalidName {
 				return &usageError{problem.Message}

@@ -38,7 +38,7 @@ func (f *securityFlags) addTo(command *cobra.Command) {
 	flags.StringVar(&f.cert, "tls-cert", "", "a PEM file with this client's certificate, with --tls and --tls-key")
 	flags.StringVar(&f.key, "tls-key", "", "a PEM file with the key of --tls-cert")
 	flags.StringVar(&f.mechanism, "sasl", "", "log in with SASL: plain, scram-sha-256 or scram-sha-512, with --user")
-	flags.StringVar(&f.user, "user", "", "the user to log in as, with --sasl")
+	flags.StringVar(&f.user, "user", "", "the user to log in as, with --sasl or --zookeeper")
 	flags.StringVar(&f.passwordFile, "password-file", "", "a file that holds the password (default: the environment variable "+passwordVariable+")")
 }
 
@@ -57,13 +57,21 @@ func (s *session) clientConfig() (clientfile.Config, error) {
 			return c, &usageError{fmt.Sprintf("the client configuration cannot be used: %v", err)}
 		}
 	}
+	if err := f.addTLS(&c); err != nil {
+		return c, err
+	}
+	return c, s.login(&c)
+}
+
+// addTLS takes over the flags of TLS.
+func (f *securityFlags) addTLS(c *clientfile.Config) error {
 	if f.ca != "" || f.cert != "" || f.key != "" {
 		if !f.tls && !c.TLS {
-			return c, &usageError{"--tls-ca, --tls-cert and --tls-key are of use with --tls only"}
+			return &usageError{"--tls-ca, --tls-cert and --tls-key are of use with --tls only"}
 		}
 	}
 	if (f.cert == "") != (f.key == "") {
-		return c, &usageError{"--tls-cert and --tls-key belong together; give both or neither"}
+		return &usageError{"--tls-cert and --tls-key belong together; give both or neither"}
 	}
 	c.TLS = c.TLS || f.tls
 	for _, given := range []struct {
@@ -75,11 +83,11 @@ func (s *session) clientConfig() (clientfile.Config, error) {
 		}
 		content, err := clientfile.ReadSmall(given.file)
 		if err != nil {
-			return c, &usageError{err.Error()}
+			return &usageError{err.Error()}
 		}
 		*given.into = content
 	}
-	return c, s.login(&c)
+	return nil
 }
 
 // login takes over the flags that tell who logs in.
@@ -98,7 +106,7 @@ func (s *session) login(c *clientfile.Config) error {
 		c.User, c.Password = f.user, ""
 	}
 	if c.User == "" {
-		return &usageError{"--sasl needs a user; give --user"}
+		return &usageError{"nobody is named to log in; give --user"}
 	}
 	switch {
 	case f.passwordFile != "":

@@ -157,7 +157,7 @@ func (s *session) clientFor(config clientfile.Config, seeds []string) (*kgo.Clie
 		return nil, err
 	}
 	if config.Mechanism == "PLAIN" && !config.TLS {
-		fmt.Fprintln(s.stderr, "groupctl: warning: the password is sent as it is, for anybody on the way to read; use --tls, or scram-sha-512")
+		s.warnOfPassword("use --tls, or scram-sha-512")
 	}
 	// One broker that is gone or hangs may cost a third of the time, so that
 	// there is some left to ask another.
@@ -175,6 +175,11 @@ func (s *session) clientFor(config clientfile.Config, seeds []string) (*kgo.Clie
 		return nil, &usageError{fmt.Sprintf("%q cannot be used: %v", strings.Join(seeds, ","), err)}
 	}
 	return client, nil
+}
+
+// warnOfPassword says that a password is not protected, and what would.
+func (s *session) warnOfPassword(remedy string) {
+	fmt.Fprintf(s.stderr, "groupctl: warning: the password is sent as it is, for anybody on the way to read; %s\n", remedy)
 }
 
 // addresses returns the brokers that are named, without blanks and empty ones.

@@ -29,7 +29,7 @@ const (
 // returned is set only if ZooKeeper did not answer, and is an [inspect.Problem]. It takes
 // READ on the nodes, which Kafka gives to everybody. No call outlives its context by more
 // than a moment; without a deadline each server gets 5 seconds to open the session.
-func Controller(ctx context.Context, connect string) (inspect.Answer[inspect.Controller], error) {
+func Controller(ctx context.Context, connect string, options ...Option) (inspect.Answer[inspect.Controller], error) {
 	observedAt := time.Now().UTC()
 	fail := func(err error) (inspect.Answer[inspect.Controller], error) {
 		p, ok := err.(inspect.Problem)
@@ -38,11 +38,14 @@ func Controller(ctx context.Context, connect string) (inspect.Answer[inspect.Con
 		}
 		return inspect.Answer[inspect.Controller]{ObservedAt: observedAt, Warnings: []inspect.Problem{}, Errors: []inspect.Problem{p}}, p
 	}
-	s, err := open(ctx, connect)
+	s, err := open(ctx, connect, options)
 	if err != nil {
 		return fail(err)
 	}
 	defer s.close()
+	if err := s.logIn(); err != nil {
+		return fail(s.problem(ctx, err))
+	}
 	var found nodes
 	if err := s.readElection(&found); err != nil {
 		return fail(s.problem(ctx, err))

@@ -24,5 +24,6 @@
 //
 // Nothing here writes. A session is opened, nodes are read and watched, and the session
 // is closed. Kafka lets everybody read these nodes, also where it protects others
-// (zookeeper.set.acl). Connections are in plaintext.
+// (zookeeper.set.acl). Connections are in plaintext, unless [TLS] is given; [Digest] logs in
+// by ZooKeeper's scheme of that name. SASL is not supported: Kafka's nodes are read without.
 package zk

@@ -23,6 +23,7 @@ const (
 // session is a connection for as long as its context lasts.
 type session struct {
 	connect string // as it was given
+	options options
 	chroot  string
 	conn    *zk.Conn
 	ended   chan struct{} // closed when no connection is open any more
@@ -34,20 +35,19 @@ type session struct {
 
 // open begins to connect; calls wait until that has happened. The session ends with ctx, or
 // by close.
-func open(ctx context.Context, connect string) (*session, error) {
+func open(ctx context.Context, connect string, given []Option) (*session, error) {
 	servers, chroot, err := parseConnect(connect)
 	if err != nil {
 		return nil, inspect.Problem{Code: inspect.CodeInvalidName, Target: target, Message: err.Error()}
 	}
-	s := &session{connect: connect, chroot: chroot, ended: make(chan struct{})}
+	s := &session{connect: connect, options: optionsFrom(given), chroot: chroot, ended: make(chan struct{})}
 	greeting := longestGreeting
 	if deadline, ok := ctx.Deadline(); ok {
 		greeting = min(greeting, time.Until(deadline)/time.Duration(min(len(servers)+1, 4)))
 	}
 	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
 		greeted := time.Now().Add(greeting)
-		dialer := net.Dialer{Deadline: greeted}
-		conn, err := dialer.DialContext(ctx, network, address)
+		conn, err := s.options.dial(ctx, network, address, greeted)
 		if err != nil {
 			s.failed(err)
 			return nil, err
@@ -77,6 +77,15 @@ func (s *session) close() {
 		s.conn.Close()
 	}
 	<-s.ended
+}
+
+// logIn gives user and password where there are any. The library gives them again whenever
+// it connects again.
+func (s *session) logIn() error {
+	if s.options.digest == nil {
+		return nil
+	}
+	return s.conn.AddAuth("digest", s.options.digest)
 }
 
 func (s *session) failed(err error) {
@@ -115,12 +124,15 @@ func (s *session) problem(ctx context.Context, err error) inspect.Problem {
 		p.Code, p.Cause = inspect.CodeCanceled, ctx.Err()
 		p.Message = fmt.Sprintf("canceled before ZooKeeper answered at %s", s.connect)
 	case ctx.Err() != nil:
-		p.Message = fmt.Sprintf("no ZooKeeper server answered at %s within the time given; check the address, and that ZooKeeper listens there in plaintext", s.connect)
+		p.Message = fmt.Sprintf("no ZooKeeper server answered at %s within the time given; check the address, and that ZooKeeper listens there %s", s.connect, s.options.transport())
+	case errors.Is(err, zk.ErrAuthFailed):
+		p.Code = inspect.CodeNotAuthorized
+		p.Message = "ZooKeeper does not take the user and the password by its scheme digest"
 	case errors.Is(err, zk.ErrNoAuth):
 		p.Code = inspect.CodeNotAuthorized
 		p.Message = "ZooKeeper does not let this client read; it takes READ in the ACLs of the nodes /controller, /controller_epoch, /brokers/ids and /migration, which Kafka gives to everybody"
 	default:
-		p.Message = fmt.Sprintf("no ZooKeeper server answered at %s; check the address, and that ZooKeeper listens there in plaintext (%v)", s.connect, err)
+		p.Message = fmt.Sprintf("no ZooKeeper server answered at %s; check the address, and that ZooKeeper listens there %s (%v)", s.connect, s.options.transport(), err)
 	}
 	return p
 }

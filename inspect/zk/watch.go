@@ -26,16 +26,20 @@ const retryPause = time.Second
 // yields an error, an [inspect.Problem], only if there was no first answer, and then
 // nothing else.
 // Events are yielded in the caller's goroutine; while it handles one, changes wait.
-func Watch(ctx context.Context, connect string) iter.Seq2[Event, error] {
+func Watch(ctx context.Context, connect string, options ...Option) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s, err := open(ctx, connect)
+		s, err := open(ctx, connect, options)
 		if err != nil {
 			yield(Event{}, err)
 			return
 		}
 		defer s.close()
+		if err := s.logIn(); err != nil {
+			yield(Event{}, s.problem(ctx, err))
+			return
+		}
 		w := &watch{session: s, yield: func(e Event) bool { return yield(e, nil) }}
 		if err := w.run(ctx); err != nil {
 			yield(Event{}, s.problem(ctx, err))
