@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Coordinator says which broker coordinates a group, a transactional id, or a partition
@@ -131,6 +132,9 @@ func (in *Inspector) coordinators(ctx context.Context, kind coordinatorKind, nam
 		switch {
 		case named == nil && topic.hidden:
 			p.Message += "; without it the brokers are not asked for a coordinator, because that could create the topic; get that ACL, or allow the topic to be created (CreateInternalTopics, --create-internal-topic)"
+			answer.missing(p)
+		case named == nil && kind.topic == ofShares.topic && !in.knows(ctx, (&kmsg.ShareGroupDescribeRequest{}).Key()):
+			p.Code, p.Message = CodeUnsupported, "the brokers have no share groups (KIP-932, since Kafka 4.0), so nobody coordinates them"
 			answer.missing(p)
 		case named == nil:
 			p.Message += "; to see who would coordinate, allow it to be created (CreateInternalTopics, --create-internal-topic)"
