@@ -12,9 +12,9 @@ import (
 )
 
 // TestElections kills brokers of one cluster, one after the other; each is back
-// before the next dies.
+// before the next dies. Its voters can change while it runs, and do at the end.
 func TestElections(t *testing.T) {
-	c := cluster.Start(t, cluster.WithProperty("auto.create.topics.enable", "true"))
+	c := cluster.Start(t, cluster.WithDynamicQuorum(), cluster.WithProperty("auto.create.topics.enable", "true"))
 	for _, election := range []struct {
 		name string
 		run  func(*testing.T, *cluster.Cluster)
@@ -27,6 +27,8 @@ func TestElections(t *testing.T) {
 		{"all of them are as documented", electionsAreDocumented},
 		{"the transactions topic is created on request only", transactionsTopicIsCreatedOnRequest},
 		{"the offsets topic is created on request only", offsetsTopicIsCreatedOnRequest},
+		{"a controller without a vote observes", controllerObserves},
+		{"a voter whose broker is fenced votes", fencedBrokerVotes},
 	} {
 		if !t.Run(election.name, func(t *testing.T) { election.run(t, c) }) {
 			return // the cluster may be in any state

@@ -137,6 +137,15 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 		return len(c.ZooKeeper.Brokers) == 0 && stage(inspect.MigrationWritesBoth)(c) && *c.ZooKeeper.Migration.MetadataOffset > *hybrid.ZooKeeper.Migration.MetadataOffset
 	})
 	m.brokersTell(t, "no broker with ZooKeeper", true)
+	// Brokers that are no controllers observe.
+	eventually(t, "both brokers keep up with the controller", func() (bool, string) {
+		var q inspect.Controller
+		a := m.run(t, 0, &q, "cluster", "controller")
+		keepsUp := func(o inspect.QuorumNode) bool {
+			return o.Lag != nil && *o.Lag < 100 && o.LastCaughtUp != nil && o.LastFetch != nil
+		}
+		return len(q.Observers) == 2 && q.Observers[0].Node == 1 && keepsUp(q.Observers[0]) && q.Observers[1].Node == 2 && keepsUp(q.Observers[1]), string(a.Data)
+	})
 
 	if err := c.FinalizeMigration(t.Context(), m.kraft); err != nil {
 		t.Fatal(err)

@@ -2,25 +2,63 @@ package integration
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
 // TestTheDynamicQuorumOfAnOlderKafka looks at Kafka 3.9.2, the first in which voters can
 // be changed, and the last that knows ZooKeeper.
 func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
-	c := cluster.Start(t, cluster.WithVersion("3.9.2"), cluster.WithDynamicQuorum())
+	const withConsumerGroups, without = 2, 3
+	c := cluster.Start(t, cluster.WithVersion("3.9.2"), cluster.WithDynamicQuorum(),
+		// As while brokers are told of KIP-848 one after the other.
+		cluster.WithNodeProperty(withConsumerGroups, "group.coordinator.rebalance.protocols", "classic,consumer"))
 	topic := newPlacedTopic(t, c, [][]int32{{1, 2, 3}})
 	in := inspect.New(newClient(t, c))
 	found := controllerOf(t, in, func(c inspect.Controller) bool {
 		return !slices.ContainsFunc(c.Voters, func(v inspect.QuorumNode) bool { return v.Lag == nil || v.LastCaughtUp == nil })
 	}, patience)
 	sameAsTool(t, c, found)
+	votersAreDynamic(t, found)
+	sameReplication(t, c, in)
+	partitions, err := in.Partitions(t.Context(), topic)
+	if err != nil || partitions.Err() != nil || len(partitions.Warnings) > 0 || partitions.Data[0].ELR == nil || *partitions.Data[0].MinISR != 2 {
+		t.Errorf("%v: %+v", err, partitions)
+	}
+	brokers, err := in.Brokers(t.Context())
+	if err != nil || brokers.Err() != nil || len(brokers.Warnings) > 0 || len(brokers.Data) != 3 {
+		t.Errorf("%v: %+v", err, brokers)
+	}
+	groupViewsAreWhole(t, c)
+	groupIsWatchedAndExplained(t, c)
+	consumerGroupsOfAnOlderKafka(t, c, withConsumerGroups, without)
+	coordinators, err := in.Coordinators(t.Context(), "orders", "日本")
+	if err != nil || coordinators.Err() != nil || !*coordinators.Data[0].Agrees || !*coordinators.Data[1].Agrees {
+		t.Errorf("%v: %+v", err, coordinators)
+	}
+	g := buildGroupctl(t, c)
+	for _, command := range [][]string{{"cluster", "controller"}, {"cluster", "brokers"}, {"topic", "leaders", topic}} {
+		g.show(t, command...)
+	}
+}
+
+// votersAreDynamic looks for what there is of voters that can change: a directory of its
+// own and an endpoint for each of three.
+func votersAreDynamic(t *testing.T, found inspect.Controller) {
+	t.Helper()
 	if found.Dynamic == nil || !*found.Dynamic || found.HighWatermark == nil || len(found.Voters) != 3 {
 		t.Errorf("%+v", found)
 	}
@@ -34,23 +72,135 @@ func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
 	if len(directories) != 3 {
 		t.Errorf("directories %v", directories)
 	}
-	partitions, err := in.Partitions(t.Context(), topic)
-	if err != nil || partitions.Err() != nil || len(partitions.Warnings) > 0 || partitions.Data[0].ELR == nil || *partitions.Data[0].MinISR != 2 {
-		t.Errorf("%v: %+v", err, partitions)
+}
+
+// sameReplication compares every node of the quorum with Kafka's own tool, between two
+// looks at it: the log grows meanwhile.
+func sameReplication(t *testing.T, c *cluster.Cluster, in *inspect.Inspector) inspect.Controller {
+	t.Helper()
+	heard := func(c inspect.Controller) bool {
+		return !slices.ContainsFunc(slices.Concat(c.Voters, c.Observers), func(n inspect.QuorumNode) bool { return n.Lag == nil || n.LastCaughtUp == nil || n.LastFetch == nil })
 	}
-	brokers, err := in.Brokers(t.Context())
-	if err != nil || brokers.Err() != nil || len(brokers.Warnings) > 0 || len(brokers.Data) != 3 {
-		t.Errorf("%v: %+v", err, brokers)
+	before := controllerOf(t, in, heard, patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := c.Exec(ctx, *before.Node, "java", "-cp", "/opt/kafka/libs/*", "org.apache.kafka.tools.MetadataQuorumCommand",
+		"--bootstrap-server", c.InternalSeeds()[slotOf(c, *before.Node)], "describe", "--replication")
+	if err != nil {
+		t.Fatal(err, out)
 	}
-	groupViewsAreWhole(t, c)
-	groupIsWatchedAndExplained(t, c)
-	coordinators, err := in.Coordinators(t.Context(), "orders", "日本")
-	if err != nil || coordinators.Err() != nil || !*coordinators.Data[0].Agrees || !*coordinators.Data[1].Agrees {
-		t.Errorf("%v: %+v", err, coordinators)
+	after := controllerOf(t, in, heard, patience)
+	told := map[string][]string{} // by role and node: all that the tool has
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 7 && f[0] != "NodeId" {
+			told[f[6]+" "+f[0]] = f
+		}
+	}
+	check := func(role string, before, after inspect.QuorumNode) {
+		t.Helper()
+		f := told[fmt.Sprint(role, " ", before.Node)]
+		if f == nil {
+			t.Errorf("Kafka's tool has no %s %d:\n%s", role, before.Node, out)
+			return
+		}
+		delete(told, fmt.Sprint(role, " ", before.Node))
+		end, errEnd := strconv.ParseInt(f[2], 10, 64)
+		caught, errCaught := strconv.ParseInt(f[5], 10, 64)
+		if errEnd != nil || errCaught != nil || before.Directory == nil || f[1] != *before.Directory ||
+			end < *before.LogEndOffset || end > *after.LogEndOffset || caught < before.LastCaughtUp.UnixMilli() || caught > after.LastCaughtUp.UnixMilli() {
+			t.Errorf("%s %+v, then %+v; between the two Kafka's tool says\n%s", role, before, after, out)
+		}
+	}
+	if *before.Node != *after.Node || len(before.Voters) != len(after.Voters) || len(before.Observers) != len(after.Observers) {
+		t.Fatalf("the quorum changed: %+v, %+v", before, after)
+	}
+	for i, v := range before.Voters {
+		role := "Follower"
+		if v.Node == *before.Node {
+			role = "Leader"
+		}
+		check(role, v, after.Voters[i])
+	}
+	for i, o := range before.Observers {
+		check("Observer", o, after.Observers[i])
+	}
+	if len(told) > 0 {
+		t.Errorf("only Kafka's tool has %v", told)
+	}
+	return after
+}
+
+// controllerObserves takes a controller's vote away.
+func controllerObserves(t *testing.T, c *cluster.Cluster) {
+	client := newClient(t, c)
+	in := inspect.New(client)
+	before := controllerOf(t, in, func(inspect.Controller) bool { return true }, patience)
+	votersAreDynamic(t, before)
+	removed := *before.Node%3 + 1
+	directory, err := base64.RawURLEncoding.DecodeString(*before.Voters[removed-1].Directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrRemoveRaftVoterRequest()
+	req.VoterID = removed
+	copy(req.VoterDirectoryID[:], directory)
+	resp, err := req.RequestWith(t.Context(), client)
+	if err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%v: %v", err, kerr.ErrorForCode(resp.ErrorCode))
+	}
+	controllerOf(t, in, func(c inspect.Controller) bool {
+		return len(c.Voters) == 2 && len(c.Observers) == 1 && c.Observers[0].Node == removed && c.Observers[0].Lag != nil && *c.Observers[0].Lag < 100
+	}, patience)
+	after := sameReplication(t, c, in)
+	if o := after.Observers[0]; o.Endpoints != nil || *o.Directory != *before.Voters[removed-1].Directory {
+		t.Errorf("%+v", o)
 	}
 	g := buildGroupctl(t, c)
-	for _, command := range [][]string{{"cluster", "controller"}, {"cluster", "brokers"}, {"topic", "leaders", topic}} {
-		g.show(t, command...)
+	out, err := g.try(t, "cluster", "controller")
+	if !regexp.MustCompile(fmt.Sprintf(`(?m)^%d +observer +\d+ +\d+ +\S+( ago)? +- +%s$`, removed, *after.Observers[0].Directory)).MatchString(out) || err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	// Without its vote it is not missed.
+	answer, err := in.Predict(t.Context(), predict.Crash(removed))
+	if q := answer.Data.Controller.Quorum; err != nil || len(q.Voters) != 2 || *q.Majority != 2 || !*q.Kept {
+		t.Errorf("%v: %+v", err, answer.Data.Controller)
+	}
+}
+
+// fencedBrokerVotes has a broker send no heartbeats, while its controller goes on. It is
+// the last of what is done to this cluster, of which two nodes vote.
+func fencedBrokerVotes(t *testing.T, c *cluster.Cluster) {
+	in := inspect.New(newClient(t, c))
+	before := controllerOf(t, in, func(c inspect.Controller) bool { return len(c.Voters) == 2 }, patience)
+	voter := before.Voters[0].Node
+	if voter == *before.Node {
+		voter = before.Voters[1].Node
+	}
+	if err := c.RestartWith(t.Context(), voter, map[string]string{"broker.heartbeat.interval.ms": "3600000"}); err != nil {
+		t.Fatal(err)
+	}
+	quorumOf := func() predict.Quorum {
+		answer, err := in.Predict(t.Context(), predict.ElectPreferred())
+		if err != nil || answer.Err() != nil {
+			t.Fatal(err, answer.Errors)
+		}
+		return answer.Data.Controller.Quorum
+	}
+	eventually(t, "the broker is fenced", func() (bool, string) {
+		state, err := in.ElectionState(t.Context())
+		return err == nil && slices.ContainsFunc(state.Data.Brokers, func(b predict.Broker) bool { return b.ID == voter && b.Fenced && b.Down }), fmt.Sprint(err, state.Data.Brokers)
+	})
+	if q := quorumOf(); len(q.Voters) != 2 || len(q.Up) != 2 || !*q.Kept {
+		t.Errorf("the controller of the fenced broker %d votes, and the prediction has %+v", voter, q)
+	}
+	// Both votes are needed, so an end of the node ends all.
+	answer, err := in.Predict(t.Context(), predict.Crash(voter))
+	if err != nil || *answer.Data.Controller.Quorum.Kept || len(answer.Warnings) > 0 {
+		t.Errorf("%v: %+v, %+v", err, answer.Data.Controller, answer.Warnings)
+	}
+	now := controllerOf(t, in, func(inspect.Controller) bool { return true }, patience)
+	if i := slices.IndexFunc(now.Voters, func(v inspect.QuorumNode) bool { return v.Node == voter }); now.Voters[i].LastFetch == nil || *now.Voters[i].Lag > 100 {
+		t.Errorf("%+v", now.Voters)
 	}
 }
 
