@@ -13,15 +13,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/predict"
 	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/inspect/zk"
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
-// TestZooKeeper runs Kafka 3.9.2 with ZooKeeper, and kills its controller.
+// TestZooKeeper runs Kafka 3.9.2 with ZooKeeper, kills its controller, and holds elections.
 func TestZooKeeper(t *testing.T) {
-	c := cluster.Start(t, cluster.WithZooKeeper())
+	secrets := newZooKeeperSecrets(t)
+	c := cluster.Start(t, cluster.WithZooKeeper(), cluster.WithZooKeeperTLS(secrets.server),
+		// The controller would move leaders back by itself, every 5 minutes.
+		cluster.WithProperty("auto.leader.rebalance.enable", "false"))
+	client := newClient(t, c, kgo.DialTimeout(2*time.Second)) // outlives the parts
+	var predictions *zooKeeperPredictions
+	var killed int32
 	for _, view := range []struct {
 		name string
 		run  func(*testing.T, *cluster.Cluster)
@@ -30,7 +39,15 @@ func TestZooKeeper(t *testing.T) {
 		{"groups are told with leader, lag and history", groupViewsAreWhole},
 		{"a group is watched and explained", groupIsWatchedAndExplained},
 		{"groupctl shows the controller", groupctlWithZooKeeper},
-		{"the controller's election is seen as it happens", zooKeeperControllerIsReplaced},
+		{"the other commands say what they cannot know", commandsWithZooKeeper},
+		{"the controller is read over TLS", secrets.readOverTLS},
+		{"the controller is read as a user", secrets.zooKeeperAsksWhoReads},
+		{"what is predicted is written down", func(t *testing.T, c *cluster.Cluster) { predictions = predictWithZooKeeper(t, c, client) }},
+		{"the controller's election is seen as it happens", func(t *testing.T, c *cluster.Cluster) {
+			killed = zooKeeperControllerIsReplaced(t, c)
+			predictions.cameTrue(t, predictions.state, predict.Crash(killed))
+		}},
+		{"elections are held as predicted", func(t *testing.T, c *cluster.Cluster) { predictions.electionsWithZooKeeper(t, c, killed) }},
 	} {
 		if !t.Run(view.name, func(t *testing.T) { view.run(t, c) }) {
 			return // the cluster may be in any state
@@ -106,8 +123,8 @@ func groupctlWithZooKeeper(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// zooKeeperControllerIsReplaced kills the controller under a watch.
-func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
+// zooKeeperControllerIsReplaced kills the controller under a watch, and returns which.
+func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) int32 {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	answer, err := zk.Controller(ctx, c.ZooKeeper())
@@ -208,4 +225,5 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) {
 		t.Fatal(err, after)
 	}
 	sameAsShell(t, c, survivors[0], after.Data)
+	return killed
 }

@@ -25,7 +25,7 @@ type Cluster struct {
 	engine *engine
 	kept   bool // left running by Close
 
-	zookeeper string // where clients reach it, empty for KRaft
+	zookeeper zooKeeperAddresses // empty for KRaft
 	spec      nodeSpec
 
 	closing sync.Once

@@ -30,7 +30,7 @@ func migrationProperties(controller int32) map[string]string {
 // all brokers know of it, by [Cluster.MigrateBroker]. Clients cannot reach it, and
 // [Cluster.NodeIDs] leaves it out; Stop and Restart take it as they take others.
 func (c *Cluster) StartKRaftController(ctx context.Context, clusterID string) (int32, error) {
-	if c.zookeeper == "" || c.kept {
+	if c.ZooKeeper() == "" || c.kept {
 		return 0, errors.New("start a KRaft controller: the cluster does not run with a ZooKeeper of its own")
 	}
 	spec := c.spec

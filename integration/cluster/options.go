@@ -15,6 +15,7 @@ type config struct {
 	nodes          int
 	version        string
 	zookeeper      bool
+	zookeeperTLS   *ZooKeeperTLS
 	dynamicQuorum  bool
 	listeners      []Listener
 	controllers    bool // their listener is published
