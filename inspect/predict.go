@@ -94,7 +94,10 @@ func idleProblem(idle predict.Idle) Problem {
 // Partitions that are being reassigned get the warning [CodeReassigning]: what the end
 // of that changes is not predicted.
 //
-// In ZooKeeper mode there is no quorum, which is an error with [CodeUnsupported].
+// In ZooKeeper mode there is no quorum, which is an error with [CodeUnsupported], and the
+// controller is left out of predictions. Leaders of partitions are predicted there too: such
+// brokers elect them by the same rules, without eligible leaders
+// (PartitionLeaderElectionAlgorithms).
 //
 // Three things the metadata does not tell. Whether a broker that is down stopped
 // cleanly: it is taken to have crashed. Whether a voter is up: it counts as down when it
@@ -152,7 +155,7 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 	if quorumErr != nil {
 		p := in.quorumProblem(ctx, quorumErr)
 		if p.Code == CodeUnsupported {
-			p.Message += "; predictions go by KRaft's rules, and leave the controller out"
+			p.Message += "; predictions tell of the partitions and coordinators, and leave the controller out"
 		} else {
 			p.Message += "; predictions take the majority of the controllers for granted"
 		}

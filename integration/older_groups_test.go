@@ -155,8 +155,8 @@ func consumerGroupsOfAnOlderKafka(t *testing.T, c *cluster.Cluster, with, withou
 	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
 	w.await(t, "the group is absent", func(e watch.Event) bool { return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, group) })
 	first := startRawMember(t, c, group, topic, "first")
-	w.await(t, "the first joined", func(e watch.Event) bool {
-		return e.Generation != nil && slices.ContainsFunc(e.Generation.Joined, func(m watch.MemberRef) bool { return m.ClientID == "first" })
+	w.await(t, "the group is told of as one of KIP-848", func(e watch.Event) bool {
+		return e.Group != nil && e.Group.From == nil && e.Group.ToType != nil && *e.Group.ToType == "consumer" && e.Group.Members != nil && *e.Group.Members == 1
 	})
 	eventually(t, "the member commits", func() (bool, string) {
 		err := first.commit(t.Context(), topic, 1)

@@ -27,33 +27,40 @@ type zooKeeperPredictions struct {
 	in     *inspect.Inspector
 	state  predict.Cluster // before anything happened
 	groups []string
-	topics []string // safe, and lossy: unclean election is allowed
+	// Topics of one, two and three replicas; of the lossy ones unclean election is allowed.
+	safe, lossy []string
 }
 
 // predictWithZooKeeper creates partitions with replicas in all orders, led by their first.
 func predictWithZooKeeper(t *testing.T, c *cluster.Cluster, client *kgo.Client) *zooKeeperPredictions {
 	t.Helper()
-	orders := [][]int32{
-		{1}, {2}, {3}, {1, 2}, {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2},
-		{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1},
+	// With ZooKeeper all partitions of a topic have as many replicas.
+	orders := [][][]int32{
+		{{1}, {2}, {3}},
+		{{1, 2}, {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}},
+		{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}},
 	}
 	admin := kadm.NewClient(client)
-	p := &zooKeeperPredictions{in: inspect.New(client), topics: []string{newPlacedTopic(t, c, orders), newPlacedTopic(t, c, orders)}}
-	if _, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "unclean.leader.election.enable", Value: new("true")}}, p.topics[1]); err != nil {
-		t.Fatal(err)
+	p := &zooKeeperPredictions{in: inspect.New(client)}
+	for _, placed := range orders {
+		p.safe, p.lossy = append(p.safe, newPlacedTopic(t, c, placed)), append(p.lossy, newPlacedTopic(t, c, placed))
 	}
+	eventually(t, "the brokers know the topics", func() (bool, string) {
+		altered, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "unclean.leader.election.enable", Value: new("true")}}, p.lossy...)
+		return err == nil && len(altered) == len(p.lossy) && !slices.ContainsFunc(altered, func(a kadm.AlterConfigsResponse) bool { return a.Err != nil }), fmt.Sprint(err, altered)
+	})
 	for range 20 {
 		group := unique(t, "group")
 		p.groups = append(p.groups, group)
 		eventually(t, "the group is there", func() (bool, string) {
-			committed, err := admin.CommitOffsets(t.Context(), group, offsetOf(p.topics[0]))
+			committed, err := admin.CommitOffsets(t.Context(), group, offsetOf(p.safe[0]))
 			return err == nil && committed.Error() == nil, fmt.Sprint(err)
 		})
 	}
 	eventually(t, "all replicas are in sync, and the configuration is known", func() (bool, string) {
 		p.state = p.read(t)
 		for _, row := range p.state.Partitions {
-			if slices.Contains(p.topics, row.Topic) && (row.Leader != row.Replicas[0] || len(row.ISR) != len(row.Replicas) || row.Unclean != (row.Topic == p.topics[1])) {
+			if slices.Contains(slices.Concat(p.safe, p.lossy), row.Topic) && (row.Leader != row.Replicas[0] || len(row.ISR) != len(row.Replicas) || row.Unclean != slices.Contains(p.lossy, row.Topic)) {
 				return false, fmt.Sprintf("%+v", row)
 			}
 		}
@@ -179,7 +186,7 @@ func (p *zooKeeperPredictions) electionsWithZooKeeper(t *testing.T, c *cluster.C
 	var offline, dead string
 	for _, row := range broken.After.Partitions {
 		switch {
-		case row.Topic != p.topics[0]:
+		case !slices.Contains(p.safe, row.Topic):
 		case slices.Equal(row.Replicas, []int32{second, first}):
 			offline = fmt.Sprintf("%s:%d", row.Topic, row.Partition)
 		case slices.Equal(row.Replicas, []int32{second}):

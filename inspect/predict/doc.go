@@ -28,6 +28,9 @@
 // majority of the controllers nothing is decided at all (no-quorum): partitions
 // stay with the leaders that they had, dead or alive.
 //
+// Brokers that run with ZooKeeper, up to Kafka 3.9, elect by the same rules but those of
+// KIP-966 (PartitionLeaderElectionAlgorithms); ELR is false then, and Voters are not known.
+//
 // # What each step does
 //
 //	Crash    each broker is fenced: it leaves every ISR, and joins the ELR where
