@@ -198,7 +198,7 @@ func (h *Hooks) elected(r *round) {
 	h.mu.Lock()
 	h.round = r
 	r.before = h.adopted
-	r.forced, r.anew = h.reasons, h.anew
+	r.forced, r.anew, r.unrevoked = h.reasons, h.anew, h.mayHoldLocked(r.protocol)
 	h.reasons, h.anew = nil, false // what comes from here on is for the next round
 	h.asked++                      // a group with a leader is not hosted, whatever is answered yet
 	h.mu.Unlock()
@@ -216,6 +216,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 	owned := toTopicPartitions(assigned)
 	h.mu.Lock()
 	h.owned = owned
+	h.wentByLocked(protocol)
 	r := h.round
 	h.round = nil
 	client := h.client
@@ -257,6 +258,9 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 			// SyncGroup would be turned away by the next round, and never
 			// learn that it has to give up what it holds.
 			h.callRoundLocked(h.settings.interval, "what was withheld because of members that cannot be read is given out")
+		}
+		if r.unrevoked && len(r.sent.Withheld) > 0 {
+			h.callRoundLocked(h.settings.interval, "what was withheld because the group came from a cooperative protocol is given out")
 		}
 		if end, any := r.nextEnd(); any {
 			h.callRoundLocked(max(0, time.Until(end)), "a place is not held any more")

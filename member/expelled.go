@@ -33,7 +33,7 @@ func (h *Hooks) inLocked() {
 func (h *Hooks) out() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.joinedAs, h.stale = "", false
+	h.joinedAs, h.stale, h.eager = "", false, false
 }
 
 // isStale tells whether the client takes partitions for its own that it lost.
@@ -57,7 +57,7 @@ func (h *Hooks) findOutExpelled(owns bool) {
 		return
 	}
 	h.mu.Lock()
-	h.joinedAs, h.stale = "", owns
+	h.joinedAs, h.stale, h.eager = "", owns, false
 	h.mu.Unlock()
 	why := fmt.Errorf("%w: %w", ErrLost, kerr.UnknownMemberID)
 	if h.expelled != nil {

@@ -69,11 +69,14 @@ type round struct {
 	held     map[string]held // by member id; they are in group too
 	forced   []string        // why this member brought the round about
 	anew     bool            // the plan before is not just completed
-	review   *assign.Review  // of plans for group; nil until one is asked for, and after the round
-	before   *round          // the last adopted round of this leader, until this one is planned
-	causes   []Cause
-	info     kgo.BalanceInfo
-	size     recordSize
+	// unrevoked: the protocol is eager, and members may hold what they own all the same;
+	// see changing.go.
+	unrevoked bool
+	review    *assign.Review // of plans for group; nil until one is asked for, and after the round
+	before    *round         // the last adopted round of this leader, until this one is planned
+	causes    []Cause
+	info      kgo.BalanceInfo
+	size      recordSize
 
 	// Written in BalanceOrError, read in synced; both run on the goroutine
 	// that manages the group.
@@ -114,8 +117,10 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	}
 	r.before = nil // or all rounds would be kept
 	r.sent = r.target
-	if r.protocol.cooperative() {
+	if r.protocol.cooperative() || r.unrevoked {
 		r.sent = r.reviewOfPresent().WithholdValid(r.target)
+	}
+	if r.protocol.cooperative() {
 		r.withholdForIsolated()
 	}
 	event := Event{Kind: EventPlanned, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes)}

@@ -1,0 +1,25 @@
+package member
+
+// A group that goes from a cooperative protocol to an eager one does so in the answer to
+// JoinGroup, to which its members have come with all that they own. They give it up only
+// once they hear of the plan, as kgo does it, when others may have begun with it. So in
+// that round what moves is withheld as it is in a cooperative group, and the leader
+// brings about the next one, to which all come with nothing. Java's consumer needs none
+// of this: it is eager for as long as it offers an eager protocol.
+
+// mayHoldLocked tells whether members of a round that goes by the given protocol may hold what
+// they own although the protocol is eager: unless this member has followed an eager one in
+// the generation before, as all others have then. A leader that has just joined does not
+// know. The lock is held.
+func (h *Hooks) mayHoldLocked(p Protocol) bool {
+	return !p.cooperative() && !h.eager
+}
+
+// wentByLocked takes note of the protocol of a round that this member was in.
+func (h *Hooks) wentByLocked(protocol string) {
+	for _, p := range h.cfg.Protocols {
+		if p.name() == protocol {
+			h.eager = !p.cooperative()
+		}
+	}
+}

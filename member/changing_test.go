@@ -1,0 +1,45 @@
+package member
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/groupkit/groupkit/assign"
+)
+
+// In the round in which a group goes from a cooperative protocol to an eager one members
+// hold what they own; in those that follow they have given it up.
+func TestInTheRoundThatMakesAGroupEagerNothingMovesAtOnce(t *testing.T) {
+	eager, cooperative := Protocol{Assignor: assign.Range(), Name: "ranged", Eager: true}, Protocol{Assignor: assign.Balanced{}}
+	moved := map[string][]int32{"me": {0, 1}, "you": {2, 3}}
+	for name, follows := range map[string]bool{"the leader was in the group": true, "the leader has just joined": false} {
+		t.Run(name, func(t *testing.T) {
+			l := newLeader(t, HooksConfig{Protocols: []Protocol{eager, cooperative}})
+			by := func(p Protocol) { l.balancer = &balancer{hooks: l.hooks, protocol: p, first: true} }
+			round := func() map[string][]int32 {
+				return l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1)))
+			}
+			if follows {
+				by(cooperative)
+				if given := round(); !reflect.DeepEqual(given, map[string][]int32{"me": {2, 3}, "you": {0, 1}}) || l.replans() {
+					t.Fatalf("got %v", given)
+				}
+			}
+			by(eager)
+			if given := round(); count(given) != 0 || !l.replans() {
+				t.Errorf("in the round of the change %v", given)
+			}
+			for range 2 {
+				if given := round(); !reflect.DeepEqual(given, moved) || l.replans() {
+					t.Errorf("afterwards %v", given)
+				}
+			}
+			by(cooperative)
+			round()
+			by(eager)
+			if given := l.round(4, joined("me", l.says(0, 1)), joined("you", l.says(2, 3))); !reflect.DeepEqual(given, moved) || l.replans() {
+				t.Errorf("where nothing moves %v", given)
+			}
+		})
+	}
+}
