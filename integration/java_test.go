@@ -14,14 +14,6 @@ import (
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
-// javaAssignors are the classes of Kafka's own assignors, by the names of their protocols.
-var javaAssignors = map[string]string{
-	"range":              "org.apache.kafka.clients.consumer.RangeAssignor",
-	"roundrobin":         "org.apache.kafka.clients.consumer.RoundRobinAssignor",
-	"sticky":             "org.apache.kafka.clients.consumer.StickyAssignor",
-	"cooperative-sticky": "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
-}
-
 // javaConsumer is Kafka's VerifiableConsumer, run beside a broker in its container.
 type javaConsumer struct {
 	t     *testing.T
@@ -34,12 +26,17 @@ type javaConsumer struct {
 // startJava starts a member of Kafka's own client.
 func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols ...string) peer {
 	t.Helper()
+	name := unique(t, "java")
+	j := &javaConsumer{t: t, c: c, topic: topic, files: "/tmp/" + name}
 	var assignors []string
-	for _, name := range protocols {
-		assignors = append(assignors, javaAssignors[name])
+	for _, protocol := range protocols {
+		class, install := assignorClass(protocol, "/tmp", name)
+		assignors = append(assignors, class)
+		if install != "" {
+			j.sh(install)
+		}
 	}
-	j := &javaConsumer{t: t, c: c, topic: topic, files: "/tmp/" + unique(t, "java")}
-	command := fmt.Sprintf("java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*' org.apache.kafka.tools.VerifiableConsumer"+
+	command := fmt.Sprintf("java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*:/tmp' org.apache.kafka.tools.VerifiableConsumer"+
 		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 6000 --reset-policy earliest --command-config %s.properties --verbose",
 		c.InternalSeeds()[0], topic, group, strings.Join(assignors, ","), j.files)
 	j.sh(fmt.Sprintf("echo heartbeat.interval.ms=200 > %s.properties", j.files)) // learns of rounds at once
@@ -56,7 +53,7 @@ func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 		if t.Failed() {
 			t.Logf("the Java consumer said:\n%s", lastLines(j.log(), 30))
 		}
-		j.sh(fmt.Sprintf("rm -f %s.log %s.pid %s.properties", j.files, j.files, j.files))
+		j.sh(fmt.Sprintf("rm -f %s.* /tmp/%s_*.class", j.files, strings.ReplaceAll(name, "-", "_")))
 	})
 	return j
 }
@@ -81,6 +78,7 @@ func lastLines(text string, n int) string {
 
 // javaEvent is a line that VerifiableConsumer prints.
 type javaEvent struct {
+	Timestamp  int64  `json:"timestamp"` // in milliseconds
 	Name       string `json:"name"`
 	Partitions []struct {
 		Topic     string `json:"topic"`

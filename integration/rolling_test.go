@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,53 +18,126 @@ import (
 
 // TestAGroupChangesItsProtocolByRollingRestart takes a group from an eager protocol to a
 // cooperative one and back, each member restarted once to offer both and once to offer
-// the new one alone.
+// the new one alone, while records are written and handled. The names are of our own, also
+// where one of the members is Java's.
 func TestAGroupChangesItsProtocolByRollingRestart(t *testing.T) {
-	const partitions, records = 6, 120
-	eager := member.Protocol{Assignor: assign.Balanced{}, Name: "balanced-eager", Eager: true}
+	eager := member.Protocol{Assignor: assign.Range(), Name: "ranged", Eager: true} // which heeds no owner
 	cooperative := member.Protocol{Assignor: assign.Balanced{}, Name: "balanced"}
 	for name, path := range map[string][2]member.Protocol{
 		"eager to cooperative": {eager, cooperative},
 		"cooperative to eager": {cooperative, eager},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := cluster.Shared(t)
-			topic, group := newTopic(t, c, partitions), unique(t, "group")
-			admin := kadm.NewClient(newClient(t, c))
-			old, next := path[0], path[1]
-			start := func(protocols ...member.Protocol) *hooked {
-				return startHooked(t, c, group, []string{topic}, member.HooksConfig{Protocols: protocols})
+		for _, withJava := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/with Java %v", name, withJava), func(t *testing.T) {
+				t.Parallel()
+				changesProtocol(t, path[0], path[1], withJava)
+			})
+		}
+	}
+}
+
+func changesProtocol(t *testing.T, old, next member.Protocol, withJava bool) {
+	const size, partitions = 3, 6
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, partitions), unique(t, "group")
+	admin := kadm.NewClient(newClient(t, c))
+	b := newBook()
+	b.first = func(ctx context.Context, _ *kgo.Record) error { // most often records are under way
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	var ours []*runner
+	var peers []*javaConsumer
+	// A seat is a member that is restarted again and again.
+	type seat struct {
+		stop  func()
+		owned func() int
+	}
+	start := func(java bool, offered ...member.Protocol) seat {
+		if java {
+			var names []string
+			for _, p := range offered {
+				names = append(names, p.Name)
 			}
-			members := []*hooked{start(old), start(old), start(old)}
-			all := slices.Clone(members)
-			share(t, topic, partitions, members...)
-			produce(t, c, topic, records)
-			if got := protocolOf(t, admin, group); got != old.Name {
-				t.Fatalf("the group begins with %q", got)
+			j := startJava(t, c, group, topic, names...).(*javaConsumer)
+			peers = append(peers, j)
+			return seat{j.stop, func() int { return len(j.has()) }}
+		}
+		r := startRunner(t, c, group, topic, b, func(cfg *member.Config) { cfg.Protocols = offered })
+		ours = append(ours, r)
+		return seat{func() { r.close(t) }, func() int { return r.Health().Owned }}
+	}
+	isJava := func(i int) bool { return withJava && i == size-1 }
+	seats := make([]seat, size)
+	even := func(seats []seat) {
+		t.Helper()
+		eventually(t, "all members have as many partitions", func() (bool, string) {
+			var owned []int
+			for _, s := range seats {
+				owned = append(owned, s.owned())
 			}
-			for _, offered := range [][]member.Protocol{{next, old}, {next}} {
-				for i := range members {
-					members[i].close()
-					members[i] = start(offered...)
-					all = append(all, members[i])
-					share(t, topic, partitions, members...)
-				}
-				if got := protocolOf(t, admin, group); got != next.Name {
-					t.Errorf("once all offer %q the group goes by %q", next.Name, got)
-				}
-			}
-			leading := 0
-			for _, k := range members {
-				if k.hooks.Leading() {
-					leading++
-				}
-			}
-			if leading != 1 {
-				t.Errorf("%d members lead", leading)
-			}
-			handledAll(t, records, all)
+			return !slices.ContainsFunc(owned, func(n int) bool { return n != partitions/len(seats) }), fmt.Sprint(owned)
 		})
 	}
+	for i := range seats {
+		seats[i] = start(isJava(i), old)
+	}
+	even(seats)
+	if got := protocolOf(t, admin, group); got != old.Name {
+		t.Fatalf("the group begins with %q", got)
+	}
+	written := startPacedWriter(t, c, topic, 10*time.Millisecond)
+	for _, offered := range [][]member.Protocol{{next, old}, {next}} {
+		for i := range seats {
+			seats[i].stop()
+			even(slices.Concat(seats[:i], seats[i+1:])) // so that partitions move when it is back
+			seats[i] = start(isJava(i), offered...)
+			even(seats)
+		}
+		if got := protocolOf(t, admin, group); got != next.Name {
+			t.Errorf("once all offer %q the group goes by %q", next.Name, got)
+		}
+	}
+	records := written()
+	handled := func() map[string]int {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		all := maps.Clone(b.handled)
+		for _, j := range peers {
+			for value, n := range j.values() {
+				all[value] += n
+			}
+		}
+		return all
+	}
+	eventually(t, fmt.Sprintf("all %d records are handled", records), func() (bool, string) {
+		n := len(handled())
+		return n == records, fmt.Sprint(n)
+	})
+	for _, s := range seats {
+		s.stop()
+	}
+	twice := 0
+	for _, n := range handled() {
+		if n > 1 {
+			twice++
+		}
+	}
+	var all []tenure
+	for _, r := range ours {
+		all = append(all, r.tenures()...)
+	}
+	for _, j := range peers {
+		all = append(all, j.tenures()...)
+	}
+	noTwoOwners(t, all)
+	if !withJava && twice > 0 {
+		t.Errorf("%d records were handled twice", twice)
+	}
+	t.Logf("%d records, %d of them handled twice; partitions changed hands %d times", records, twice, len(all))
 }
 
 // TestAGroupWithOtherClientsChangesItsProtocolByRollingRestart does the same where a

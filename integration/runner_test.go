@@ -177,6 +177,12 @@ func (r *runner) all(kind member.EventKind) []member.Event {
 // until what it returns is called, which tells how many.
 func startWriter(t *testing.T, c *cluster.Cluster, topic string) (stop func() int) {
 	t.Helper()
+	return startPacedWriter(t, c, topic, 0)
+}
+
+// startPacedWriter does so with a pause after each record.
+func startPacedWriter(t *testing.T, c *cluster.Cluster, topic string, pause time.Duration) (stop func() int) {
+	t.Helper()
 	client := newClient(t, c, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -189,6 +195,7 @@ func startWriter(t *testing.T, c *cluster.Cluster, topic string) (stop func() in
 				t.Errorf("record %d cannot be written: %v", n, err)
 				return
 			}
+			time.Sleep(pause)
 		}
 	}()
 	return sync.OnceValue(func() int {
