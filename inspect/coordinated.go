@@ -92,8 +92,6 @@ func askOnce[T any](ctx context.Context, in *Inspector, groups []string, at map[
 				answered, err := ask(ctx, node, batch)
 				if err == nil {
 					err = errLeftOut
-				} else if _, isKafka := errors.AsType[*kerr.Error](err); !isKafka {
-					err = brokerError{node, err}
 				}
 				mu.Lock()
 				defer mu.Unlock()

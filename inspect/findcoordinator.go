@@ -122,7 +122,8 @@ func (in *Inspector) findBatch(ctx context.Context, kind coordinatorKind, batch 
 	defer cancel()
 	var shards []kgo.ResponseShard
 	var err error
-	// Brokers that refuse connections are passed by: the client comes to another next time.
+	// Brokers that refuse connections, or whose answers do not decode, are passed by: the
+	// client comes to another next time.
 	for range 1 + len(in.client.DiscoveredBrokers()) {
 		shards, err = attempts(ctx, func(ctx context.Context) ([]kgo.ResponseShard, error) {
 			req := kmsg.NewPtrFindCoordinatorRequest()
@@ -134,7 +135,7 @@ func (in *Inspector) findBatch(ctx context.Context, kind coordinatorKind, batch 
 			}
 			return shards, nil
 		})
-		if !isConnection(err) || ctx.Err() != nil {
+		if !isOfOneBroker(err) || ctx.Err() != nil {
 			break
 		}
 	}

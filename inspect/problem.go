@@ -111,7 +111,7 @@ func (p Problem) Unwrap() error { return p.Cause }
 
 const clusterTarget = "cluster"
 
-// brokerError is why a broker, which was asked for several things at once, answered none.
+// brokerError is why one broker did not answer.
 type brokerError struct {
 	node int32
 	err  error

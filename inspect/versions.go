@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // lacksRequest says whether err is that a broker does not know a request. The client
@@ -35,7 +37,7 @@ func (in *Inspector) knows(ctx context.Context, key int16) bool {
 		go func() {
 			tokens <- struct{}{}
 			defer func() { <-tokens }()
-			resp, err := await(ctx, func() (kmsg.Response, error) { return broker.RetriableRequest(ctx, versionsRequest()) })
+			resp, err := exchange.Await(ctx, func() (kmsg.Response, error) { return broker.RetriableRequest(ctx, versionsRequest()) })
 			versions, err := as[*kmsg.ApiVersionsResponse](resp, err)
 			answers <- err != nil || lists(versions, key)
 		}()

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // Watched says what to watch, and how hard to look. Its zero value is ready and
@@ -270,7 +271,7 @@ func ask[R kmsg.Response](ctx context.Context, w *watcher, node int32, urgent bo
 	at := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	resp, err := await(ctx, func() (kmsg.Response, error) { return w.client.Broker(int(node)).Request(ctx, req) })
+	resp, err := exchange.Await(ctx, func() (kmsg.Response, error) { return w.client.Broker(int(node)).Request(ctx, req) })
 	r, err := as[R](resp, err)
 	if err != nil {
 		err = brokerError{node, err}

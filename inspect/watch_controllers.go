@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // controllersSilent is how long no controller has to have answered until brokers are
@@ -37,7 +38,7 @@ func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
 	began := time.Now()
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	resp, err := await(asking, func() (kmsg.Response, error) { return seed.Request(asking, quorumRequest().DescribeQuorumRequest) })
+	resp, err := exchange.Await(asking, func() (kmsg.Response, error) { return seed.Request(asking, quorumRequest().DescribeQuorumRequest) })
 	r, err := as[*kmsg.DescribeQuorumResponse](resp, err)
 	var quorum *quorumPartition
 	if err == nil {

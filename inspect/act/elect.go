@@ -14,6 +14,7 @@ import (
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/predict"
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // Kind is the kind of an election: [Preferred] or [Unclean].
@@ -242,7 +243,7 @@ func (a *Actor) request(ctx context.Context, kind Kind, rows []*Election) error 
 		req.Topics[at].Partitions = append(req.Topics[at].Partitions, row.Partition)
 		byPartition[row.TopicPartition] = row
 	}
-	resp, err := req.RequestWith(ctx, a.client)
+	resp, err := exchange.Await(ctx, func() (*kmsg.ElectLeadersResponse, error) { return req.RequestWith(ctx, a.client) })
 	if err != nil {
 		return err
 	}

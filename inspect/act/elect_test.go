@@ -24,6 +24,18 @@ import (
 // are like orders-0. answer is called for each request for an election.
 func newCluster(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.ElectLeadersResponse), many ...int) (*act.Actor, *atomic.Int32) {
 	t.Helper()
+	fake, elected := newFake(t, answer, many...)
+	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return act.New(client), elected
+}
+
+// newFake is the cluster itself.
+func newFake(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.ElectLeadersResponse), many ...int) (*kfake.Cluster, *atomic.Int32) {
+	t.Helper()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,12 +75,7 @@ func newCluster(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.Elect
 		resp.Topics = append(resp.Topics, topic)
 		return resp, nil, true
 	})
-	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return act.New(client), &elected
+	return fake, &elected
 }
 
 // grant answers as a controller that grants all that it is asked for.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/predict"
@@ -68,6 +70,7 @@ func leftOut(kind Kind, rows []*Election) inspect.Problem {
 // problemOf is a request that failed as a whole.
 func problemOf(err error, doing string) inspect.Problem {
 	p := inspect.Problem{Code: inspect.CodeRequestFailed, Target: "cluster", Cause: err}
+	var network net.Error
 	kafka, isKafka := errors.AsType[*kerr.Error](err)
 	switch {
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
@@ -82,8 +85,11 @@ func problemOf(err error, doing string) inspect.Problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Code = inspect.CodeTimeout
 		p.Message = fmt.Sprintf("cannot %s: the controller did not answer within the time given; it may have been done all the same", doing)
+	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
+		p.Code = inspect.CodeUnreachable
+		p.Message = fmt.Sprintf("cannot %s: the controller, or the broker that hands the request on, cannot be reached, or was lost before it answered; it may have been done all the same: see who leads (%v)", doing, err)
 	default:
-		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
+		p.Message = fmt.Sprintf("cannot %s: the answer cannot be read; it may have been done all the same: see who leads (%v)", doing, err)
 	}
 	return p
 }
