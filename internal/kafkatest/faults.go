@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -29,9 +30,12 @@ const (
 	WrongCorrelation Fault = "answers another request"
 	AbsurdCounts     Fault = "counts absurdly"
 	AbsurdSize       Fault = "announces an absurd size"
+	// RandomBytes changes bytes of the answer, cuts it, or makes it up. It may leave an
+	// answer that is sound.
+	RandomBytes Fault = "sends random bytes"
 )
 
-// Faults are all of them.
+// Faults are all of them but for RandomBytes.
 func Faults() []Fault {
 	return []Fault{NeverAnswers, AnswersLate, Closes, SendsGarbage, Truncates, CutsOff, WrongCorrelation, AbsurdCounts, AbsurdSize}
 }
@@ -69,11 +73,22 @@ func (m *Misbehaving) Dial(ctx context.Context, network, address string) (net.Co
 	return &misbehavingConn{Conn: conn, of: m, bad: map[int32]bool{}}, nil
 }
 
+// DialRandom is Dial for RandomBytes, which it takes from random; that is for this
+// connection alone.
+func (m *Misbehaving) DialRandom(ctx context.Context, network, address string, random *rand.Rand) (net.Conn, error) {
+	conn, err := m.Dial(ctx, network, address)
+	if bad, ok := conn.(*misbehavingConn); ok {
+		bad.random = random
+	}
+	return conn, err
+}
+
 // misbehavingConn takes the broker's frames apart, one at a time. One goroutine reads and
 // one writes, as those of kgo do.
 type misbehavingConn struct {
 	net.Conn
-	of *Misbehaving
+	of     *Misbehaving
+	random *rand.Rand
 
 	mu  sync.Mutex
 	bad map[int32]bool // requests to misbehave at, by correlation
@@ -151,10 +166,51 @@ func (c *misbehavingConn) readFrame() error {
 			binary.BigEndian.PutUint32(body, uint32(correlation+1))
 		case AbsurdSize:
 			announced = math.MaxInt32
+		case RandomBytes:
+			body = randomized(body, c.random)
+			announced = len(body)
 		}
 	}
 	binary.BigEndian.PutUint32(size[:], uint32(announced))
 	c.frame.Write(size[:])
 	c.frame.Write(body)
 	return nil
+}
+
+// randomized changes an answer behind its correlation. No varint in it is large: kmsg reads
+// as many tags as one says, up to four billion, though none are left.
+func randomized(body []byte, random *rand.Rand) []byte {
+	body = changed(body, random)
+	run := 0
+	for i := 4; i < len(body); i++ {
+		if run++; body[i] < 0x80 {
+			run = 0
+		} else if run == 3 {
+			body[i], run = body[i]&0x7f, 0
+		}
+	}
+	return body
+}
+
+func changed(body []byte, random *rand.Rand) []byte {
+	rest := body[4:]
+	switch n := random.IntN(10); {
+	case n == 0: // all of it
+		for i := range rest {
+			rest[i] = byte(random.Uint32())
+		}
+	case n == 1 && len(rest) > 0: // its end is missing
+		return body[:4+random.IntN(len(rest))]
+	case n == 2: // its end is made up
+		for range random.IntN(64) {
+			body = append(body, byte(random.Uint32()))
+		}
+	default: // a few bytes, among them those that counts and lengths are made of
+		for range 1 + random.IntN(8) {
+			if len(rest) > 0 {
+				rest[random.IntN(len(rest))] = []byte{0, 1, 0x7f, 0x80, 0xff, byte(random.Uint32())}[random.IntN(6)]
+			}
+		}
+	}
+	return body
 }
