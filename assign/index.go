@@ -136,56 +136,69 @@ func (ix *index) newTable() table {
 	return tb
 }
 
-// place returns the plan by numbers. What it gives against the rules of the group (see
-// Validate) is left out; exact tells that there is nothing of that, and that each
-// partition is given.
-func (ix *index) place(plan Plan) (placed table, exact bool) {
-	placed = ix.newTable()
-	missing := 0
-	for t := range placed {
-		missing += len(placed[t])
+// placement is a plan by numbers.
+type placement struct {
+	table        // without what the plan gives against the rules of the group, see Validate
+	exact   bool // there is nothing of that, and each partition is given
+	hollow  bool // the plan has topics without partitions
+	missing int  // partitions that are not given
+}
+
+func (ix *index) place(plan Plan) placement {
+	placed := placement{table: ix.newTable(), exact: true}
+	for _, row := range placed.table {
+		placed.missing += len(row)
 	}
-	exact = true
-	var m, last int // the member, and the number of the topic before
-	place := func(topic string, partitions []int32) {
-		t, known := ix.topic(topic, last)
-		last = t
-		if !known || !ix.subscribes(m, t) {
-			exact = exact && len(partitions) == 0
-			return
-		}
-		row := placed[t]
-		for _, p := range partitions {
-			if p < 0 || int(p) >= len(row) || row[p] != unassigned {
-				exact = false
-				continue
-			}
-			row[p] = int32(m)
-			missing--
-		}
-	}
-	for _, id := range plan.Assignment.Members() {
-		list := plan.Assignment[id]
-		var isMember bool
-		if m, isMember = ix.memberNumber[id]; !isMember {
-			exact = exact && plan.Assignment.Count(id) == 0
+	known := 0
+	for m, member := range ix.members {
+		list, planned := plan.Assignment[member.ID]
+		if !planned {
 			continue
 		}
-		last = -1
+		known++
+		last := -1 // number of the topic before
 		for i := range list {
-			place(list[i].Topic, list[i].Partitions)
+			last = placed.give(ix, m, last, list[i].Topic, list[i].Partitions)
+		}
+	}
+	if known < len(plan.Assignment) {
+		for id := range plan.Assignment {
+			if _, isMember := ix.memberNumber[id]; !isMember {
+				placed.exact = placed.exact && plan.Assignment.Count(id) == 0
+			}
 		}
 	}
 	for i := range plan.Withheld {
 		w := &plan.Withheld[i]
-		var isMember bool
-		if m, isMember = ix.memberNumber[w.Member]; !isMember {
-			exact = false
+		if m, isMember := ix.memberNumber[w.Member]; isMember {
+			placed.give(ix, m, -1, w.Topic, []int32{w.Partition})
+		} else {
+			placed.exact = false
+		}
+	}
+	placed.exact = placed.exact && placed.missing == 0
+	return placed
+}
+
+// give gives partitions of a topic to a member. It takes the number of the topic before,
+// and returns that of this one.
+func (pl *placement) give(ix *index, member, after int, topic string, partitions []int32) int {
+	t, known := ix.topic(topic, after)
+	pl.hollow = pl.hollow || len(partitions) == 0
+	if !known || !ix.subscribes(member, t) {
+		pl.exact = pl.exact && len(partitions) == 0
+		return t
+	}
+	row := pl.table[t]
+	for _, p := range partitions {
+		if p < 0 || int(p) >= len(row) || row[p] != unassigned {
+			pl.exact = false
 			continue
 		}
-		place(w.Topic, []int32{w.Partition})
+		row[p] = int32(member)
+		pl.missing--
 	}
-	return placed, exact && missing == 0
+	return t
 }
 
 // plan turns tb into a Plan in the promised order, with an entry for every member.

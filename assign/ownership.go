@@ -17,38 +17,8 @@ func (g Group) Ownership() Assignment {
 // owned settles the claims of all members; see Group.Ownership.
 func (ix *index) owned() table {
 	tb := ix.newTable()
-	ix.eachClaim(func(m, t int, p int32) {
-		// Of members in their order, a later one needs a later generation.
-		if holder := tb[t][p]; holder == unassigned || max(ix.members[m].Generation, 0) > max(ix.members[holder].Generation, 0) {
-			tb[t][p] = int32(m)
-		}
-	})
-	return tb
-}
-
-// eachClaim calls claim for every partition that a member claims and that exists.
-func (ix *index) eachClaim(claim func(member, topic int, partition int32)) {
 	for m, member := range ix.members {
-		last := -1
-		for _, tp := range member.Owned {
-			t, known := ix.topic(tp.Topic, last)
-			last = t
-			if !known {
-				continue
-			}
-			for _, p := range tp.Partitions {
-				if p >= 0 && p < ix.topics[t].Partitions {
-					claim(m, t, p)
-				}
-			}
-		}
-	}
-}
-
-// keepsClaims tells whether a plan leaves to each member all that it claims.
-func (ix *index) keepsClaims(placed table) bool {
-	for m, member := range ix.members {
-		last := -1
+		last := -1 // number of the topic before
 		for i := range member.Owned {
 			tp := &member.Owned[i]
 			t, known := ix.topic(tp.Topic, last)
@@ -56,13 +26,17 @@ func (ix *index) keepsClaims(placed table) bool {
 			if !known {
 				continue
 			}
-			row := placed[t]
+			row := tb[t]
 			for _, p := range tp.Partitions {
-				if p >= 0 && int(p) < len(row) && row[p] != int32(m) {
-					return false
+				if p < 0 || int(p) >= len(row) {
+					continue
+				}
+				// Of members in their order, a later one needs a later generation.
+				if holder := row[p]; holder == unassigned || max(member.Generation, 0) > max(ix.members[holder].Generation, 0) {
+					row[p] = int32(m)
 				}
 			}
 		}
 	}
-	return true
+	return tb
 }

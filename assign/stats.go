@@ -52,8 +52,7 @@ type Stats struct {
 func Measure(g Group, plan Plan) Stats { return NewReview(g).Measure(plan) }
 
 func (ix *index) measure(plan Plan, owned table) Stats {
-	placed, _ := ix.place(plan)
-	return ix.measureTable(placed, owned, len(plan.Withheld))
+	return ix.measureTable(ix.place(plan).table, owned, len(plan.Withheld))
 }
 
 // measureTable measures a plan by numbers.

@@ -13,11 +13,21 @@ import "slices"
 // which nothing is taken out are those of the target, so clone what you change in place.
 func Withhold(g Group, target Plan) Plan { return NewReview(g).Withhold(target) }
 
-// withhold takes who owns what, or nil where nobody owns what the target has for another.
-func (ix *index) withhold(target Plan, holders table) Plan {
+// withhold takes who owns what, and which members may have been given what another owns;
+// nil where that is not known.
+func (ix *index) withhold(target Plan, holders table, waiting []bool) Plan {
 	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
+	var ids []string
+	for id, list := range target.Assignment {
+		if m, isMember := ix.memberNumber[id]; isMember && waiting != nil && !waiting[m] && list != nil {
+			out.Assignment[id] = list[:len(list):len(list)]
+		} else {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
 	reasons := make([]string, len(ix.members)) // by owner, who often has many to give up
-	for _, id := range target.Assignment.Members() {
+	for _, id := range ids {
 		m, isMember := ix.memberNumber[id]
 		if !isMember {
 			m = len(ix.members) // which holds nothing
@@ -34,7 +44,7 @@ func (ix *index) withhold(target Plan, holders table) Plan {
 		for _, tp := range list[first:] {
 			t, known = ix.topic(tp.Topic, t)
 			var row []int32 // of a topic that is not known, nobody holds anything
-			if known && holders != nil {
+			if known {
 				row = holders[t]
 			}
 			if !slices.ContainsFunc(tp.Partitions, func(p int32) bool { return waits(row, p, int32(m)) }) {
@@ -77,9 +87,6 @@ func (ix *index) firstWaiting(list []TopicPartitions, holders table, member int3
 		tp := &list[i]
 		if len(tp.Partitions) == 0 {
 			return i
-		}
-		if holders == nil {
-			continue
 		}
 		if t, known = ix.topic(tp.Topic, t); !known {
 			continue

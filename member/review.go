@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/groupkit/groupkit/assign"
 )
@@ -14,7 +15,13 @@ func (r *round) validate(target assign.Plan) error {
 		return fmt.Errorf("%w: it withholds %d partitions; return where they should end up, what has to wait for its owner is withheld afterwards",
 			assign.ErrInvalidPlan, len(target.Withheld))
 	}
-	return r.reviewed().Validate(target)
+	review := r.reviewed()
+	if r.protocol.cooperative() || r.unrevoked { // what is owned is asked for next
+		var owned sync.WaitGroup
+		defer owned.Wait()
+		owned.Go(review.Prepare)
+	}
+	return review.Validate(target)
 }
 
 // reviewed returns the review of plans for r.group, which is not changed any more.

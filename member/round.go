@@ -112,14 +112,16 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	if r.completes(r.before) {
 		r.target = r.before.target
 		r.group.Topics = r.before.group.Topics // with the weights that it was made for
+		r.sent = r.target                      // nobody owns what it has for another
+		r.sent.Assignment = maps.Clone(r.target.Assignment)
 	} else {
 		r.target = r.decide()
+		r.sent = r.target
+		if r.protocol.cooperative() || r.unrevoked {
+			r.sent = r.reviewOfPresent().WithholdValid(r.target)
+		}
 	}
 	r.before = nil // or all rounds would be kept
-	r.sent = r.target
-	if r.protocol.cooperative() || r.unrevoked {
-		r.sent = r.reviewOfPresent().WithholdValid(r.target)
-	}
 	if r.protocol.cooperative() {
 		r.withholdForIsolated()
 	}

@@ -541,6 +541,9 @@ func TestARoundThatCompletesAPlanAsksNobodyAgain(t *testing.T) {
 	if count(second) != 4 || !slices.Contains(second["me"], 0) {
 		t.Errorf("the plan was not completed: %v", second)
 	}
+	if r := l.balancer.hooks.adopted; !reflect.DeepEqual(r.sent, assign.Withhold(r.group, r.target)) {
+		t.Errorf("sent %v, where Withhold leaves %v", r.sent, assign.Withhold(r.group, r.target))
+	}
 	// Another member is another question.
 	l.round(4, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("they", l.says()))
 	if asked != 3 {
