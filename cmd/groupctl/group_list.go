@@ -62,7 +62,7 @@ on the cluster. --lag also needs DESCRIBE on the topics that they consume.`,
 			hasData: func(rows []inspect.Group) bool { return len(rows) > 0 },
 			table: func(t *table, groups []inspect.Group) {
 				if len(groups) == 0 {
-					s.say("there is no such group, or it may not be seen")
+					s.say("no such group was found; those that may not be seen are left out")
 				}
 				groupListTable(t, groups, lag)
 			},

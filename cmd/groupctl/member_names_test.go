@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/groupkit/groupkit/assign"
+)
 
 func TestShortIDs(t *testing.T) {
 	for id, want := range map[string]string{
@@ -22,6 +26,12 @@ func TestShortIDs(t *testing.T) {
 	shown := shortIDs([]string{a, b, "w"})
 	if shown(a) != a || shown(b) != b || shown("w") != "w" {
 		t.Errorf("members that are alike are shown as %s and %s", shown(a), shown(b))
+	}
+	members := []assign.Member{{ID: a}, {ID: b}, {ID: "x-410c3349-77fe-4156-9d32-602b2dead304", Instance: "x"}}
+	for who, want := range map[string]int{a: 0, b: 1, "w-310c3349": -1, "x-410c3349": 2, "x": 2, "y": -1, "": -1} {
+		if got := memberCalled(members, who); got != want {
+			t.Errorf("%q is member %d, want %d", who, got, want)
+		}
 	}
 	if shown := shortIDs([]string{a, a}); shown(a) != "w-310c3349" || shown(b) != b {
 		t.Errorf("%s, %s", shown(a), shown(b))

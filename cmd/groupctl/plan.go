@@ -75,7 +75,7 @@ offsets that the group committed, which is the same.`,
 	set.StringArrayVar(&flags.assignors, "assignor", []string{"balanced"}, "an assignor to ask; repeatable")
 	set.StringVar(&flags.weights, "weights", "", "what makes a partition heavy: lag, by records; left out, all weigh the same")
 	set.IntVar(&flags.addMembers, "add-members", 0, "plan as if so many members had joined, subscribed to all that any member is")
-	set.StringArrayVar(&flags.remove, "remove", nil, "plan as if this member, by id or instance, had left; repeatable")
+	set.StringArrayVar(&flags.remove, "remove", nil, "plan as if this member had left, by its id (what tables show of it will do) or instance; repeatable")
 	set.StringVar(&flags.svg, "svg", "", "draw before and after into this file")
 	set.BoolVar(&flags.perTopic, "per-topic", true, "even each topic by itself")
 	set.BoolVar(&flags.racks, "racks", true, "seek partitions whose leader is in the member's rack")

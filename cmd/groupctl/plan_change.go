@@ -15,9 +15,10 @@ func (r *planner) change(g *live.Group, flags planFlags) (changed assign.Group, 
 	changed = assign.Group{Members: slices.Clone(g.Problem.Members), Topics: g.Problem.Topics}
 	topics := subscribed(changed)
 	for _, who := range flags.remove {
-		before := len(changed.Members)
-		changed.Members = slices.DeleteFunc(changed.Members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
-		if len(changed.Members) == before {
+		leaver := memberCalled(changed.Members, who)
+		if leaver >= 0 {
+			changed.Members = slices.Delete(changed.Members, leaver, leaver+1)
+		} else {
 			r.errors = append(r.errors, inspect.Problem{
 				Code: codeMemberNotFound, Target: who,
 				Message: fmt.Sprintf("the group %q has no member %q to remove; it has %s", g.Seen.Group, who, someMembers(changed)),
@@ -41,6 +42,25 @@ func (r *planner) change(g *live.Group, flags planFlags) (changed assign.Group, 
 		return changed, false
 	}
 	return changed, true
+}
+
+// memberCalled finds the member of an id, an instance, or the beginning of an id that
+// tables show it by, if it is the only one; -1 if there is none.
+func memberCalled(members []assign.Member, who string) int {
+	found := slices.IndexFunc(members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
+	if found >= 0 {
+		return found
+	}
+	for i, m := range members {
+		switch {
+		case shortID(m.ID) != who:
+		case found >= 0:
+			return -1
+		default:
+			found = i
+		}
+	}
+	return found
 }
 
 func someMembers(g assign.Group) string {

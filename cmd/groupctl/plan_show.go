@@ -166,9 +166,10 @@ func (p *livePlan) members(t *table, assignor string) {
 		}
 		return bar + strings.Repeat("·", barCells-len([]rune(bar))), text
 	}
+	shown := p.shown(t)
 	t.row("MEMBER", "", "BEFORE", "", "AFTER "+strings.ToUpper(assignor), "")
 	for _, c := range columns {
-		title := name(cmp.Or(c.Instance, c.ID))
+		title := shown[c.ID]
 		before, had := cells(p.Before, c)
 		now, has := cells(after, c)
 		if c.joins {
@@ -181,14 +182,31 @@ func (p *livePlan) members(t *table, assignor string) {
 	}
 }
 
+// shown is how a table shows each member: by its instance, or the beginning of its id.
+func (p *livePlan) shown(t *table) map[string]string {
+	columns := p.columns()
+	who := name
+	if !t.wide {
+		ids := make([]string, len(columns))
+		for i, c := range columns {
+			ids[i] = c.ID
+		}
+		who = shortIDs(ids)
+	}
+	shown := map[string]string{"": unknown}
+	for _, c := range columns {
+		shown[c.ID] = who(c.ID)
+		if c.Instance != "" {
+			shown[c.ID] = name(c.Instance)
+		}
+	}
+	return shown
+}
+
 func (p *livePlan) moves(t *table, assignor string) {
 	o := p.Results[assignor]
 	moves := assign.Diff(p.Before, o.Assignment)
-	names := make(map[string]string)
-	for _, c := range p.columns() {
-		names[c.ID] = name(cmp.Or(c.Instance, c.ID))
-	}
-	names[""] = unknown
+	names := p.shown(t)
 	if len(moves) > 0 {
 		t.gap()
 		t.row("PARTITION", "FROM", "TO")

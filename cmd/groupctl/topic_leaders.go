@@ -69,7 +69,7 @@ Needs DESCRIBE on each topic, and DESCRIBE_CONFIGS on it for min.insync.replicas
 			hasData: func([]inspect.Partition) bool { return found },
 			table: func(t *table, rows []inspect.Partition) {
 				if len(rows) == 0 {
-					s.say("there is no such partition")
+					s.say("no such partition was found")
 				}
 				leadersTable(t, rows)
 			},
