@@ -57,7 +57,7 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 		p := rows[0]
 		return len(p.ISR) == 2 && !p.UnderReplicated && *p.MinISR == 2 && !*p.UnderMinISR && p.ELR != nil && len(p.ELR) == 0 && *p.Racks[0] == "rack-2"
 	})
-	ledBefore, err := kadm.NewClient(client).ListTopics(t.Context(), topic, pair, alone)
+	ledBefore, err := kadm.NewClient(client).ListTopics(fresh(t), topic, pair, alone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 	})
 	brokersAre(t, in, killed)
 	ledAfter := ctl.findsWhatIsNotWell(t, topic, pair, alone)
-	prediction.happened(t, c, ledBefore, ledAfter, group)
+	prediction.happened(t, c, ledBefore, ledAfter, group, killed)
 
 	revive()
 	brokersAre(t, in)
