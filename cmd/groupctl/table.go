@@ -54,12 +54,12 @@ func (t *table) withoutOptional() {
 	out := make([]bool, len(head))
 	for i, heading := range head {
 		value, optional := t.optional[heading]
-		out[i] = optional && !slices.ContainsFunc(rows, func(cells []string) bool { return cells[i] != value && cells[i] != "" })
+		out[i] = optional && !slices.ContainsFunc(rows, func(cells []string) bool { return i < len(cells) && cells[i] != value && cells[i] != "" })
 	}
 	for n, cells := range t.rows {
 		var kept []string
 		for i, cell := range cells {
-			if !out[i] {
+			if i >= len(out) || !out[i] {
 				kept = append(kept, cell)
 			}
 		}

@@ -62,6 +62,36 @@ orders  Stable  2
 	}
 }
 
+func TestWidth(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "orders": 6, "日本": 4, "ｋ": 2, "한글": 4, "e\u0301": 1, "é": 1, "😀": 2, "…": 1, "█▍·": 3, "かな ": 5} {
+		if got := width(text); got != want {
+			t.Errorf("%q is %d columns wide, want %d", text, got, want)
+		}
+	}
+}
+
+func TestColumnsThatSayNothingAreLeftOut(t *testing.T) {
+	for wide, want := range map[bool]string{
+		false: "A  C\n1  x\n2\n\nELR\n-\n",
+		true:  "A  ELR  LOST  C\n1  -    0     x\n2\n\nELR\n-\n",
+	} {
+		var out strings.Builder
+		err := writeTable(&out, wide, func(t *table) {
+			t.leaveOut(unknown, "ELR")
+			t.leaveOut("0", "LOST", "C")
+			t.row("A", "ELR", "LOST", "C")
+			t.row("1", unknown, "0", "x")
+			t.row("2", "", "", "")
+			t.gap()
+			t.row("ELR") // of another table
+			t.row(unknown)
+		})
+		if err != nil || out.String() != want {
+			t.Errorf("%v, wide %v:\n%s\nwant\n%s", err, wide, out.String(), want)
+		}
+	}
+}
+
 func TestRanges(t *testing.T) {
 	for want, in := range map[string][]int32{"": nil, "1": {1}, "0-3": {0, 1, 2, 3}, "0,2-3,9": {0, 2, 3, 9}} {
 		if got := ranges(in); got != want {

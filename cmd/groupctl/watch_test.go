@@ -174,6 +174,19 @@ func TestEventsOfZooKeeperOnALine(t *testing.T) {
 	}
 }
 
+func TestAMemberInFewWords(t *testing.T) {
+	instance := "pod-0"
+	for want, m := range map[string]watch.MemberRef{
+		"worker-a-310c3349@10.0.0.7": {ID: "worker-a-310c3349-77fe-4156-9d32-602b2dead304", ClientID: "worker-a", Host: "/10.0.0.7"},
+		"settler/Ay7lCWee@10.0.0.7":  {ID: "Ay7lCWee8LNj6Tg63cLGbg==", ClientID: "settler", Host: "/10.0.0.7"},
+		"pod-0@10.0.0.7":             {ID: "pod-0-310c3349-77fe-4156-9d32-602b2dead304", Instance: &instance, ClientID: "worker-a", Host: "/10.0.0.7"},
+	} {
+		if got := whoText(m); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestEventsOnALine(t *testing.T) {
 	n := func(n int32) *int32 { return &n }
 	s := func(s string) *string { return &s }
