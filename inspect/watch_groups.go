@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,6 +43,10 @@ type watchedGroup struct {
 	found   *int32
 	// appeared: it was not in an earlier list of its coordinator.
 	appeared bool
+	// hidden: it may not be described, which does not pass soon.
+	hidden bool
+	// topics are those that its members subscribed to or were assigned at the last look.
+	topics []string
 }
 
 // watchCoordinators has each live broker looked at for the groups that it coordinates.
@@ -147,7 +152,7 @@ func (c *coordinatorWatch) isLooking() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, group := range c.names {
-		if group.groupType == "" && group.tried < len(groupTypes()) && c.coordinates(name, group) {
+		if group.groupType == "" && !group.hidden && group.tried < len(groupTypes()) && c.coordinates(name, group) {
 			return true
 		}
 	}
@@ -176,7 +181,7 @@ func (c *coordinatorWatch) list(ctx context.Context) {
 	c.takeList(resp, at)
 	for _, name := range c.neverListed() {
 		p := hiddenProblem(name, kerr.TopicAuthorizationFailed)
-		c.failed(ctx, sight{part: "group " + name}, at, p)
+		c.failed(ctx, sight{part: partGroup + name}, at, p)
 	}
 }
 
@@ -291,7 +296,9 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 			case coordinatorMoved(d.err):
 				c.refuse(d.name, groupType, &taken)
 			default:
-				c.failed(ctx, sight{part: "group " + d.name}, at, descriptionProblem(d.err, d.name))
+				p := descriptionProblem(d.err, d.name)
+				c.hide(d.name, p.Code == CodeNotAuthorized)
+				c.failed(ctx, sight{part: partGroup + d.name}, at, p)
 			}
 		}
 	}
@@ -303,14 +310,23 @@ func (c *coordinatorWatch) describe(ctx context.Context, groupType string, group
 	c.send(ctx, func(d *watch.Differ) []watch.Event {
 		var events []watch.Event
 		for _, g := range taken.Groups {
-			events = append(events, d.Saw("group "+g.Group, nil, "", at)...)
+			events = append(events, d.Saw(partGroup+g.Group, nil, "", at)...)
 		}
 		for _, name := range taken.Absent {
-			events = append(events, d.Saw("group "+name, nil, "", at)...)
+			events = append(events, d.Saw(partGroup+name, nil, "", at)...)
 		}
 		return append(events, d.Groups(taken)...)
 	})
 	return true
+}
+
+// hide takes whether a group that could not be described may not be.
+func (c *coordinatorWatch) hide(name string, hidden bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if group := c.names[name]; group != nil {
+		group.hidden = hidden
+	}
 }
 
 // mostRefusals is how often a coordinator may say that it is none, as it does while an
@@ -384,7 +400,8 @@ func (c *coordinatorWatch) isOf(name, groupType string, taken *watch.GroupsLook,
 	if known == nil {
 		return // not asked for
 	}
-	known.groupType, known.tried, known.refused = groupType, 0, 0
+	known.groupType, known.tried, known.refused, known.hidden = groupType, 0, 0, false
+	known.topics = topicsOfMembers(group.Members)
 	if n := len(c.layout.offsets); n > 0 {
 		partition := OffsetsPartition(name, int32(n))
 		group.OffsetsPartition = &partition
@@ -404,6 +421,7 @@ func (c *coordinatorWatch) isNot(name, groupType string, taken *watch.GroupsLook
 	if known == nil {
 		return
 	}
+	known.hidden = false
 	if known.groupType != "" {
 		known.groupType, known.tried = "", 0
 		return
@@ -416,4 +434,20 @@ func (c *coordinatorWatch) isNot(name, groupType string, taken *watch.GroupsLook
 		delete(c.names, name)
 		taken.Forgotten = append(taken.Forgotten, name)
 	}
+}
+
+// topicsOfMembers are the topics that members subscribe to or are assigned, in no order.
+func topicsOfMembers(members []watch.Member) []string {
+	seen := map[string]bool{}
+	for i, m := range members {
+		if i == 0 || !slices.Equal(m.Topics, members[i-1].Topics) { // most are alike
+			for _, topic := range m.Topics {
+				seen[topic] = true
+			}
+		}
+		for _, of := range m.Assigned {
+			seen[of.Topic] = true
+		}
+	}
+	return slices.Collect(maps.Keys(seen))
 }

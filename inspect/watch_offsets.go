@@ -29,9 +29,9 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	failing := map[int32]bool{}
 	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(offsetsEvery) {
 		known, _ := w.layoutNow()
-		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, failed: map[int32]failedOffsets{}}
+		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, topics: map[string]bool{}, failed: map[int32]failedOffsets{}}
 		eachNode(known.brokers, func(node int32) { look.readCommitted(ctx, node) })
-		if len(look.committed) > 0 {
+		if len(look.topics) > 0 {
 			look.readEnds(ctx, known)
 		}
 		for _, node := range sortedKeys(look.failed) {
@@ -70,7 +70,10 @@ type offsetsLook struct {
 	*watcher
 	found     sync.Mutex // guards what follows
 	committed map[string]map[partitionID]int64
-	failed    map[int32]failedOffsets // by broker
+	// topics are those that groups committed in, and those of their members: brokers
+	// leave out of what was committed the topics that may not be seen.
+	topics map[string]bool
+	failed map[int32]failedOffsets // by broker
 }
 
 // failedOffsets is why offsets could not be read of a broker.
@@ -139,6 +142,7 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 					}
 				}
 			}
+			l.addTopics(group.Group, offsets)
 			if len(offsets) > 0 {
 				l.found.Lock()
 				l.committed[group.Group] = offsets
@@ -146,6 +150,23 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 			}
 		}
 	})
+}
+
+func (l *offsetsLook) addTopics(group string, committed map[partitionID]int64) {
+	l.mu.Lock()
+	var of []string
+	if known := l.names[group]; known != nil {
+		of = known.topics
+	}
+	l.mu.Unlock()
+	l.found.Lock()
+	defer l.found.Unlock()
+	for p := range committed {
+		l.topics[p.topic] = true
+	}
+	for _, topic := range of {
+		l.topics[topic] = true
+	}
 }
 
 // batchedOffsetFetch keeps to the versions that have several groups and topics by name.
@@ -208,20 +229,22 @@ func (l *offsetsLook) readEnds(ctx context.Context, known layout) {
 // leadersOf finds the leaders of partitions, and creates no topic: the client itself would
 // for one that is deleted, where it may.
 func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []partitionID) map[int32][]partitionID {
-	if len(partitions) == 0 {
+	names := slices.DeleteFunc(sortedKeys(l.topics), func(name string) bool { return !canBeTopic(name) })
+	if len(names) == 0 {
 		return nil
 	}
 	node := known.metadata
 	if node == nil {
 		node = &known.brokers[0]
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, l.watcher, *node, false, lookTimeout, metadataRequest(topicsAmong(partitions)))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, l.watcher, *node, false, lookTimeout, metadataRequest(names))
 	if err != nil {
 		l.fail(*node, at, err, "find the leaders of the partitions that groups committed in", "DESCRIBE on their topics")
 		return nil
 	}
 	found := leadersFound{byName: map[string]*leadersOfTopic{}, names: map[[16]byte]string{}}
 	found.add(resp)
+	l.send(ctx, func(d *watch.Differ) []watch.Event { return topicsSeen(d, names, found.byName, at) })
 	leaders := map[int32][]partitionID{}
 	for _, p := range partitions {
 		if leader := leaderIn(found.byName, p); leader >= 0 {
@@ -229,4 +252,19 @@ func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []
 		}
 	}
 	return leaders
+}
+
+// topicsSeen takes which topics of groups may be seen.
+func topicsSeen(d *watch.Differ, names []string, topics map[string]*leadersOfTopic, at time.Time) []watch.Event {
+	var events []watch.Event
+	for _, name := range names {
+		part, topic := partTopic+name, topics[name]
+		if topic == nil || topic.err != kerr.TopicAuthorizationFailed {
+			events = append(events, d.Saw(part, nil, partOffsets, at)...)
+			continue
+		}
+		p := problemFrom(topic.err, name, fmt.Sprintf("read how far groups are with the topic %q", name), fmt.Sprintf("DESCRIBE on the topic %q", name))
+		events = append(events, d.Failed(watch.FailedLook{At: at, Part: part, Of: partOffsets, Code: string(p.Code), Message: p.Message})...)
+	}
+	return events
 }

@@ -32,8 +32,11 @@ const (
 	// partControllers are the controllers' own listeners.
 	partControllers = "controllers"
 	partGroups      = "groups"
-	partOffsets     = "offsets"
-	partLog         = "log"
+	// partTopic and partGroup are followed by the name of one.
+	partTopic   = "topic "
+	partGroup   = "group "
+	partOffsets = "offsets"
+	partLog     = "log"
 )
 
 // metadataAsker asks one broker as long as it answers, and another if not. Views of
@@ -160,7 +163,7 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 	gone := a.setLayout(known)
 	if !a.saw(ctx, sight{part: partPartitions}, at, func(d *watch.Differ) []watch.Event {
 		d.Gone(gone)
-		return d.Partitions(taken)
+		return append(a.namedTopics(d, resp, at), d.Partitions(taken)...)
 	}) {
 		return false
 	}
@@ -169,6 +172,26 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 		return a.elr.look(ctx, *a.node, taken.Partitions)
 	}
 	return true
+}
+
+// namedTopics takes which of the topics that are watched by name were told, and why others
+// were not, such as for want of an ACL.
+func (a *metadataAsker) namedTopics(d *watch.Differ, resp *kmsg.MetadataResponse, at time.Time) []watch.Event {
+	var events []watch.Event
+	for _, topic := range resp.Topics {
+		if topic.Topic == nil || !slices.Contains(a.what.Topics, *topic.Topic) {
+			continue
+		}
+		part := partTopic + *topic.Topic
+		err := kerr.ErrorForCode(topic.ErrorCode)
+		if err == nil || err == kerr.UnknownTopicOrPartition {
+			events = append(events, d.Saw(part, nil, partPartitions, at)...)
+			continue
+		}
+		p := topicProblem(*topic.Topic, err)
+		events = append(events, d.Failed(watch.FailedLook{At: at, Part: part, Of: partPartitions, Code: string(p.Code), Message: p.Message})...)
+	}
+	return events
 }
 
 func hasOffsetsTopic(topics []kmsg.MetadataResponseTopic) bool {

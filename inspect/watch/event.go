@@ -300,7 +300,8 @@ type LagChange struct {
 type SightChange struct {
 	// Part is what was looked at: "partitions", "elr" (the eligible leader replicas of
 	// partitions out of sync, which tell causes), "controller", "controllers" (at their own
-	// listeners), "groups", "offsets", "log", or one group: "group NAME".
+	// listeners), "groups", "offsets", "log", or one topic or group: "topic
+	// NAME", "group NAME".
 	Part string `json:"part"`
 	// Node is the broker that was asked, nil where any would do.
 	Node *int32 `json:"node"`
