@@ -109,8 +109,8 @@ const (
 // is named has a row, in the order given; otherwise only those that need an election
 // have. It changes nothing.
 //
-// A partition that does not exist is among the Errors, and so is one whose election
-// will be refused. What is read, and which ACLs that takes, is as in
+// A partition that does not exist is among the Errors, and so are one of a topic that may
+// not be seen, with [inspect.CodeNotAuthorized], and one whose election will be refused. What is read, and which ACLs that takes, is as in
 // [inspect.Inspector.ElectionState].
 func (a *Actor) Preview(ctx context.Context, kind Kind, partitions ...predict.TopicPartition) (inspect.Answer[[]Election], error) {
 	state, err := a.in.ElectionState(ctx)
@@ -133,10 +133,16 @@ func (a *Actor) Preview(ctx context.Context, kind Kind, partitions ...predict.To
 		return answer, err // elections name no nodes
 	}
 	answer.Data = make([]Election, 0, len(outcome.Elections))
+	hidden := a.hidden(ctx, outcome.Elections)
 	for _, e := range outcome.Elections {
 		row := Election{TopicPartition: e.TopicPartition, From: e.From, Predicted: e.To, Reason: e.Reason, Result: e.Result}
 		if p, refused := row.problem(kind); refused {
-			answer.Errors = append(answer.Errors, p)
+			if why, isHidden := hidden[e.Topic]; isHidden {
+				p = why
+			}
+			if !slices.ContainsFunc(answer.Errors, func(told inspect.Problem) bool { return told.Message == p.Message }) {
+				answer.Errors = append(answer.Errors, p)
+			}
 		}
 		if e.Result != predict.ElectionUnknownPartition {
 			answer.Data = append(answer.Data, row)
@@ -144,6 +150,28 @@ func (a *Actor) Preview(ctx context.Context, kind Kind, partitions ...predict.To
 	}
 	inOrder(answer.Data, partitions)
 	return answer, nil
+}
+
+// hidden are the topics named that exist or not, and may not be seen: who asks for all
+// topics is not told of them.
+func (a *Actor) hidden(ctx context.Context, elections []predict.Election) map[string]inspect.Problem {
+	var topics []string
+	for _, e := range elections {
+		if e.Result == predict.ElectionUnknownPartition && !slices.Contains(topics, e.Topic) {
+			topics = append(topics, e.Topic)
+		}
+	}
+	hidden := map[string]inspect.Problem{}
+	if len(topics) == 0 {
+		return hidden
+	}
+	named, _ := a.in.Partitions(ctx, topics...) // its error is among the Errors
+	for _, p := range named.Errors {
+		if p.Code == inspect.CodeNotAuthorized {
+			hidden[p.Target] = p
+		}
+	}
+	return hidden
 }
 
 // inOrder sorts rows as their partitions were named.
@@ -183,7 +211,9 @@ func (a *Actor) Elect(ctx context.Context, kind Kind, partitions ...predict.Topi
 		return answer, err
 	}
 	// What the preview found refused may be granted all the same: the controller judges.
-	answer.Errors = slices.DeleteFunc(answer.Errors, func(p inspect.Problem) bool { return p.Code != inspect.CodeTopicNotFound })
+	answer.Errors = slices.DeleteFunc(answer.Errors, func(p inspect.Problem) bool {
+		return p.Code != inspect.CodeTopicNotFound && p.Code != inspect.CodeNotAuthorized
+	})
 	var asked []*Election
 	for i := range answer.Data {
 		if answer.Data[i].Result != predict.ElectionNotNeeded {

@@ -19,6 +19,9 @@ import (
 	"github.com/groupkit/groupkit/inspect/predict"
 )
 
+// hiddenTopic may not be seen.
+const hiddenTopic = "secrets"
+
 // newCluster is a fake of which orders-0 is led by its second replica, orders-1 by its
 // first, and orders-2 by nobody; or, if so many are given, of which that many partitions
 // are like orders-0. answer is called for each request for an election.
@@ -73,6 +76,13 @@ func newFake(t *testing.T, answer func(*kmsg.ElectLeadersRequest, *kmsg.ElectLea
 			topic.Partitions = append(topic.Partitions, p)
 		}
 		resp.Topics = append(resp.Topics, topic)
+		for _, asked := range req.(*kmsg.DescribeTopicPartitionsRequest).Topics {
+			if asked.Topic == hiddenTopic {
+				hidden := kmsg.NewDescribeTopicPartitionsResponseTopic()
+				hidden.Topic, hidden.ErrorCode = kmsg.StringPtr(hiddenTopic), kerr.TopicAuthorizationFailed.Code
+				resp.Topics = append(resp.Topics, hidden)
+			}
+		}
 		return resp, nil, true
 	})
 	return fake, &elected
@@ -237,5 +247,23 @@ func TestWhatTheControllerDoesNotTell(t *testing.T) {
 	}
 	if first, last := answer.Data[0], answer.Data[many-1]; !first.Done || first.Result != predict.ElectionDone || last.Done || last.Result != act.ResultUnknown {
 		t.Errorf("%+v, %+v", first, last)
+	}
+}
+
+// TestATopicThatMayNotBeSeen is told once, and is not taken for one that does not exist.
+func TestATopicThatMayNotBeSeen(t *testing.T) {
+	actor, elected := newCluster(t, grant)
+	named := append(orders(0), predict.TopicPartition{Topic: hiddenTopic}, predict.TopicPartition{Topic: hiddenTopic, Partition: 1})
+	for what, ask := range map[string]func(context.Context, act.Kind, ...predict.TopicPartition) (inspect.Answer[[]act.Election], error){"preview": actor.Preview, "election": actor.Elect} {
+		answer, err := ask(within(t, 10*time.Second), act.Preferred(), named...)
+		if err != nil || len(answer.Data) != 1 || answer.Data[0].Topic != "orders" {
+			t.Errorf("%s: %v, %+v", what, err, answer.Data)
+		}
+		if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeNotAuthorized || !strings.Contains(answer.Errors[0].Message, `DESCRIBE on the topic "secrets"`) {
+			t.Errorf("%s: %+v", what, answer.Errors)
+		}
+	}
+	if elected.Load() > 1 {
+		t.Errorf("%d elections", elected.Load())
 	}
 }
