@@ -263,9 +263,10 @@ func (r *recorder) lookAtTopics(ctx context.Context) {
 	if r.sizes == nil {
 		r.sizes = map[string]int{}
 	}
+	var hidden []string
 	for _, topic := range resp.Topics {
-		if err := kerr.ErrorForCode(topic.ErrorCode); topic.Topic != nil && err == kerr.TopicAuthorizationFailed {
-			r.miss(recordedTopics, problemFrom(err, *topic.Topic, fmt.Sprintf("read how many partitions %q has", *topic.Topic), fmt.Sprintf("DESCRIBE on the topic %q", *topic.Topic)))
+		if topic.Topic != nil && topic.ErrorCode == kerr.TopicAuthorizationFailed.Code {
+			hidden = append(hidden, *topic.Topic)
 		}
 		if topic.Topic == nil || topic.ErrorCode != 0 || r.sizes[*topic.Topic] == len(topic.Partitions) {
 			continue
@@ -275,5 +276,11 @@ func (r *recorder) lookAtTopics(ctx context.Context) {
 			At: at, Source: explain.SourcePoll,
 			Topic: &explain.TopicSize{Topic: *topic.Topic, Partitions: len(topic.Partitions)},
 		})
+	}
+	if len(hidden) > 0 {
+		// What is committed in them is left out by the coordinator.
+		slices.Sort(hidden)
+		doing := fmt.Sprintf("see %s, nor what the group committed there", fewOf(hidden))
+		r.miss(recordedTopics, problemFrom(kerr.TopicAuthorizationFailed, r.group, doing, "DESCRIBE on the topics "+fewOf(hidden)))
 	}
 }

@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -82,8 +83,11 @@ func (l *lagOf) readCommits(ctx context.Context) {
 	}
 	for _, name := range sortedKeys(l.groups) {
 		if err := l.commits[name].err; err != nil {
-			l.errors = append(l.errors, problemFrom(err, name, fmt.Sprintf("read what the group %q committed", name),
-				fmt.Sprintf("DESCRIBE on the group %q, and DESCRIBE on its topics", name)))
+			acl := fmt.Sprintf("DESCRIBE on the group %q", name)
+			if errors.Is(err, kerr.TopicAuthorizationFailed) {
+				acl = fmt.Sprintf("DESCRIBE on the topics of the group %q", name)
+			}
+			l.errors = append(l.errors, problemFrom(err, name, fmt.Sprintf("read what the group %q committed", name), acl))
 		}
 	}
 }

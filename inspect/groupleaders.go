@@ -105,7 +105,11 @@ func isClassic(group *Group) bool { return group.Type != nil && *group.Type == t
 func (in *Inspector) applyFound(group *Group, result readRecords, partition int32) []Problem {
 	found, ok := result.found.records[group.Group]
 	if !isClassic(group) {
-		if ok && found.err == nil && !found.record.tombstone && group.Generation != nil && found.record.generation == *group.Generation {
+		told := ok && found.err == nil && !found.record.tombstone
+		if told && group.Members == nil { // its coordinator does not describe it
+			group.Generation, group.Epoch = known(found.record.generation), known(found.record.generation)
+		}
+		if told && group.Generation != nil && found.record.generation == *group.Generation {
 			group.Since = timeOf(found.record.since)
 		}
 		if !ok && result.err != nil && !errors.Is(result.err, errLogStart) {

@@ -54,7 +54,7 @@ func (in *Inspector) Groups(ctx context.Context, groups ...string) (Answer[[]Gro
 // of the generation before, with the warning [CodeRebalancing]. Where the topic
 // may not or cannot be read, both are nil, with a warning that says why. For the
 // other types only Since, and of a consumer group what its members have to give up,
-// come from there, and without them there is no warning.
+// come from there, and the epoch of one that its coordinator does not describe.
 //
 // # Lag
 //
