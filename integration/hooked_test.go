@@ -121,7 +121,10 @@ func (k *hooked) has(topic string) []int32 {
 
 func (k *hooked) leads(t *testing.T) {
 	t.Helper()
-	eventually(t, "the member leads", func() (bool, string) { return k.hooks.Leading(), string(k.hooks.State()) })
+	eventually(t, "the member leads, and has told so", func() (bool, string) {
+		told := k.last(member.EventLeading).Time.After(k.last(member.EventResigned).Time)
+		return told && k.hooks.Leading(), string(k.hooks.State())
+	})
 }
 
 // share waits until the members together have each partition of the topic once, and each

@@ -115,6 +115,35 @@ func TestASuccessorWaitsOutWhatNoLeaseCanSee(t *testing.T) {
 	}
 }
 
+// TestASuccessorWaitsWhereTheClientLeavesBeforeTheHooksAreClosed: the former leader is out
+// of the group while its work takes its time to stop.
+func TestASuccessorWaitsWhereTheClientLeavesBeforeTheHooksAreClosed(t *testing.T) {
+	t.Parallel()
+	const delay = 6 * time.Second // the session timeout
+	c := cluster.Shared(t)
+	topic, group := newTopic(t, c, 4), unique(t, "group")
+	var stopped atomic.Pointer[time.Time]
+	former := startHooked(t, c, group, []string{topic}, member.HooksConfig{TakeoverDelay: delay, Lead: func(ctx context.Context, _ member.Term) error {
+		<-ctx.Done()
+		time.Sleep(delay / 20) // its lease leaves it twice that
+		now := time.Now()
+		stopped.Store(&now)
+		return nil
+	}})
+	former.leads(t)
+	successor := startHooked(t, c, group, []string{topic}, member.HooksConfig{TakeoverDelay: delay})
+	share(t, topic, 4, former, successor)
+	former.client.Close()
+	successor.leads(t)
+	began := successor.last(member.EventLeading).Time
+	if waited := began.Sub(successor.all(member.EventElected)[0].Time); waited < delay {
+		t.Errorf("the term began %s after the election", waited)
+	}
+	if at := stopped.Load(); at == nil || !at.Before(began) {
+		t.Errorf("the term began at %s, and the work of the former leader stopped at %s", began, at)
+	}
+}
+
 // TestALeaderIsOverBeforeAnotherIsNamedThoughItStaysInTheGroup: a member that speaks
 // KIP-848 joins and leaves at once. The group is then led by whichever member the
 // coordinator names, while the former leader is in it as before.
