@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/groupkit/groupkit/inspect/explain"
@@ -13,7 +14,8 @@ type Explaining struct {
 	// For is how long to record what the group's coordinator answers. 0 means five
 	// seconds, which tells how the group is; a minute or more shows what goes on in it.
 	For time.Duration
-	// Since is how far back the log is read. 0 means an hour.
+	// Since is how far back the log is read, and what members said is taken. 0 means an
+	// hour.
 	Since time.Duration
 	// Said returns what members said, as [explain.ReadSaid] reads it, and is called once
 	// when the recording is over. Nil: nothing is known of it.
@@ -78,7 +80,8 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 		if err != nil {
 			answer.missing(Problem{Code: CodeRequestFailed, Target: group, Message: fmt.Sprintf("cannot read what members said: %v", err), Cause: err})
 		}
-		observed = append(observed, said...)
+		since := began.Add(-how.Since)
+		observed = append(observed, slices.DeleteFunc(said, func(o explain.Observation) bool { return o.At.Before(since) })...)
 	}
 	if recorder.problem != nil {
 		answer.missing(*recorder.problem)

@@ -34,7 +34,7 @@ func (b *balancer) IsCooperative() bool { return b.protocol.cooperative() }
 // JoinGroupMetadata implements kgo.GroupBalancer.
 func (b *balancer) JoinGroupMetadata(topics []string, current map[string][]int32, generation int32) []byte {
 	if b.first {
-		b.hooks.joining(len(current) > 0)
+		b.hooks.joining(topics, len(current) > 0)
 	}
 	owned := toTopicPartitions(current)
 	switch {
@@ -147,9 +147,9 @@ func (c clientHook) OnClientClosed(*kgo.Client) {
 	c.hooks.closed(ErrLeft)
 }
 
-// joining: a JoinGroup is about to be sent, and who will lead is open. owns tells whether
-// the client takes itself for the owner of partitions.
-func (h *Hooks) joining(owns bool) {
+// joining: a JoinGroup for topics is about to be sent, and who will lead is open. owns
+// tells whether the client takes itself for the owner of partitions.
+func (h *Hooks) joining(topics []string, owns bool) {
 	h.mu.Lock()
 	if r := h.round; r != nil { // it came to nothing, and what it was for is still due
 		h.round = nil
@@ -174,7 +174,7 @@ func (h *Hooks) joining(owns bool) {
 		}
 	}
 	h.findOutExpelled(owns)
-	h.emit(Event{Kind: EventJoining, Reason: reason})
+	h.emit(Event{Kind: EventJoining, Reason: reason, Topics: slices.Sorted(slices.Values(topics))})
 }
 
 // syncing: SyncGroup was written, and is not answered yet.

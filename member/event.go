@@ -119,6 +119,7 @@ type Event struct {
 	// Reason tells in words why it happened, where that is known and is no error.
 	Reason string
 
+	Topics   []string                 // EventJoining: what it subscribes to; not told in KIP-848
 	Subject  string                   // EventIsolated: the other member's id
 	Plan     *assign.Plan             // EventPlanned
 	Stats    *assign.Stats            // EventPlanned

@@ -186,7 +186,7 @@ type Hooks struct {
 
 // settings are what Hooks read from the client.
 type settings struct {
-	group, instance              string
+	group, instance, clientID    string
 	session, rebalance, interval time.Duration
 }
 
@@ -265,6 +265,7 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 		interval:  optValue[time.Duration](client, kgo.HeartbeatInterval),
 		group:     optValue[string](client, kgo.ConsumerGroup),
 		instance:  optValue[string](client, kgo.InstanceID),
+		clientID:  optValue[string](client, kgo.ClientID),
 	}
 	if s.group == "" {
 		return errors.New("the client is in no consumer group; pass kgo.ConsumerGroup to kgo.NewClient")
@@ -420,9 +421,10 @@ func (h *Hooks) emit(e Event) {
 	h.mu.Lock()
 	e.From, e.State = h.machine.take(e.Kind, e.Leader)
 	e.Group = h.settings.group
-	client := h.client
+	client, s := h.client, h.settings
 	h.mu.Unlock()
 	e.Time = time.Now()
+	logger := h.cfg.Logger
 	if client != nil {
 		id, generation := client.GroupMetadata()
 		if e.Member == "" {
@@ -431,6 +433,7 @@ func (h *Hooks) emit(e Event) {
 		if e.Generation == 0 && generation > 0 {
 			e.Generation = generation
 		}
+		logger = s.named(logger, e.Kind)
 	}
-	tell(h.ctx, h.cfg.Logger, "group member", h.cfg.OnEvent, e)
+	tell(h.ctx, logger, "group member", h.cfg.OnEvent, e)
 }

@@ -138,6 +138,7 @@ func (m *Member) attach(client *kgo.Client) error {
 		rebalance: optValue[time.Duration](client, kgo.RebalanceTimeout),
 		interval:  optValue[time.Duration](client, kgo.HeartbeatInterval),
 		instance:  optValue[string](client, kgo.InstanceID),
+		clientID:  optValue[string](client, kgo.ClientID),
 	}
 	m.session.settings = m.settings
 	var err error

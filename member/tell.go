@@ -17,6 +17,9 @@ func (k EventKind) warns() bool {
 	return false
 }
 
+// maxLogged bounds how many topics and causes a record of the log has.
+const maxLogged = 100
+
 // tell logs an event of who, and gives it to the user, whose panic is caught: the
 // goroutine is often the client's, and would end the process over what is mere news.
 func tell(ctx context.Context, logger *slog.Logger, who string, onEvent func(Event), e Event) {
@@ -37,16 +40,38 @@ func tell(ctx context.Context, logger *slog.Logger, who string, onEvent func(Eve
 	onEvent(e)
 }
 
+// named has the log tell whose event it is, under whichever id, and with what timeouts the
+// member joins: `groupctl group explain --events` reads it.
+func (s settings) named(logger *slog.Logger, kind EventKind) *slog.Logger {
+	logger = logger.With(slog.String("clientId", s.clientID))
+	if s.instance != "" {
+		logger = logger.With(slog.String("instance", s.instance))
+	}
+	if kind == EventJoining {
+		logger = logger.With(slog.Int64("sessionTimeoutMs", s.session.Milliseconds()), slog.Int64("rebalanceTimeoutMs", s.rebalance.Milliseconds()))
+	}
+	return logger
+}
+
 // attrs are what of the event is logged: what is set.
 func (e *Event) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("group", e.Group), slog.String("member", e.Member), slog.Int("generation", int(e.Generation))}
 	if e.From != e.State {
 		attrs = append(attrs, slog.String("from", string(e.From)), slog.String("state", string(e.State)))
 	}
-	for _, words := range []struct{ key, value string }{{"leader", e.LeaderID}, {"reason", e.Reason}, {"subject", e.Subject}} {
+	for _, words := range []struct{ key, value string }{{"protocol", e.Protocol}, {"leader", e.LeaderID}, {"reason", e.Reason}, {"subject", e.Subject}} {
 		if words.value != "" {
 			attrs = append(attrs, slog.String(words.key, words.value))
 		}
+	}
+	if len(e.Topics) > 0 {
+		attrs = append(attrs, slog.Any("topics", e.Topics[:min(len(e.Topics), maxLogged)]))
+	}
+	if len(e.Causes) > 0 {
+		attrs = append(attrs, slog.Any("causes", e.Causes[:min(len(e.Causes), maxLogged)]))
+	}
+	if e.Took > 0 {
+		attrs = append(attrs, slog.Int64("tookMs", e.Took.Milliseconds()))
 	}
 	if e.Stats != nil {
 		attrs = append(attrs, slog.Any("stats", *e.Stats))

@@ -15,7 +15,8 @@ import (
 
 func newGroupExplainCommand(s *session) *cobra.Command {
 	var lasts time.Duration
-	var since, events string
+	var since string
+	var events []string
 	command := &cobra.Command{
 		Use:   "explain GROUP",
 		Short: "Say why a group keeps rebalancing, and what to change",
@@ -27,14 +28,16 @@ coordinator is asked for five seconds how it is. Times are UTC. Where that topic
 where no rebalance completes, give more time (--for 2m): what the coordinator answers
 meanwhile is all that there is to judge by.
 
-Who is refused is seen by the one that is refused alone. --events FILE reads what
-members said, a JSON object a line, such as {"time": "2026-01-02T15:04:05Z", "member":
-"...", "kind": "lost", "error": "..."}; lines of slog's JSON handler will do.
+--events FILE reads what members say of themselves: a log of groupkit's members, written
+with slog's JSON handler, or a JSON object a line such as {"time": "2026-01-02T15:04:05Z",
+"member": "...", "kind": "lost", "error": "..."}. Give it once for each file. Where
+__consumer_offsets may not be read, members' logs tell the past; and who is refused is seen
+by the one that is refused alone.
 
 Needs DESCRIBE on the group and its topics, and for the log DESCRIBE and READ on the
 topic __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 group explain orders
-  groupctl -b localhost:9092 group explain orders --for 2m --events members.jsonl
+  groupctl -b localhost:9092 group explain orders --events pod-1.jsonl --events pod-2.jsonl
   groupctl -b localhost:9092 group explain orders --since 2026-01-31T12:00:00Z
   groupctl -b localhost:9092 -o json group explain orders | jq -r '.data.verdicts[0].says'`,
 		Annotations: map[string]string{schemaAnnotation: "group-explain"},
@@ -46,8 +49,8 @@ topic __consumer_offsets.`,
 		},
 	}
 	command.Flags().DurationVar(&lasts, "for", 5*time.Second, "how long to ask the coordinator, such as 2m")
-	command.Flags().StringVar(&since, "since", "1h", "read the log from so long ago, such as 30m, or from a time such as 2026-01-31T12:00:00Z")
-	command.Flags().StringVar(&events, "events", "", "a file of what members said, a JSON object a line")
+	command.Flags().StringVar(&since, "since", "1h", "read the log and --events from so long ago, such as 30m, or from a time such as 2026-01-31T12:00:00Z")
+	command.Flags().StringArrayVar(&events, "events", nil, "a file of what members said, a JSON object a line; may be repeated")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		if lasts <= 0 {
 			return &usageError{"--for has to be more than 0; give something like --for 2m"}
@@ -61,10 +64,12 @@ topic __consumer_offsets.`,
 			return &usageError{fmt.Sprintf("--since %q is not in the past; give a duration such as 30m or a time such as 2026-01-31T12:00:00Z", since)}
 		}
 		how := inspect.Explaining{For: lasts, Since: now.Sub(from)}
-		if events != "" {
-			if _, err := os.Stat(events); err != nil {
+		for _, path := range events {
+			if _, err := os.Stat(path); err != nil {
 				return &usageError{fmt.Sprintf("cannot read --events: %v", err)}
 			}
+		}
+		if len(events) > 0 {
 			how.Said = func() ([]explain.Observation, error) { return s.readEvents(events, args[0]) }
 		}
 		s.timeout += lasts
@@ -79,7 +84,18 @@ topic __consumer_offsets.`,
 	return command
 }
 
-func (s *session) readEvents(path, group string) ([]explain.Observation, error) {
+func (s *session) readEvents(paths []string, group string) (all []explain.Observation, err error) {
+	for _, path := range paths {
+		said, err := s.readEventsOf(path, group)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, said...)
+	}
+	return all, nil
+}
+
+func (s *session) readEventsOf(path, group string) ([]explain.Observation, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

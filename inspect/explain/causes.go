@@ -122,6 +122,17 @@ func (h *history) betweenTypes() []Verdict {
 			mixed = nil
 		}
 	}
+	hosted := h.saidHosted()
+	for _, o := range hosted {
+		v.quote(o.At, SourceMember, fmt.Sprintf("%s, which speaks the classic protocol, said that the broker assigns its partitions: a member of KIP-848 had joined", named(saidBy(*o.Said))))
+	}
+	if mixed == nil && len(h.looks) == 0 && len(hosted) > 0 {
+		for _, o := range hosted {
+			v.Members = append(v.Members, saidBy(*o.Said))
+		}
+		v.Says = fmt.Sprintf("The group is between types: %s still %s the classic protocol, and others KIP-848.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"))
+		return []Verdict{v}
+	}
 	if mixed != nil {
 		classic, modern := sorts(*mixed.Look)
 		v.Members = classic
@@ -236,7 +247,7 @@ func (h *history) subscriptions() []Verdict {
 	}
 	who := map[string]watch.MemberRef{}
 	for _, r := range h.rounds {
-		were := byID(r.before)
+		were, seen := byID(r.before), map[string]bool{}
 		for _, m := range r.after.Members {
 			was, stayed := were[m.ID]
 			if !stayed || was.Topics == nil || m.Topics == nil || slices.Equal(was.Topics, m.Topics) {
@@ -247,7 +258,20 @@ func (h *history) subscriptions() []Verdict {
 			}
 			r.explained = true
 			who[m.ID] = m.MemberRef
+			seen[m.ID] = true
 			v.quote(r.at, r.source, fmt.Sprintf("%s: %s subscribed to %s, and before to %s", generationOf(r), named(m.MemberRef), topics(m.Topics), topics(was.Topics)))
+		}
+		for _, c := range r.toldOf("subscription") {
+			if seen[c.Member] {
+				continue
+			}
+			if !r.explained || v.Explains == 0 {
+				v.Explains++
+			}
+			r.explained = true
+			ref := refIn(r.after, c.Member)
+			who[c.Member] = ref
+			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the leader says that %s subscribes to other topics", generationOf(r), named(ref)))
 		}
 	}
 	if len(who) == 0 {
@@ -292,6 +316,18 @@ func (h *history) partitions() []Verdict {
 					break
 				}
 			}
+		}
+	}
+	for _, r := range h.rounds {
+		for _, c := range r.toldOf("topic") {
+			if len(h.sizes[c.Topic]) > 1 {
+				continue // that was seen itself
+			}
+			if !r.explained {
+				v.Explains++
+			}
+			r.explained = true
+			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the leader says that %s has %s", generationOf(r), c.Topic, c.Detail))
 		}
 	}
 	whole := map[string]int32{} // topics of which all partitions up to a number were assigned

@@ -127,9 +127,7 @@ func (h *history) findHow(d *departure) {
 		}
 		return
 	}
-	if said := h.saidOf(d.member, r.waitedOr(r.at).Add(-2*time.Minute), r.at.Add(2*time.Minute), "left"); said != nil {
-		d.how, d.sure = howLeft, Certain
-		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it left", named(d.member.MemberRef)))
+	if h.saidToLeave(d) {
 		return
 	}
 	if h.wasDropped(d) {
@@ -140,7 +138,7 @@ func (h *history) findHow(d *departure) {
 		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it lost its place: %s", named(d.member.MemberRef), said.Said.Error))
 		return
 	}
-	if h.fellSilent(d) {
+	if h.fellSilent(d) || h.saidNothing(d) {
 		return
 	}
 	if d.successor != nil && !h.outlived(d) {
@@ -183,16 +181,23 @@ func (h *history) wasDropped(d *departure) bool {
 		return false
 	}
 	w := h.waitOf(r)
-	if w == nil || w.before == nil || len(w.before.Members) == 0 {
+	switch {
+	case r.waitSource == SourceMember:
+		// The wait went on after the last one that joined had joined.
+		if !r.expectedInVain {
+			return false
+		}
+	case w == nil || w.before == nil || len(w.before.Members) == 0:
 		return false
-	}
-	if _, there := w.last[d.member.ID]; !there {
-		return false
+	default:
+		if _, there := w.last[d.member.ID]; !there {
+			return false
+		}
 	}
 	d.how, d.sure = howDropped, Likely
-	d.quote(w.from, SourcePoll, fmt.Sprintf("the group waited for %s for at least %s, and went on without it", named(d.member.MemberRef), roughly(r.waited)))
+	d.quote(r.waitedSince, r.waitSource, fmt.Sprintf("the group waited for %s for at least %s, and went on without it", named(d.member.MemberRef), roughly(r.waited)))
 	if longest := h.longestRebalance(r.before); longest > 0 {
-		d.quote(r.at, SourceLog, fmt.Sprintf("the members' rebalance timeout is %s", roughly(longest)))
+		d.quote(r.at, r.source, fmt.Sprintf("the members' rebalance timeout is %s", roughly(longest)))
 		if r.waited > longest*3/4 {
 			d.sure = Certain
 		}

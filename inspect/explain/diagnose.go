@@ -132,7 +132,9 @@ func (h *history) unexplained() *Verdict {
 			continue
 		}
 		v.Explains++
-		if r.isQuiet() {
+		if words := r.toldInWords(); words != "" && r.isQuiet() {
+			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the same members joined again; the leader says why: %s", generationOf(r), words))
+		} else if r.isQuiet() {
 			v.quote(r.at, r.source, generationOf(r)+": the same members joined again, with the same subscriptions")
 		} else {
 			v.quote(r.at, r.source, fmt.Sprintf("%s: %d joined, %d gone", generationOf(r), len(r.joined), len(r.left)))
@@ -206,7 +208,7 @@ func (h *history) fine(ordinary []*round) Verdict {
 		v.Cause = Empty
 		v.Says = "The group has no members."
 		v.Do = "Start its members, or look at what they log if they should be running: a member that is refused is not seen here."
-	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0 && !h.isLogged:
+	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0 && !h.isLogged && !h.isTold:
 		v.Cause, v.Sure = Unexplained, Possible
 		v.Says = "Nothing was seen of the group."
 		v.Do = "Watch it for longer, or allow READ on __consumer_offsets."
@@ -252,10 +254,10 @@ func refsOf(members []watch.Member) []watch.MemberRef {
 // unknown says what could not be seen.
 func (h *history) unknown() []string {
 	missing := []string{}
-	if !h.isLogged {
+	if !h.isLogged && !h.isTold {
 		missing = append(missing, "generations, leaders and timeouts: they are in __consumer_offsets alone, and of a classic group only while it rebalances there")
 	}
-	if len(h.looks) == 0 {
+	if len(h.looks) == 0 && !h.isTold {
 		missing = append(missing, "how long the coordinator waits for members: it was not asked while it did")
 	}
 	if len(h.said) == 0 {

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -279,7 +280,8 @@ func TestWhateverIsSeenIsJudged(t *testing.T) {
 
 func TestReadSaid(t *testing.T) {
 	lines := `{"time":"2026-01-02T03:04:05Z","member":"m-1","kind":"lost","error":"UNKNOWN_MEMBER_ID"}
-{"time":"2026-01-02T03:04:06Z","level":"WARN","msg":"Joining","group":"g","member":"m-2"}
+{"time":"2026-01-02T03:04:06Z","level":"INFO","msg":"group member joining","group":"g","member":"m-2"}
+{"time":"2026-01-02T03:04:06Z","level":"INFO","msg":"an order was handled"}
 {"time":"2026-01-02T03:04:06Z","msg":"joining","group":"another"}
 not JSON
 {"msg":"no time"}
@@ -289,7 +291,7 @@ not JSON
 	if err != nil || skipped != 2 || len(all) != 3 {
 		t.Fatalf("%v, %d skipped, %+v", err, skipped, all)
 	}
-	if *all[0].Said != (Said{Member: "m-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}) || all[1].Said.Kind != "joining" || all[2].Said.Kind != "left" || all[2].Said.Error != "closed" {
+	if !reflect.DeepEqual(*all[0].Said, Said{Member: "m-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}) || all[1].Said.Kind != "joining" || all[2].Said.Kind != "left" || all[2].Said.Error != "closed" {
 		t.Errorf("%+v %+v %+v", all[0].Said, all[1].Said, all[2].Said)
 	}
 	if _, _, err := ReadSaid(strings.NewReader(strings.Repeat("x", 2<<20)), "g"); err == nil {

@@ -22,7 +22,7 @@ func (h *history) slow(departures []*departure) []Verdict {
 		}
 		v.Explains++
 		longest = max(longest, r.waited)
-		v.quote(r.waitedSince, SourcePoll, fmt.Sprintf("before %s the group waited for its members for at least %s%s", generationOf(r), roughly(r.waited), h.bound(r.before)))
+		v.quote(r.waitedSince, r.waitSource, fmt.Sprintf("before %s the group waited for its members for at least %s%s", generationOf(r), roughly(r.waited), h.bound(r.before)))
 		found := false
 		for _, d := range departures {
 			if d.round == r && d.how == howDropped {

@@ -52,27 +52,6 @@ type TopicSize struct {
 	Partitions int
 }
 
-// Said is what a member, or a client that is none yet, said of itself. Its JSON is a
-// line of [ReadSaid].
-type Said struct {
-	// Member is the member's ID, empty if it has none yet.
-	Member string `json:"member,omitempty"`
-	// Instance, ClientID and Host are what else names it.
-	Instance string `json:"instance,omitempty"`
-	ClientID string `json:"clientId,omitempty"`
-	Host     string `json:"host,omitempty"`
-	// Kind is what happened: "joining", "assigned", "isolated", "lost", "left", or
-	// another word, which is kept as evidence.
-	Kind string `json:"kind"`
-	// Subject is the member that it is about, where that is another.
-	Subject string `json:"subject,omitempty"`
-	// Generation is the one that it is about, 0 if not known.
-	Generation int32 `json:"generation,omitempty"`
-	// Error is the error's text, empty for none. Kafka's names of errors in it, such as
-	// UNKNOWN_MEMBER_ID, are understood.
-	Error string `json:"error,omitempty"`
-}
-
 // Limits are what the judgement is held to. Its zero value is ready.
 type Limits struct {
 	// Slow is how long a group may wait for its members until that is slow. 0 means 5

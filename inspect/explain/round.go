@@ -22,6 +22,12 @@ type round struct {
 	// polls; and planned how long for the leader's plan.
 	waited, planned time.Duration
 	waitedSince     time.Time
+	waitSource      Source
+	// expectedInVain: the wait went on for long after the last of those that joined, by what
+	// members said, so it ended without somebody.
+	expectedInVain bool
+	// told is why it happened, as its leader knows.
+	told []SaidCause
 	// failed: the leader's plan failed before.
 	failed bool
 	unseen int
@@ -39,9 +45,11 @@ type history struct {
 	waits    []wait
 	commits  map[partition][]Observation
 	said     []Observation
+	saidBy   map[string][]Observation // the same, by member
 	sizes    map[string][]Observation
 	timeouts map[string]timeouts // by member
-	isLogged bool
+	isLogged bool                // records of generations
+	isTold   bool                // what members said of generations
 }
 
 type partition struct {
@@ -76,7 +84,7 @@ type stateAt struct {
 func newHistory(group string, observations []Observation, limits Limits) *history {
 	h := &history{
 		group: group, limits: limits.withDefaults(),
-		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{},
+		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{}, saidBy: map[string][]Observation{},
 	}
 	h.all = slices.Clone(observations)
 	slices.SortStableFunc(h.all, func(a, b Observation) int { return a.At.Compare(b.At) })
@@ -93,6 +101,12 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 			h.sizes[o.Topic.Topic] = append(h.sizes[o.Topic.Topic], o)
 		case o.Said != nil:
 			h.said = append(h.said, o)
+			if s := o.Said; s.Member != "" {
+				h.saidBy[s.Member] = append(h.saidBy[s.Member], o)
+				if s.RebalanceTimeout > 0 {
+					h.timeouts[s.Member] = timeouts{s.SessionTimeout.Duration(), s.RebalanceTimeout.Duration()}
+				}
+			}
 		case o.Record != nil:
 			h.isLogged = true
 			for _, m := range o.Record.Members {
@@ -101,11 +115,19 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 		}
 	}
 	h.findWaits()
+	told := h.toldRounds()
 	if h.isLogged {
 		h.roundsFromLog()
 	} else {
 		h.roundsFromLooks()
+		var from, to time.Time
+		if n := len(h.looks); n > 0 {
+			from, to = h.looks[0].At, h.looks[n-1].At
+		}
+		h.roundsFromSaid(told, from, to)
 	}
+	h.takeWhatWasSaid(told)
+	h.isTold = len(told) > 0
 	for _, r := range h.rounds {
 		r.joined, r.left = compare(r.before, r.after)
 	}
@@ -139,7 +161,7 @@ func (h *history) roundsFromLog() {
 	for _, w := range h.waits {
 		for _, r := range h.rounds {
 			if !r.at.Before(w.from) && (r.waitedSince.IsZero() && r.at.Sub(w.to) < 2*time.Second) {
-				r.waited, r.waitedSince = w.preparing(), w.from
+				r.waited, r.waitedSince, r.waitSource = w.preparing(), w.from, SourcePoll
 				break
 			}
 		}
@@ -224,6 +246,7 @@ func (h *history) roundsFromLooks() {
 			for _, w := range h.waits {
 				if w.over && w.after == o.Look {
 					r.waited, r.waitedSince, r.planned, r.failed = w.preparing(), w.from, w.completing(), w.turns() > 0
+					r.waitSource = SourcePoll
 				}
 			}
 			h.rounds = append(h.rounds, r)

@@ -2,12 +2,65 @@ package explain
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
 )
+
+// Said is what a member, or a client that is none yet, said of itself. Its JSON is a
+// line of [ReadSaid].
+type Said struct {
+	// Member is the member's ID, empty if it has none yet.
+	Member string `json:"member,omitempty"`
+	// Instance, ClientID and Host are what else names it.
+	Instance string `json:"instance,omitempty"`
+	ClientID string `json:"clientId,omitempty"`
+	Host     string `json:"host,omitempty"`
+	// Kind is what happened, as the kinds of events of package member: of these "joining",
+	// "syncing", "elected", "planned", "assigned", "isolated", "fenced", "lost",
+	// "leaderless", "led" and "closed" are understood, and "left".
+	Kind string `json:"kind"`
+	// Subject is the member that it is about, where that is another.
+	Subject string `json:"subject,omitempty"`
+	// Generation is the one that it is about, 0 if not known.
+	Generation int32 `json:"generation,omitempty"`
+	// Error is the error's text, empty for none. Kafka's names of errors in it, such as
+	// UNKNOWN_MEMBER_ID, are understood.
+	Error string `json:"error,omitempty"`
+	// Protocol is the assignor's name, and Topics what the member subscribes to.
+	Protocol string   `json:"protocol,omitempty"`
+	Topics   []string `json:"topics,omitempty"`
+	// SessionTimeout and RebalanceTimeout are what it joins with, 0 if not told.
+	SessionTimeout   watch.Millis `json:"sessionTimeoutMs,omitempty"`
+	RebalanceTimeout watch.Millis `json:"rebalanceTimeoutMs,omitempty"`
+	// Causes are why a round happened, as its leader knows.
+	Causes []SaidCause `json:"causes,omitempty"`
+}
+
+// SaidCause is one reason for a round, as member.Cause has it.
+type SaidCause struct {
+	Kind   string `json:"kind"`
+	Member string `json:"member,omitempty"`
+	Topic  string `json:"topic,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// String returns it in a few words.
+func (c SaidCause) String() string {
+	words := c.Kind
+	if subject := cmp.Or(c.Member, c.Topic); subject != "" {
+		words += fmt.Sprintf(" %q", subject)
+	}
+	if c.Detail != "" {
+		words += ": " + c.Detail
+	}
+	return words
+}
 
 // mostSaid bounds how many lines are read, and mostLine one of them.
 const (
@@ -16,10 +69,12 @@ const (
 )
 
 // ReadSaid reads what members said, a JSON object a line. A line has the fields of
-// [Said], with "time" in RFC 3339; lines of slog's JSON handler are read too, with the
-// kind in "kind", "event" or the message, and the error in "error" or "err". Lines of
-// other groups, where a line names its "group", are passed over, as are lines that are
-// no JSON object or have no time: skipped counts these.
+// [Said], with "time" in RFC 3339, the kind in "kind" or "event", and the error in "error"
+// or "err". What the logger of package member writes with slog's JSON handler is such a
+// line, with "group member" and the kind for its message. So a service's whole log may be
+// given: lines of other groups, where a line names its "group", and those that say
+// nothing of membership are passed over. Lines that are no JSON object or have no time
+// are skipped, and counted.
 func ReadSaid(r io.Reader, group string) (all []Observation, skipped int, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, mostLine)
@@ -43,18 +98,60 @@ func ReadSaid(r io.Reader, group string) (all []Observation, skipped int, err er
 			continue
 		}
 		said := line.Said
-		for _, kind := range []string{line.Event, line.Msg} {
-			if said.Kind == "" {
-				said.Kind = strings.ToLower(kind)
+		said.Error = cmp.Or(said.Error, line.Err)
+		said.Kind = cmp.Or(said.Kind, line.Event)
+		if said.Kind == "" {
+			said.Kind = strings.TrimPrefix(strings.ToLower(line.Msg), "group member ")
+			if !saidKinds[said.Kind] && !namesError(said.Error) {
+				continue // of something else
 			}
 		}
-		if said.Error == "" {
-			said.Error = line.Err
-		}
+		said.nameByID()
 		all = append(all, Observation{At: line.Time, Source: SourceMember, Said: &said})
 	}
 	if err := lines.Err(); err != nil {
 		return all, skipped, fmt.Errorf("cannot read members' events after %d lines: %w", len(all)+skipped, err)
 	}
 	return all, skipped, nil
+}
+
+// saidKinds are what a message may be that says something of membership.
+var saidKinds = map[string]bool{
+	"joining": true, "syncing": true, "elected": true, "planned": true, "assigned": true, "isolated": true,
+	"fenced": true, "lost": true, "leaderless": true, "led": true, "closed": true, "left": true,
+}
+
+// namesError says whether a text names one of Kafka's errors that tell of membership.
+func namesError(text string) bool {
+	for _, name := range []string{"INCONSISTENT_GROUP_PROTOCOL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID", "custom assignor"} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameByID takes from the member's ID what it is called, where that is not told.
+func (s *Said) nameByID() {
+	if s.ClientID == "" && s.Instance == "" {
+		s.ClientID = nameIn(s.Member)
+	}
+}
+
+// nameIn is what the coordinator makes a classic member's ID of, beside a UUID: its
+// instance, or else its client's ID (GroupMetadataManager.generateMemberId). It is empty
+// where the ID is not such a one.
+func nameIn(id string) string {
+	const uuid = len("-00000000-0000-0000-0000-000000000000")
+	if len(id) <= uuid {
+		return ""
+	}
+	name, rest := id[:len(id)-uuid], id[len(id)-uuid:]
+	for i, c := range rest {
+		dash := i == 0 || i == 9 || i == 14 || i == 19 || i == 24
+		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", c) {
+			return ""
+		}
+	}
+	return name
 }

@@ -25,6 +25,9 @@ func calledWho(m watch.MemberRef) string {
 	if m.Instance != nil {
 		return fmt.Sprintf("%q", *m.Instance)
 	}
+	if m.Host == "" {
+		return fmt.Sprintf("the client %q", m.ClientID)
+	}
 	return fmt.Sprintf("the client %q at %s", m.ClientID, strings.TrimPrefix(m.Host, "/"))
 }
 

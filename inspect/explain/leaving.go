@@ -1,0 +1,92 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// saidToLeave says whether a member said that it leaves. A static one closes, and stays a
+// member until its session ends.
+func (h *history) saidToLeave(d *departure) bool {
+	from, to := d.round.waitedOr(d.round.at).Add(-2*time.Minute), d.round.at.Add(2*time.Minute)
+	said := h.saidOf(d.member, from, to, "left")
+	if said == nil && d.member.Instance == nil {
+		said = h.saidOf(d.member, from, to, "closed")
+	}
+	if said == nil {
+		return false
+	}
+	d.how, d.sure = howLeft, Certain
+	d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it left", named(d.member.MemberRef)))
+	return true
+}
+
+// saidNothing says whether a member that had told what it does said nothing of leaving
+// before it was gone, or that the coordinator does not acknowledge it any more. A process
+// that dies or is cut off says no more than that.
+func (h *history) saidNothing(d *departure) bool {
+	said := h.saidBy[d.member.ID]
+	tells := false
+	for _, o := range said {
+		tells = tells || o.Said.Kind == "joining" || o.Said.Kind == "assigned"
+	}
+	if !tells {
+		return false
+	}
+	d.how, d.sure = howExpired, Likely
+	isOut := func(s Said) bool { return s.Kind == "fenced" || s.Kind == "lost" }
+	if o := lastBefore(said, d.round.at.Add(2*time.Minute), isOut); o != nil && o.At.After(d.round.at.Add(-2*time.Minute)) {
+		d.quote(o.At, SourceMember, fmt.Sprintf("%s said that it was out of the group: %s", named(d.member.MemberRef), o.Said.Error))
+	} else if o := lastBefore(said, d.round.at, func(Said) bool { return true }); o != nil {
+		text := fmt.Sprintf("%s said nothing of leaving: the last that it said before it went is %q", named(d.member.MemberRef), o.Said.Kind)
+		if session := h.sessionOf(d.member); session > 0 {
+			text += fmt.Sprintf("; its session timeout is %s", roughly(session))
+		}
+		d.quote(o.At, SourceMember, text)
+	}
+	return true
+}
+
+// lastBefore is the last of some observations before a time that fits.
+func lastBefore(all []Observation, by time.Time, fits func(Said) bool) *Observation {
+	var last *Observation
+	for i := range all {
+		if all[i].At.After(by) {
+			break
+		}
+		if fits(*all[i].Said) {
+			last = &all[i]
+		}
+	}
+	return last
+}
+
+// toldOf are the causes of a kind that the leader told for a round.
+func (r *round) toldOf(kind string) []SaidCause {
+	var of []SaidCause
+	for _, c := range r.told {
+		if c.Kind == kind {
+			of = append(of, c)
+		}
+	}
+	return of
+}
+
+// toldInWords is why a round happened, in the words of its leader.
+func (r *round) toldInWords() string {
+	var words []string
+	for _, c := range r.told {
+		words = append(words, c.String())
+	}
+	return few(words)
+}
+
+// refIn is how a group knows a member.
+func refIn(g watch.Group, id string) watch.MemberRef {
+	if m, ok := byID(g)[id]; ok {
+		return m.MemberRef
+	}
+	return watch.MemberRef{ID: id, ClientID: nameIn(id)}
+}

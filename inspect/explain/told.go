@@ -1,0 +1,263 @@
+package explain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// toldRound is what members said of one generation of a classic group.
+type toldRound struct {
+	generation int32
+	// at is when it was first told that its plan was made or had come, and elected when
+	// its leader was told to plan, zero if that was not told.
+	at, elected time.Time
+	assigned    map[string]*Said // who said that it got its part, by member
+	// causes are why it happened, as its leader knows; knows says that it does.
+	causes   []SaidCause
+	knows    bool
+	leader   string
+	protocol string
+	group    watch.Group // as far as it is known
+}
+
+// sameRound is how far apart members may tell of one generation.
+const sameRound = 5 * time.Minute
+
+// toldRounds puts together what members said of each generation. Where the broker assigns
+// partitions members have no rounds in common.
+func (h *history) toldRounds() []*toldRound {
+	var all []*toldRound
+	for i := range h.said {
+		o := &h.said[i]
+		s := o.Said
+		if s.Generation <= 0 || s.Member == "" || s.Protocol == "" || h.hostedAt(s.Member, o.At) {
+			continue
+		}
+		switch s.Kind {
+		case "elected", "planned", "assigned":
+		default:
+			continue
+		}
+		var r *toldRound
+		for _, earlier := range slices.Backward(all) {
+			if earlier.generation == s.Generation && o.At.Sub(cmp.Or(earlier.at, earlier.elected)) < sameRound {
+				r = earlier
+				break
+			}
+		}
+		if r == nil {
+			r = &toldRound{generation: s.Generation, assigned: map[string]*Said{}, protocol: s.Protocol}
+			all = append(all, r)
+		}
+		switch s.Kind {
+		case "elected":
+			r.elected, r.leader = o.At, s.Member
+			continue
+		case "planned":
+			r.leader, r.causes = s.Member, s.Causes
+			r.knows = len(s.Causes) > 0 && !slices.ContainsFunc(s.Causes, func(c SaidCause) bool { return c.Kind == "first" })
+		case "assigned":
+			r.assigned[s.Member] = s
+		}
+		if r.at.IsZero() {
+			r.at = o.At
+		}
+	}
+	all = slices.DeleteFunc(all, func(r *toldRound) bool { return r.at.IsZero() })
+	slices.SortStableFunc(all, func(a, b *toldRound) int { return a.at.Compare(b.at) })
+	h.tellMembers(all)
+	return all
+}
+
+// hostedAt says whether a member had said by then that the broker assigns partitions.
+func (h *history) hostedAt(member string, at time.Time) bool {
+	hosted := false
+	for _, o := range h.saidBy[member] {
+		if o.At.After(at) {
+			break
+		}
+		if o.Said.Kind == "leaderless" || o.Said.Kind == "led" {
+			hosted = o.Said.Kind == "leaderless"
+		}
+	}
+	return hosted
+}
+
+// silentFor is how much longer than a member the others have to tell for it to be gone.
+const silentFor = 5 * time.Second
+
+// tellMembers finds out who was in each generation: who said so, and of the others those
+// of whom its leader knows that they joined and not that they left. Where a leader makes
+// its first plan and so knows of no change, who has told of generations and not of this
+// one is gone.
+func (h *history) tellMembers(all []*toldRound) {
+	var end time.Time
+	if n := len(h.said); n > 0 {
+		end = h.said[n-1].At
+	}
+	tells := func(id string) bool {
+		return slices.ContainsFunc(h.saidBy[id], func(o Observation) bool { return o.Said.Kind == "assigned" })
+	}
+	ref := func(id string) watch.MemberRef {
+		if said := h.saidBy[id]; len(said) > 0 {
+			return saidBy(*said[len(said)-1].Said)
+		}
+		return watch.MemberRef{ID: id, ClientID: nameIn(id)}
+	}
+	isGone := func(id string, at time.Time) bool {
+		said := h.saidBy[id]
+		return tells(id) && (end.Sub(said[len(said)-1].At) >= silentFor || h.saidEnd(id, at.Add(time.Second)))
+	}
+	members := map[string]bool{}
+	for _, r := range all {
+		for _, c := range r.causes {
+			switch c.Kind {
+			case "joined", "restarted":
+				members[c.Member] = true
+			case "left":
+				delete(members, c.Member)
+			}
+		}
+		for id := range members {
+			if r.assigned[id] == nil && !r.knows && isGone(id, r.at) {
+				delete(members, id)
+			}
+		}
+		for id := range r.assigned {
+			members[id] = true
+		}
+		r.group = watch.Group{Group: h.group, Type: "classic", State: "Stable", Assignor: &r.protocol, Generation: &r.generation}
+		if r.leader != "" {
+			r.group.Leader = &r.leader
+		}
+		for _, id := range slices.Sorted(maps.Keys(members)) {
+			m := watch.Member{MemberRef: ref(id), Topics: h.subscribed(id, r.at)}
+			m.SessionTimeout, m.RebalanceTimeout = watch.Millis(h.timeouts[id].session), watch.Millis(h.timeouts[id].rebalance)
+			r.group.Members = append(r.group.Members, m)
+		}
+	}
+}
+
+// saidEnd says whether a member had said by then that it is out of the group.
+func (h *history) saidEnd(id string, by time.Time) bool {
+	return slices.ContainsFunc(h.saidBy[id], func(o Observation) bool {
+		return !o.At.After(by) && (o.Said.Kind == "closed" || o.Said.Kind == "left" || o.Said.Kind == "lost")
+	})
+}
+
+// subscribed is what a member said that it subscribes to when it joined last, nil if it
+// did not.
+func (h *history) subscribed(id string, by time.Time) []string {
+	var topics []string
+	for _, o := range h.saidBy[id] {
+		if o.At.After(by) {
+			break
+		}
+		if o.Said.Kind == "joining" && o.Said.Topics != nil {
+			topics = o.Said.Topics
+		}
+	}
+	return topics
+}
+
+// roundsFromSaid makes rounds of what members said, but for the time from one moment to
+// another, in which the coordinator itself was looked at.
+func (h *history) roundsFromSaid(told []*toldRound, from, to time.Time) {
+	for i, t := range told {
+		if i == 0 || !from.IsZero() && !t.at.Before(from) && !t.at.After(to) {
+			continue
+		}
+		before := told[i-1]
+		r := &round{at: t.at, source: SourceMember, before: before.group, after: t.group}
+		r.unseen = int(max(0, t.generation-before.generation-1))
+		h.rounds = append(h.rounds, r)
+	}
+	slices.SortStableFunc(h.rounds, func(a, b *round) int { return a.at.Compare(b.at) })
+}
+
+// takeWhatWasSaid adds to each round what members said of it: why it happened, how long
+// they waited for each other, and how long their leader planned.
+func (h *history) takeWhatWasSaid(told []*toldRound) {
+	for _, r := range h.rounds {
+		i := slices.IndexFunc(told, func(t *toldRound) bool { return t.isOf(r) })
+		if i < 1 {
+			continue
+		}
+		t := told[i]
+		r.told = t.causes
+		if r.after.Generation == nil {
+			r.after.Generation = &t.generation
+		}
+		if !t.elected.IsZero() && t.at.Sub(t.elected) > r.planned {
+			r.planned = t.at.Sub(t.elected)
+		}
+		if !r.waitedSince.IsZero() {
+			continue
+		}
+		first, last := h.joinedBetween(told[i-1], t)
+		if first.IsZero() {
+			continue
+		}
+		ended := cmp.Or(t.elected, t.at)
+		r.waitedSince, r.waited, r.waitSource = first, max(0, ended.Sub(first)), SourceMember
+		r.expectedInVain = ended.Sub(last) >= h.limits.Slow/2
+	}
+}
+
+// isOf says whether what was said is of a round.
+func (t *toldRound) isOf(r *round) bool {
+	apart := r.at.Sub(t.at).Abs()
+	if r.source == SourcePoll {
+		// A look comes later than the members' own words, and does not tell generations.
+		return apart < 2*time.Second
+	}
+	return r.after.Generation != nil && *r.after.Generation == t.generation && apart < sameRound
+}
+
+// joinedBetween is when the first and the last member said that it joins again, between
+// two generations. Who is refused is in neither.
+func (h *history) joinedBetween(before, after *toldRound) (first, last time.Time) {
+	members := byID(before.group)
+	for id, m := range byID(after.group) {
+		members[id] = m
+	}
+	begin, _ := slices.BinarySearchFunc(h.said, before.at, func(o Observation, at time.Time) int { return o.At.Compare(at) })
+	for _, o := range h.said[begin:] {
+		if o.At.After(after.at) {
+			break
+		}
+		if _, ok := members[o.Said.Member]; !ok || o.Said.Kind != "joining" || !o.At.After(before.at) {
+			continue
+		}
+		if first.IsZero() {
+			first = o.At
+		}
+		last = o.At
+	}
+	return first, last
+}
+
+// saidHosted is where members of the classic protocol said last that the broker assigns
+// their partitions, of those that are not out of the group since.
+func (h *history) saidHosted() []Observation {
+	var all []Observation
+	for _, id := range slices.Sorted(maps.Keys(h.saidBy)) {
+		var hosted *Observation
+		for i, o := range h.saidBy[id] {
+			switch o.Said.Kind {
+			case "leaderless":
+				hosted = &h.saidBy[id][i]
+			case "led", "closed", "left", "lost":
+				hosted = nil
+			}
+		}
+		if hosted != nil {
+			all = append(all, *hosted)
+		}
+	}
+	return all
+}
