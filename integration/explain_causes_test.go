@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func causes() []causeCase {
 				g.everybody[2].keepBusy(ctx, 9*time.Second)
 				g.start("d")
 			},
-			cause: explain.SlowToRejoin, says: "slow-",
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine}, says: "slow-",
 		},
 		{
 			name: "a member that is dropped at the rebalance timeout",
@@ -94,7 +95,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 2*time.Second)
 				g.start("d", kgo.RebalanceTimeout(9*time.Second))
 			},
-			cause: explain.SlowToRejoin, says: "slow-",
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine}, says: "slow-",
 		},
 		{
 			name: "a rolling restart without static membership", set: three,
@@ -144,8 +145,12 @@ func causes() []causeCase {
 			},
 			bring: func(ctx context.Context, g *trouble) {
 				pauseFor(ctx, 8*time.Second)
-				g.everybody[1].once.Do(g.everybody[1].leave)
-				g.start("b", kgo.InstanceID("instance-b"))
+				// A leader of package member asks for a round when it is back.
+				i := slices.IndexFunc(g.everybody, func(w *worker) bool { return !w.hooks.Leading() })
+				w := g.everybody[i]
+				w.once.Do(w.leave)
+				name := []string{"a", "b", "c"}[i]
+				g.start(name, kgo.InstanceID("instance-"+name))
 			},
 			cause: explain.Fine, says: "did not rebalance",
 		},
@@ -155,7 +160,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 3*time.Second)
 				g.startWith("stranger", protocols(assign.Range()))
 			},
-			cause: explain.ProtocolMismatch, says: "stranger",
+			cause: explain.ProtocolMismatch, found: map[source]explain.Cause{polls: explain.Fine, log: explain.Fine}, says: "stranger",
 		},
 		{
 			name: "a subscription that changes", set: three,
@@ -186,7 +191,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 3*time.Second)
 				g.startPlain("garbled", kgo.Balancers(babbling{kgo.CooperativeStickyBalancer()}))
 			},
-			cause: explain.UnreadableMetadata, says: "garbled",
+			cause: explain.UnreadableMetadata, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: "garbled",
 		},
 		{
 			name: "metadata that a leader of package member isolates", set: func(g *trouble) { steady(g, "a", "b") },
@@ -218,7 +223,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 2*time.Second)
 				g.startPlain("d", kgo.ServerSideBalancer())
 			},
-			cause: explain.SlowToRejoin, says: `the client "slow"`,
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: `the client "slow"`,
 		},
 		{
 			name: "a member of KIP-848 that takes long when partitions are revoked",
@@ -235,7 +240,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 3*time.Second)
 				g.startPlain("d", kgo.ServerSideBalancer())
 			},
-			cause: explain.SlowToRejoin, says: `the client "slow"`,
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: `the client "slow"`,
 		},
 		{
 			name: "a group of KIP-848 that is scaled",
@@ -253,7 +258,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 14*time.Second)
 				g.everybody[0].once.Do(g.everybody[0].leave)
 			},
-			cause: explain.Fine, says: "joined or went for good",
+			cause: explain.Fine, found: map[source]explain.Cause{events: explain.Fine}, says: "joined or went for good",
 		},
 		{
 			name: "a leader that is slow to plan",

@@ -53,8 +53,7 @@ func TestExplainFindsTheCause(t *testing.T) {
 		}
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			g := &trouble{t: t, c: c, group: unique(t, "group"), topic: newTopic(t, c, 6), logs: t.TempDir()}
-			t.Cleanup(g.stopAll)
+			g := newTrouble(t, c)
 			ctx, cancel := context.WithCancel(t.Context())
 			var working sync.WaitGroup
 			defer working.Wait()

@@ -47,6 +47,19 @@ type worker struct {
 	once   sync.Once // for leave
 }
 
+// newTrouble makes a group; GROUPKIT_LOGS names a folder that keeps what its members log.
+func newTrouble(t *testing.T, c *cluster.Cluster) *trouble {
+	g := &trouble{t: t, c: c, group: unique(t, "group"), topic: newTopic(t, c, 6), logs: t.TempDir()}
+	if kept := os.Getenv("GROUPKIT_LOGS"); kept != "" {
+		g.logs = filepath.Join(kept, g.group)
+		if err := os.MkdirAll(g.logs, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(g.stopAll)
+	return g
+}
+
 // log makes the log of one process, a JSON object a line.
 func (g *trouble) log() *slog.Logger {
 	file, err := os.CreateTemp(g.logs, "*.jsonl")
@@ -216,25 +229,38 @@ func (g *trouble) stopAll() {
 // awaitMembers waits until the coordinator shows a stable group of so many.
 func (g *trouble) awaitMembers(n int) {
 	admin := kadm.NewClient(newClient(g.t, g.c))
-	eventually(g.t, fmt.Sprintf("group %s has %d members and is stable", g.group, n), func() (bool, string) {
-		groups, err := admin.DescribeGroups(g.t.Context(), g.group)
-		if err != nil {
-			return false, err.Error()
+	in := 0
+	eventually(g.t, fmt.Sprintf("group %s has %d members and remains stable", g.group, n), func() (bool, string) {
+		stable, why := g.hasMembers(admin, n)
+		if in++; !stable {
+			in = 0
 		}
-		assigned := 0
-		for _, m := range groups[g.group].Members {
-			if plan, ok := m.Assigned.AsConsumer(); ok {
-				for _, topic := range plan.Topics {
-					assigned += len(topic.Partitions)
-				}
+		if in < 2 {
+			// What follows on the first round is over a second later.
+			pauseFor(g.t.Context(), time.Second)
+		}
+		return in >= 2, why
+	})
+}
+
+func (g *trouble) hasMembers(admin *kadm.Client, n int) (bool, string) {
+	groups, err := admin.DescribeGroups(g.t.Context(), g.group)
+	if err != nil {
+		return false, err.Error()
+	}
+	assigned := 0
+	for _, m := range groups[g.group].Members {
+		if plan, ok := m.Assigned.AsConsumer(); ok {
+			for _, topic := range plan.Topics {
+				assigned += len(topic.Partitions)
 			}
 		}
-		if groups[g.group].State == "Stable" && len(groups[g.group].Members) == n && assigned == 6 {
-			return true, ""
-		}
-		modern, err := admin.DescribeConsumerGroups(g.t.Context(), g.group)
-		return err == nil && modern[g.group].State == "Stable" && len(modern[g.group].Members) == n, groups[g.group].State
-	})
+	}
+	if groups[g.group].State == "Stable" && len(groups[g.group].Members) == n && assigned == 6 {
+		return true, ""
+	}
+	modern, err := admin.DescribeConsumerGroups(g.t.Context(), g.group)
+	return err == nil && modern[g.group].State == "Stable" && len(modern[g.group].Members) == n, groups[g.group].State
 }
 
 // pause lets the trouble take its time.

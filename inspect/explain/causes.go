@@ -344,7 +344,7 @@ func (h *history) partitions() []Verdict {
 				continue
 			}
 			whole[topic] = size
-			if len(h.sizes[topic]) > 0 || !r.isQuiet() || mayBeWithheld {
+			if sizes := h.sizes[topic]; len(sizes) > 0 && !sizes[0].At.After(r.at) || !r.isQuiet() || mayBeWithheld {
 				continue // the topic itself was looked at, or this is no sign
 			}
 			v.Sure = Likely

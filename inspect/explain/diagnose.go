@@ -112,8 +112,18 @@ func gather(all []Evidence) []Evidence {
 // followers gives rounds in which nothing changed to the round right before them: a
 // cooperative group rebalances twice for one change.
 func (h *history) followers() {
-	for i := 1; i < len(h.rounds); i++ {
-		r, before := h.rounds[i], h.rounds[i-1]
+	for i, r := range h.rounds {
+		if r.isQuiet() && len(r.toldOf("revoked")) > 0 {
+			r.explained, r.follows = true, true // the leader says so
+		}
+		if i == 0 {
+			// Of the one before only its outcome is known.
+			if r.isQuiet() && !r.beforeAt.IsZero() && r.at.Sub(r.beforeAt) < followWithin {
+				r.explained, r.follows = true, true
+			}
+			continue
+		}
+		before := h.rounds[i-1]
 		if !r.explained && before.explained && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
 			r.explained, r.follows = true, true
 		}
@@ -147,18 +157,23 @@ func (h *history) unexplained() *Verdict {
 	return &v
 }
 
-// ordinary takes the rounds in which members joined, or went for good, and those that
-// founded the group.
+// ordinary takes the rounds in which members joined, or went for good, those that founded
+// the group, and those that a member asked for, as its leader says.
 func (h *history) ordinary() []*round {
 	var taken []*round
 	for _, r := range h.rounds {
-		if r.explained || r.isQuiet() {
+		if r.explained || r.isQuiet() && !r.isAskedFor() {
 			continue
 		}
 		r.explained = true
 		taken = append(taken, r)
 	}
 	return taken
+}
+
+// isAskedFor says whether a member brought the round about itself, as the leader tells.
+func (r *round) isAskedFor() bool {
+	return len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
 }
 
 // fine is the verdict where there is no other.
@@ -215,15 +230,42 @@ func (h *history) fine(ordinary []*round) Verdict {
 	case len(h.rounds) == 0 && len(h.waits) > 0:
 		v.Says = "The group was rebalancing at first, and went on."
 	case len(h.rounds) == 0:
-		v.Says = "The group did not rebalance."
+		v.Says = fmt.Sprintf("The group did not rebalance in %s.", roughly(h.all[len(h.all)-1].At.Sub(h.all[0].At)))
 	default:
+		asked := slices.ContainsFunc(ordinary, (*round).isAskedFor)
 		v.Says = fmt.Sprintf("The group rebalanced %s, as members joined or went for good.", times(len(h.rounds)))
+		if asked {
+			v.Says = fmt.Sprintf("The group rebalanced %s, as members joined, went for good or asked for it.", times(len(h.rounds)))
+		}
+		if h.waitsNotSeen() > 0 {
+			v.Sure = Likely
+		}
 		if len(ordinary) > mostOrdinary {
 			v.Sure = Possible
-			v.Do = "If members are added and removed that often by an autoscaler, let it wait longer between its steps."
+			v.Do = "If an autoscaler adds and removes members that often, have it wait longer between its steps."
+			if asked {
+				v.Do = "See what asks for it that often: the evidence has what the leader says. " + v.Do
+			}
 		}
 	}
+	if n := len(h.looks); v.Cause == Fine && n > 0 && !h.looks[n-1].Look.Settled() {
+		v.Sure = Possible
+		v.Says += " It was rebalancing when it was seen last."
+		v.Do = "Watch it for longer, such as with --for 2m."
+	}
 	return v
+}
+
+// waitsNotSeen counts the rebalances of which nobody saw how long the group waited for its
+// members.
+func (h *history) waitsNotSeen() int {
+	n := 0
+	for _, r := range h.rounds {
+		if len(r.before.Members) > 0 && r.waitedSince.IsZero() && r.source != SourcePoll && !h.lookedBefore(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // mostOrdinary is how many rounds of members that come and go are nothing to speak of.
@@ -238,6 +280,9 @@ func changes(r *round) string {
 		parts = append(parts, fmt.Sprintf("%s went", namedAll(refsOf(r.left))))
 	}
 	if len(parts) == 0 {
+		if words := r.toldInWords(); words != "" {
+			return "the same members; the leader says why: " + words
+		}
 		return "the same members"
 	}
 	return strings.Join(parts, "; ")
@@ -257,8 +302,8 @@ func (h *history) unknown() []string {
 	if !h.isLogged && !h.isTold {
 		missing = append(missing, "generations, leaders and timeouts: they are in __consumer_offsets alone, and of a classic group only while it rebalances there")
 	}
-	if len(h.looks) == 0 && !h.isTold {
-		missing = append(missing, "how long the coordinator waits for members: it was not asked while it did")
+	if n := h.waitsNotSeen(); n > 0 {
+		missing = append(missing, fmt.Sprintf("how long the group waited for its members before %d of %s: the coordinator was not asked meanwhile; record the group (--for 2m), or give its members' events", n, many(len(h.rounds), "rebalance")))
 	}
 	if len(h.said) == 0 {
 		missing = append(missing, "who was refused, and what members say: give their events")

@@ -96,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"nothing", nil, []Cause{Unexplained}, Possible, "Nothing was seen", ""},
 		{"quiet and busy", slices.Concat([]Observation{logged(0, 1, a, b, c), polled(9, "Stable", a, b, c)}, commits(0, 60, 1, 0, 1, 2, 3, 4, 5)), []Cause{Fine}, Certain, "did not rebalance", "366 commits"},
-		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Certain, "joined or went for good", ""},
+		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Likely, "joined or went for good", ""},
 		{"no members", []Observation{polled(0, "Empty"), polled(9, "Empty")}, []Cause{Empty}, Certain, "no members", ""},
 		{"no group", []Observation{{At: at(0), Source: SourcePoll, Absent: true}}, []Cause{Empty}, Certain, "does not exist", ""},
 		{
@@ -133,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			"left while it worked", slices.Concat(
 				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 39, 1, 2, 3),
-			), []Cause{Fine}, Certain, "went for good", "",
+			), []Cause{Fine}, Likely, "went for good", "",
 		},
 		{"a static member away", []Observation{logged(0, 1, static(a), static(b)), logged(20, 2, static(a)), logged(30, 3, static(a), static(member("b-2")))}, []Cause{SessionExpired}, Likely, `"inst-b"`, "does not leave when it stops"},
 		{"a static member replaced in its place", []Observation{logged(0, 1, static(a), static(b)), logged(20, 1, static(a), static(member("b-2", 2, 3))), polled(25, "Stable", static(a), static(member("b-2", 2, 3)))}, []Cause{Fine}, Certain, "", ""},
@@ -161,7 +161,7 @@ func TestVerdicts(t *testing.T) {
 		{"another subscription", []Observation{logged(0, 1, a, b), logged(9, 2, other, b)}, []Cause{SubscriptionChanged}, Certain, `"a-1" changed what it subscribes to`, "subscribed to orders, payments, and before to orders"},
 		{"more partitions", []Observation{logged(0, 1, member("a-1", 0, 1), member("b-1", 2, 3)), logged(9, 2, member("a-1", 0, 1, 4), member("b-1", 2, 3, 5))}, []Cause{PartitionsChanged}, Likely, "another number of partitions", "6 partitions of orders are assigned, and 4 before"},
 		{"metadata that does not decode", []Observation{polled(0, "Stable", a, unreadable)}, []Cause{UnreadableMetadata}, Certain, `"x-1" says`, "does not decode"},
-		{"metadata that did not decode, of one that is gone", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), polled(3000, "Stable", a)}, []Cause{Fine, UnreadableMetadata}, Certain, "went for good", ""},
+		{"metadata that did not decode, of one that is gone", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), polled(3000, "Stable", a)}, []Cause{Fine, UnreadableMetadata}, Likely, "went for good", ""},
 		{"metadata that did not decode, and the topics changed since", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), logged(80, 4, other)}, []Cause{SubscriptionChanged, UnreadableMetadata}, Certain, "changed what it subscribes to", ""},
 		{
 			"a plan that fails", []Observation{
@@ -187,7 +187,7 @@ func TestVerdicts(t *testing.T) {
 				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
 				logged(2.1, 2, a, b), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
 				logged(31.1, 3, a, b, c), polled(31.5, "Stable", a, b, c),
-			}, []Cause{Unexplained}, Possible, "1 rebalance of 2 rebalances", "",
+			}, []Cause{Fine}, Certain, "rebalanced twice", "",
 		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},

@@ -32,19 +32,20 @@ func (h *history) saidNothing(d *departure) bool {
 	for _, o := range said {
 		tells = tells || o.Said.Kind == "joining" || o.Said.Kind == "assigned"
 	}
-	if !tells {
-		return false
+	last := lastBefore(said, d.round.at, func(Said) bool { return true })
+	if session := h.sessionOf(d.member); !tells || last == nil || d.round.at.Sub(last.At) < session*8/10 {
+		return false // a session lasts longer than that
 	}
 	d.how, d.sure = howExpired, Likely
 	isOut := func(s Said) bool { return s.Kind == "fenced" || s.Kind == "lost" }
 	if o := lastBefore(said, d.round.at.Add(2*time.Minute), isOut); o != nil && o.At.After(d.round.at.Add(-2*time.Minute)) {
 		d.quote(o.At, SourceMember, fmt.Sprintf("%s said that it was out of the group: %s", named(d.member.MemberRef), o.Said.Error))
-	} else if o := lastBefore(said, d.round.at, func(Said) bool { return true }); o != nil {
-		text := fmt.Sprintf("%s said nothing of leaving: the last that it said before it went is %q", named(d.member.MemberRef), o.Said.Kind)
+	} else {
+		text := fmt.Sprintf("%s said nothing of leaving: the last that it said before it went is %q", named(d.member.MemberRef), last.Said.Kind)
 		if session := h.sessionOf(d.member); session > 0 {
 			text += fmt.Sprintf("; its session timeout is %s", roughly(session))
 		}
-		d.quote(o.At, SourceMember, text)
+		d.quote(last.At, SourceMember, text)
 	}
 	return true
 }

@@ -17,7 +17,9 @@ type round struct {
 	// before and after are the group around it. before has no members for the first
 	// generation of a group.
 	before, after watch.Group
-	joined, left  []watch.Member
+	// beforeAt is when the generation before was written, zero if not known.
+	beforeAt     time.Time
+	joined, left []watch.Member
 	// waited is how long the coordinator was seen preparing, waiting for members, from
 	// polls; and planned how long for the leader's plan.
 	waited, planned time.Duration
@@ -137,6 +139,7 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 // roundsFromLog pairs records of generations that follow each other.
 func (h *history) roundsFromLog() {
 	var last *watch.Group
+	var lastAt time.Time
 	for _, o := range h.all {
 		if o.Record == nil {
 			continue
@@ -147,12 +150,12 @@ func (h *history) roundsFromLog() {
 			continue
 		}
 		now := groupOf(h.group, record)
-		before := last
-		last = &now
+		before, beforeAt := last, lastAt
+		last, lastAt = &now, o.At
 		if before == nil || *before.Generation == record.Generation && (sameMembers(*before, now) || replacedInPlace(*before, now)) {
 			continue
 		}
-		r := &round{at: o.At, source: SourceLog, before: *before, after: now}
+		r := &round{at: o.At, source: SourceLog, before: *before, after: now, beforeAt: beforeAt}
 		r.unseen = int(max(0, record.Generation-*before.Generation-1))
 		r.planned = h.plannedBy(record, *before, now)
 		h.rounds = append(h.rounds, r)

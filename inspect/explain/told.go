@@ -87,18 +87,18 @@ func (h *history) hostedAt(member string, at time.Time) bool {
 	return hosted
 }
 
-// silentFor is how much longer than a member the others have to tell for it to be gone.
-const silentFor = 5 * time.Second
+// tellsWithin is how long after the others a member may tell that it got its part.
+const tellsWithin = 5 * time.Second
 
 // tellMembers finds out who was in each generation: who said so, and of the others those
 // of whom its leader knows that they joined and not that they left. Where a leader makes
 // its first plan and so knows of no change, who has told of generations and not of this
 // one is gone.
 func (h *history) tellMembers(all []*toldRound) {
-	var end time.Time
-	if n := len(h.said); n > 0 {
-		end = h.said[n-1].At
+	if len(all) == 0 {
+		return
 	}
+	end := h.all[len(h.all)-1].At
 	tells := func(id string) bool {
 		return slices.ContainsFunc(h.saidBy[id], func(o Observation) bool { return o.Said.Kind == "assigned" })
 	}
@@ -109,8 +109,7 @@ func (h *history) tellMembers(all []*toldRound) {
 		return watch.MemberRef{ID: id, ClientID: nameIn(id)}
 	}
 	isGone := func(id string, at time.Time) bool {
-		said := h.saidBy[id]
-		return tells(id) && (end.Sub(said[len(said)-1].At) >= silentFor || h.saidEnd(id, at.Add(time.Second)))
+		return tells(id) && (end.Sub(at) >= tellsWithin || h.saidEnd(id, at.Add(time.Second)))
 	}
 	members := map[string]bool{}
 	for _, r := range all {
@@ -172,7 +171,7 @@ func (h *history) roundsFromSaid(told []*toldRound, from, to time.Time) {
 			continue
 		}
 		before := told[i-1]
-		r := &round{at: t.at, source: SourceMember, before: before.group, after: t.group}
+		r := &round{at: t.at, source: SourceMember, before: before.group, after: t.group, beforeAt: before.at}
 		r.unseen = int(max(0, t.generation-before.generation-1))
 		h.rounds = append(h.rounds, r)
 	}
@@ -184,7 +183,7 @@ func (h *history) roundsFromSaid(told []*toldRound, from, to time.Time) {
 func (h *history) takeWhatWasSaid(told []*toldRound) {
 	for _, r := range h.rounds {
 		i := slices.IndexFunc(told, func(t *toldRound) bool { return t.isOf(r) })
-		if i < 1 {
+		if i < 0 {
 			continue
 		}
 		t := told[i]
@@ -195,7 +194,7 @@ func (h *history) takeWhatWasSaid(told []*toldRound) {
 		if !t.elected.IsZero() && t.at.Sub(t.elected) > r.planned {
 			r.planned = t.at.Sub(t.elected)
 		}
-		if !r.waitedSince.IsZero() {
+		if i == 0 || !r.waitedSince.IsZero() {
 			continue
 		}
 		first, last := h.joinedBetween(told[i-1], t)
