@@ -152,7 +152,7 @@ func causes() []causeCase {
 				name := []string{"a", "b", "c"}[i]
 				g.start(name, kgo.InstanceID("instance-"+name))
 			},
-			cause: explain.Fine, says: "did not rebalance",
+			cause: explain.Fine, found: map[source]explain.Cause{events: explain.Fine}, says: "did not rebalance",
 		},
 		{
 			name: "a member whose protocols do not match", set: three,

@@ -69,6 +69,9 @@ func (h *history) outlasts(w wait) bool {
 // join again.
 func (w wait) planFails() bool {
 	turns, unsettled := w.turns(), w.to.Sub(w.from)
+	if turns < fewestTurns && w.before != nil && len(w.newcomers()) == 0 {
+		return false // the leader could read all of them before
+	}
 	again := turns > 0 && (turns >= fewestTurns || unsettled >= longUnsettled) && w.completing() >= w.preparing()
 	return again || w.noPlan()
 }
@@ -219,7 +222,7 @@ func (h *history) protocols() []Verdict {
 	}
 	switched := Verdict{
 		Cause: ProtocolMismatch, Sure: Likely,
-		Do: "Give all members the same assignors, in the same order: the group takes one that all of them have, by majority.",
+		Do: "Give all members the same assignors, in the same order (partition.assignment.strategy, kgo.Balancers): of those that all of them have the group takes the one that most prefer.",
 	}
 	for _, r := range h.rounds {
 		if r.before.Type != r.after.Type || r.before.Assignor == nil || r.after.Assignor == nil || *r.before.Assignor == *r.after.Assignor {
@@ -359,6 +362,10 @@ func (h *history) partitions() []Verdict {
 		return nil
 	}
 	v.Says = "A topic that the group consumes has another number of partitions."
+	if v.Explains == 0 {
+		v.Sure = Possible
+		v.Says = "A topic that the group consumes has another number of partitions; no rebalance was seen for it."
+	}
 	return []Verdict{v}
 }
 
@@ -406,6 +413,18 @@ func (h *history) slowPlans() []Verdict {
 			}
 		}
 		v.quote(r.at, r.source, fmt.Sprintf("%s: all had joined %s before the plan of %s came", generationOf(r), roughly(r.planned), leader))
+	}
+	for _, p := range h.slowPlannings() {
+		if slices.ContainsFunc(h.rounds, func(r *round) bool {
+			return r.after.Generation != nil && *r.after.Generation == p.generation && r.planned >= h.limits.SlowPlan
+		}) {
+			continue // has been told
+		}
+		ref := saidBy(*h.saidBy[p.member][0].Said)
+		who[p.member] = ref
+		longest = max(longest, p.to.Sub(p.from))
+		v.Explains++
+		v.quote(p.from, SourceMember, fmt.Sprintf("%s said that it makes the plan of generation %d, and had it %s later", named(ref), p.generation, roughly(p.to.Sub(p.from))))
 	}
 	if !slices.ContainsFunc(h.waits, wait.planFails) {
 		for _, w := range h.waits {

@@ -55,6 +55,9 @@ func (h *history) verdicts() []Verdict {
 		all = append(all, ask()...)
 	}
 	past := h.undecoded(false)
+	if replaced := h.replacedByOthers(departures); replaced != nil {
+		all = append(all, *replaced)
+	}
 	ordinary := h.ordinary()
 	h.followers()
 	if rest := h.unexplained(); rest != nil {

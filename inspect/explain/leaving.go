@@ -32,7 +32,13 @@ func (h *history) saidNothing(d *departure) bool {
 	for _, o := range said {
 		tells = tells || o.Said.Kind == "joining" || o.Said.Kind == "assigned"
 	}
-	last := lastBefore(said, d.round.at, func(Said) bool { return true })
+	last := lastBefore(said, d.round.at, func(s Said) bool {
+		switch s.Kind {
+		case "syncing", "elected", "planned", "assigned":
+			return true // the coordinator had answered it
+		}
+		return false
+	})
 	if session := h.sessionOf(d.member); !tells || last == nil || d.round.at.Sub(last.At) < session*8/10 {
 		return false // a session lasts longer than that
 	}

@@ -17,7 +17,7 @@ func (h *history) slow(departures []*departure) []Verdict {
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
 	for _, r := range h.rounds {
-		if r.waited < h.limits.Slow || len(r.before.Members) == 0 {
+		if r.waited < h.limits.Slow || len(r.before.Members) == 0 || h.waitedForPlanner(r) {
 			continue
 		}
 		v.Explains++
@@ -256,8 +256,9 @@ func (h *history) expired(departures []*departure) []Verdict {
 	names := map[who]watch.MemberRef{}
 	var at []time.Time
 	static := true
+	mine := map[*round]bool{} // several may go in one round
 	for _, d := range departures {
-		if d.how != howExpired || d.round.explained && d.sure != Certain {
+		if d.how != howExpired || d.round.explained && d.sure != Certain && !mine[d.round] {
 			continue
 		}
 		if d.successor != nil && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
@@ -273,7 +274,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s", generationOf(d.round), changes(d.round)))
 		if !d.round.explained {
 			v.Explains++
-			d.round.explained = true
+			d.round.explained, mine[d.round] = true, true
 		}
 		if d.returned != nil && !d.returned.explained {
 			v.Explains++
@@ -288,7 +289,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 	if len(names) == 1 {
 		called = calledWho(v.Members[0])
 	}
-	v.Says = fmt.Sprintf("The coordinator heard nothing of %s for the session timeout, and removed it, %s.", called, rhythm(at))
+	v.Says = fmt.Sprintf("The coordinator heard nothing of %s for the session timeout, and removed %s, %s.", called, plural(len(names), "it", "them"), rhythm(at))
 	v.Do = "Look at what stops the member: a crash, a pause of its machine or its garbage collector, the network, or a handler that keeps it from polling (a Java client then leaves after max.poll.interval.ms). Raise session.timeout.ms above the pauses that are normal, and let a member that stops leave the group."
 	if static {
 		v.Do = "Raise session.timeout.ms above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
@@ -389,6 +390,11 @@ func (h *history) repeated(all []*departure) Verdict {
 		v.Do += " Whether it leaves, or is removed because it is slow or silent, was not seen: record the group while it happens, for a minute or more."
 	}
 	v.Says = fmt.Sprintf("%s %s, %s.", upperFirst(calledWho(all[0].member.MemberRef)), leaves, rhythm(at))
+	if !slices.ContainsFunc(all, func(d *departure) bool { return len(d.round.after.Members) > 0 || len(d.round.before.Members) > 1 }) {
+		v.Sure = Possible
+		v.Says = fmt.Sprintf("%s is alone in the group, and %s, %s.", upperFirst(calledWho(all[0].member.MemberRef)), leaves, rhythm(at))
+		v.Do = "Nothing, if it is run now and then, as a job or a console consumer. Otherwise: " + lowerFirst(v.Do)
+	}
 	return v
 }
 
@@ -449,6 +455,13 @@ func (h *history) explainOverlap(d *departure, v *Verdict) {
 
 func within(at []time.Time) string {
 	return fmt.Sprintf("within %s", roughly(slices.MaxFunc(at, time.Time.Compare).Sub(slices.MinFunc(at, time.Time.Compare))))
+}
+
+func lowerFirst(s string) string {
+	if s != "" && s[0] >= 'A' && s[0] <= 'Z' {
+		return string(s[0]-'A'+'a') + s[1:]
+	}
+	return s
 }
 
 func upperFirst(s string) string {

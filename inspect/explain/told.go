@@ -15,7 +15,8 @@ type toldRound struct {
 	// at is when it was first told that its plan was made or had come, and elected when
 	// its leader was told to plan, zero if that was not told.
 	at, elected time.Time
-	assigned    map[string]*Said // who said that it got its part, by member
+	assigned    map[string]*Said  // who said that it got its part, by member
+	instances   map[string]string // the member ID of each instance that told of it
 	// causes are why it happened, as its leader knows; knows says that it does.
 	causes   []SaidCause
 	knows    bool
@@ -50,8 +51,15 @@ func (h *history) toldRounds() []*toldRound {
 			}
 		}
 		if r == nil {
-			r = &toldRound{generation: s.Generation, assigned: map[string]*Said{}, protocol: s.Protocol}
+			r = &toldRound{generation: s.Generation, assigned: map[string]*Said{}, instances: map[string]string{}, protocol: s.Protocol}
 			all = append(all, r)
+		}
+		if s.Instance != "" {
+			if r.instances[s.Instance] == "" {
+				r.instances[s.Instance] = s.Member
+			} else if r.instances[s.Instance] != s.Member {
+				continue // it is back under another ID, and takes its place without a rebalance
+			}
 		}
 		switch s.Kind {
 		case "elected":
@@ -218,12 +226,10 @@ func (t *toldRound) isOf(r *round) bool {
 }
 
 // joinedBetween is when the first and the last member said that it joins again, between
-// two generations. Who is refused is in neither.
+// two generations, of those that made it into the second: who is refused or cut off joins
+// again and again.
 func (h *history) joinedBetween(before, after *toldRound) (first, last time.Time) {
-	members := byID(before.group)
-	for id, m := range byID(after.group) {
-		members[id] = m
-	}
+	members := byID(after.group)
 	begin, _ := slices.BinarySearchFunc(h.said, before.at, func(o Observation, at time.Time) int { return o.At.Compare(at) })
 	for _, o := range h.said[begin:] {
 		if o.At.After(after.at) {

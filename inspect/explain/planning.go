@@ -1,0 +1,65 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+)
+
+// planning is a time in which a leader made a plan, by what it said.
+type planning struct {
+	member     string
+	generation int32
+	from, to   time.Time
+}
+
+// slowPlannings are the plans that took leaders long, by what they said. Those of
+// generations that never came to be are in no round.
+func (h *history) slowPlannings() []planning {
+	var all []planning
+	elected := map[string]planning{}
+	for _, o := range h.said {
+		s := o.Said
+		switch s.Kind {
+		case "elected":
+			elected[s.Member] = planning{s.Member, s.Generation, o.At, o.At}
+		case "planned":
+			p, ok := elected[s.Member]
+			delete(elected, s.Member)
+			if p.to = o.At; ok && p.generation == s.Generation && p.to.Sub(p.from) >= h.limits.SlowPlan {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// waitedForPlanner says whether, before a round, the group waited for a leader that was
+// still making the plan of the generation before, which somebody's joining had ended.
+func (h *history) waitedForPlanner(r *round) bool {
+	for _, p := range h.slowPlannings() {
+		from, to := p.from, p.to
+		if from.Before(r.waitedSince) {
+			from = r.waitedSince
+		}
+		if to.After(r.at) {
+			to = r.at
+		}
+		if to.Sub(from) >= r.waited/2 {
+			return true
+		}
+	}
+	return false
+}
+
+// wasPlanning says whether a member was the leader whose plan the group waited for when it
+// went. A leader that leaves or dies ends that wait: at once, or when its session ends.
+func (h *history) wasPlanning(d *departure) bool {
+	w := h.waitOf(d.round)
+	leader, session := d.round.before.Leader, h.sessionOf(d.member)
+	if w == nil || leader == nil || *leader != d.member.ID || session == 0 || w.completing() < session*8/10 {
+		return false
+	}
+	d.how, d.sure = howExpired, Likely
+	d.quote(w.from, SourcePoll, fmt.Sprintf("all had joined, and the group waited for the plan of %s, its leader, for at least %s, and went on without it; its session timeout is %s", named(d.member.MemberRef), roughly(w.completing()), roughly(session)))
+	return true
+}
