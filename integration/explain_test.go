@@ -1,12 +1,9 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -38,13 +35,13 @@ const (
 // TestExplainFindsTheCause brings about, in a group each and all at the same time, what
 // makes groups rebalance, and has each explained from all that there is together, and from
 // each source alone: __consumer_offsets, a recording, and the logs of its members, where
-// these have hooks of package member. GROUPKIT_CAUSE names a part of them, and
-// GROUPKIT_EXPLAINED a folder for what groupctl prints of each.
+// these have hooks of package member. GROUPKIT_CAUSE names a part of them; with GROUPKIT_DOCS=1
+// what groupctl prints of each is written into the page on it.
 func TestExplainFindsTheCause(t *testing.T) {
 	c := cluster.Shared(t)
-	only, shown := os.Getenv("GROUPKIT_CAUSE"), os.Getenv("GROUPKIT_EXPLAINED")
+	only, shown := os.Getenv("GROUPKIT_CAUSE"), os.Getenv("GROUPKIT_DOCS") == "1"
 	var ctl groupctl
-	if shown != "" {
+	if shown {
 		ctl = buildGroupctl(t, c)
 	}
 	for _, test := range causes() {
@@ -80,8 +77,8 @@ func TestExplainFindsTheCause(t *testing.T) {
 				ask(together, inspect.Explaining{For: recording, Since: time.Millisecond, Said: g.heard})
 			})
 			asking.Go(func() { ask(polls, inspect.Explaining{For: recording, NoLog: true}) })
-			if shown != "" {
-				asking.Go(func() { g.show(ctl, filepath.Join(shown, strings.ReplaceAll(test.name, " ", "-")+".txt")) })
+			if shown {
+				asking.Go(func() { g.document(ctl, test.name) })
 			}
 			asking.Wait()
 			ask(log, inspect.Explaining{For: time.Millisecond, Since: time.Since(began)})
@@ -131,31 +128,5 @@ func (test causeCase) judge(t *testing.T, from source, d explain.Diagnosis) {
 		if v.Sure != explain.Possible {
 			t.Errorf("from %s, a verdict too many: %s: %s", from, v.Cause, told)
 		}
-	}
-}
-
-// show writes down what groupctl prints of the group, for the documentation.
-func (g *trouble) show(ctl groupctl, file string) {
-	events := filepath.Join(g.t.TempDir(), "members.jsonl")
-	if err := os.WriteFile(events, nil, 0o644); err != nil {
-		g.t.Error(err)
-	}
-	command := exec.CommandContext(g.t.Context(), ctl.path, "-b", strings.Join(g.c.Seeds(), ","), "group", "explain", g.group,
-		"--for", (recording - time.Second).String(), "--since", "1s", "--events", events)
-	time.AfterFunc(recording-3*time.Second, func() {
-		var lines bytes.Buffer
-		for _, path := range g.files() {
-			raw, _ := os.ReadFile(path)
-			lines.Write(raw)
-		}
-		_ = os.WriteFile(events, lines.Bytes(), 0o644)
-	})
-	printed, err := command.CombinedOutput()
-	if err != nil {
-		g.t.Errorf("%v: %s", err, printed)
-	}
-	text := strings.ReplaceAll(strings.ReplaceAll(string(printed), g.group, "orders"), g.topic, "orders")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		g.t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/explain"
 	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/integration/cluster"
 )
@@ -56,6 +58,33 @@ func TestWatchAndExplainWithoutTheLog(t *testing.T) {
 	if len(answer.Warnings) == 0 || answer.Warnings[0].Code != inspect.CodeNotAuthorized {
 		t.Errorf("nothing says that the log may not be read: %+v", answer)
 	}
+	membersTellWhatTheLogHides(t, c)
+}
+
+// membersTellWhatTheLogHides has a member leave again and again before anybody looks: where
+// the log may not be read, the logs of the members tell of it.
+func membersTellWhatTheLogHides(t *testing.T, c *cluster.Cluster) {
+	g := newTrouble(t, c)
+	steady(g, "a")
+	for range 3 {
+		flapper := g.start("flapper")
+		g.awaitMembers(2)
+		flapper.once.Do(flapper.leave)
+		g.awaitMembers(1)
+	}
+	args := []string{"group", "explain", g.group, "--for", "1s"}
+	for _, path := range g.files() {
+		args = append(args, "--events", path)
+	}
+	var found explain.Diagnosis
+	answer := buildGroupctl(t, c).run(t, 0, &found, args...)
+	v := found.Verdicts[0]
+	if v.Cause != explain.LeavesRepeatedly || v.Sure != explain.Certain || !strings.Contains(v.Says, `The client "flapper" leaves the group and comes back`) || len(v.Evidence) == 0 || len(g.files()) != 4 {
+		t.Errorf("%+v", found)
+	}
+	if len(answer.Warnings) == 0 || answer.Warnings[0].Code != inspect.CodeNotAuthorized {
+		t.Errorf("nothing says that the log may not be read: %+v", answer)
+	}
 }
 
 // watchAndExplainCreateNothing asks for a group where there is no __consumer_offsets, and
@@ -64,7 +93,7 @@ func watchAndExplainCreateNothing(t *testing.T, c *cluster.Cluster) {
 	deleteOffsetsTopic(t, c)
 	in, admin := inspect.New(newClient(t, c)), kadm.NewClient(newClient(t, c))
 	hidden := kadm.NewACLs().Topics("__consumer_offsets").Deny("User:ANONYMOUS").DenyHosts("*").Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral)
-	explain := func(code inspect.Code) {
+	explained := func(code inspect.Code) {
 		answer, err := in.Explain(t.Context(), "nobody", inspect.Explaining{For: time.Second})
 		if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != code {
 			t.Errorf("want %s: %v: %+v", code, err, answer)
@@ -73,14 +102,14 @@ func watchAndExplainCreateNothing(t *testing.T, c *cluster.Cluster) {
 	startWatch(t, c, inspect.Watched{GroupNames: []string{"nobody"}}).await(t, "the group is absent", func(e watch.Event) bool {
 		return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "nobody")
 	})
-	explain(inspect.CodeGroupNotFound)
+	explained(inspect.CodeGroupNotFound)
 	if created, err := admin.CreateACLs(t.Context(), hidden); err != nil || created[0].Err != nil {
 		t.Fatalf("%v: %+v", err, created)
 	}
 	startWatch(t, c, inspect.Watched{Elections: true, GroupNames: []string{"nobody"}}).await(t, "nobody can tell whether the group exists", func(e watch.Event) bool {
 		return e.Sight != nil && e.Sight.Part == "group nobody" && e.Sight.Lost
 	})
-	explain(inspect.CodeNotAuthorized)
+	explained(inspect.CodeNotAuthorized)
 	if deleted, err := admin.DeleteACLs(t.Context(), hidden); err != nil || len(deleted) != 1 || deleted[0].Err != nil {
 		t.Fatalf("%v: %+v", err, deleted)
 	}
