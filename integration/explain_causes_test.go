@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -128,7 +127,7 @@ func causes() []causeCase {
 			bring: func(ctx context.Context, g *trouble) {
 				pauseFor(ctx, 4*time.Second)
 				g.everybody[1].once.Do(g.everybody[1].leave)
-				pauseFor(ctx, 8*time.Second)
+				pauseFor(ctx, 14*time.Second)
 				g.start("b", kgo.InstanceID("instance-b"))
 			},
 			cause: explain.SessionExpired, says: `"instance-b"`,
@@ -230,14 +229,14 @@ func causes() []causeCase {
 			set: func(g *trouble) {
 				g.startPlain("a", kgo.ServerSideBalancer())
 				g.awaitMembers(1) // so that who comes next gives nothing up
-				var once sync.Once
 				g.startPlain("slow", kgo.ServerSideBalancer(), kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
-					once.Do(func() { pauseFor(ctx, 15*time.Second) })
+					pauseFor(ctx, time.Duration(g.givingUp.Swap(0)))
 				}))
 				g.awaitMembers(2)
 			},
 			bring: func(ctx context.Context, g *trouble) {
 				pauseFor(ctx, 3*time.Second)
+				g.givingUp.Store(int64(15 * time.Second))
 				g.startPlain("d", kgo.ServerSideBalancer())
 			},
 			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: `the client "slow"`,

@@ -30,6 +30,7 @@ type trouble struct {
 	group, topic string
 	logs         string       // the folder of the logs of its members' processes
 	planning     atomic.Int64 // how long a leader that ponders takes to plan
+	givingUp     atomic.Int64 // how long a member that takes long to give up partitions does, once
 	mu           sync.Mutex
 	everybody    []*worker
 }

@@ -56,7 +56,7 @@ func (h *history) waitedForPlanner(r *round) bool {
 func (h *history) wasPlanning(d *departure) bool {
 	w := h.waitOf(d.round)
 	leader, session := d.round.before.Leader, h.sessionOf(d.member)
-	if w == nil || leader == nil || *leader != d.member.ID || session == 0 || w.completing() < session*8/10 {
+	if w == nil || leader == nil || *leader != d.member.ID || session == 0 || w.planFails() || w.completing() < session*8/10 {
 		return false
 	}
 	d.how, d.sure = howExpired, Likely

@@ -248,7 +248,7 @@ func (h *history) roundsFromLooks() {
 			}
 			for _, w := range h.waits {
 				if w.over && w.after == o.Look {
-					r.waited, r.waitedSince, r.planned, r.failed = w.preparing(), w.from, w.completing(), w.turns() > 0
+					r.waited, r.waitedSince, r.planned, r.failed = w.preparing(), w.from, w.completing(), w.turns() > 0 || w.planFails()
 					r.waitSource = SourcePoll
 				}
 			}
