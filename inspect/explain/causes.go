@@ -395,7 +395,7 @@ func wholeTopics(g watch.Group) map[string]int32 {
 func (h *history) slowPlans() []Verdict {
 	v := Verdict{
 		Cause: SlowPlan, Sure: Certain,
-		Do: "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout costs the leader its place.",
+		Do: "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout (session.timeout.ms, kgo.SessionTimeout) costs the leader its place.",
 	}
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration

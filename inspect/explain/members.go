@@ -12,7 +12,7 @@ import (
 func (h *history) slow(departures []*departure) []Verdict {
 	v := Verdict{
 		Cause: SlowToRejoin, Sure: Likely,
-		Do: "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.",
+		Do: "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records, kgo.PollRecords), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.",
 	}
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
@@ -290,9 +290,9 @@ func (h *history) expired(departures []*departure) []Verdict {
 		called = calledWho(v.Members[0])
 	}
 	v.Says = fmt.Sprintf("The coordinator heard nothing of %s for the session timeout, and removed %s, %s.", called, plural(len(names), "it", "them"), rhythm(at))
-	v.Do = "Look at what stops the member: a crash, a pause of its machine or its garbage collector, the network, or a handler that keeps it from polling (a Java client then leaves after max.poll.interval.ms). Raise session.timeout.ms above the pauses that are normal, and let a member that stops leave the group."
+	v.Do = "Look at what stops the member: a crash, a pause of its machine or its garbage collector, the network, or a handler that keeps it from polling (a Java client then leaves after max.poll.interval.ms). Raise its session timeout (session.timeout.ms, kgo.SessionTimeout; in a KIP-848 group consumer.session.timeout.ms of the group) above the pauses that are normal, and let a member that stops leave the group."
 	if static {
-		v.Do = "Raise session.timeout.ms above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
+		v.Do = "Raise its session timeout (session.timeout.ms, kgo.SessionTimeout) above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
 	}
 	return []Verdict{v}
 }
@@ -355,7 +355,7 @@ func (h *history) restarts(departures []*departure) []Verdict {
 func (h *history) repeated(all []*departure) Verdict {
 	v := Verdict{
 		Cause: LeavesRepeatedly, Sure: Certain,
-		Do: "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id) with a session timeout above the time of a restart spares the group the rebalances.",
+		Do: "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances.",
 	}
 	members := map[string]watch.MemberRef{}
 	var at []time.Time

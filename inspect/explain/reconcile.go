@@ -99,7 +99,7 @@ func without(list, others []watch.TopicPartitions) []string {
 func (h *history) slowReconciliation(departures []*departure) []Verdict {
 	v := Verdict{
 		Cause: SlowToRejoin, Sure: Likely,
-		Do: "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms) bounds the wait.",
+		Do: "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms, kgo.RebalanceTimeout) bounds the wait.",
 	}
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
