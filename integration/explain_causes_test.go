@@ -79,7 +79,7 @@ func causes() []causeCase {
 				g.everybody[2].keepBusy(ctx, 9*time.Second)
 				g.start("d")
 			},
-			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine}, says: "slow-",
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{fromLog: explain.Fine}, says: "slow-",
 		},
 		{
 			name: "a member that is dropped at the rebalance timeout",
@@ -94,7 +94,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 2*time.Second)
 				g.start("d", kgo.RebalanceTimeout(9*time.Second))
 			},
-			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine}, says: "slow-",
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{fromLog: explain.Fine}, says: "slow-",
 		},
 		{
 			name: "a rolling restart without static membership", set: three,
@@ -151,7 +151,7 @@ func causes() []causeCase {
 				name := []string{"a", "b", "c"}[i]
 				g.start(name, kgo.InstanceID("instance-"+name))
 			},
-			cause: explain.Fine, found: map[source]explain.Cause{events: explain.Fine}, says: "did not rebalance",
+			cause: explain.Fine, found: map[source]explain.Cause{fromEvents: explain.Fine}, says: "did not rebalance",
 		},
 		{
 			name: "a member whose protocols do not match", set: three,
@@ -159,7 +159,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 3*time.Second)
 				g.startWith("stranger", protocols(assign.Range()))
 			},
-			cause: explain.ProtocolMismatch, found: map[source]explain.Cause{polls: explain.Fine, log: explain.Fine}, says: "stranger",
+			cause: explain.ProtocolMismatch, found: map[source]explain.Cause{fromPolls: explain.Fine, fromLog: explain.Fine}, says: "stranger",
 		},
 		{
 			name: "a subscription that changes", set: three,
@@ -190,7 +190,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 3*time.Second)
 				g.startPlain("garbled", kgo.Balancers(babbling{kgo.CooperativeStickyBalancer()}))
 			},
-			cause: explain.UnreadableMetadata, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: "garbled",
+			cause: explain.UnreadableMetadata, found: map[source]explain.Cause{fromLog: explain.Fine, fromEvents: explain.Fine}, says: "garbled",
 		},
 		{
 			name: "metadata that a leader of package member isolates", set: func(g *trouble) { steady(g, "a", "b") },
@@ -222,7 +222,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 2*time.Second)
 				g.startPlain("d", kgo.ServerSideBalancer())
 			},
-			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: `the client "slow"`,
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{fromLog: explain.Fine, fromEvents: explain.Fine}, says: `the client "slow"`,
 		},
 		{
 			name: "a member of KIP-848 that takes long when partitions are revoked",
@@ -239,7 +239,7 @@ func causes() []causeCase {
 				g.givingUp.Store(int64(15 * time.Second))
 				g.startPlain("d", kgo.ServerSideBalancer())
 			},
-			cause: explain.SlowToRejoin, found: map[source]explain.Cause{log: explain.Fine, events: explain.Fine}, says: `the client "slow"`,
+			cause: explain.SlowToRejoin, found: map[source]explain.Cause{fromLog: explain.Fine, fromEvents: explain.Fine}, says: `the client "slow"`,
 		},
 		{
 			name: "a group of KIP-848 that is scaled",
@@ -257,7 +257,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 14*time.Second)
 				g.everybody[0].once.Do(g.everybody[0].leave)
 			},
-			cause: explain.Fine, found: map[source]explain.Cause{events: explain.Fine}, says: "joined or went for good",
+			cause: explain.Fine, found: map[source]explain.Cause{fromEvents: explain.Fine}, says: "joined or went for good",
 		},
 		{
 			name: "a leader that is slow to plan",

@@ -23,13 +23,13 @@ const recording = 30 * time.Second
 type source string
 
 const (
-	// together is all that there is, while it goes on.
-	together source = "together"
-	// polls is a recording, for those who may not read __consumer_offsets.
-	polls source = "polls"
-	// log and events are looked at when all is over.
-	log    source = "log"
-	events source = "events"
+	// fromAll is all that there is, while it goes on.
+	fromAll source = "all"
+	// fromPolls is a recording, for those who may not read __consumer_offsets.
+	fromPolls source = "polls"
+	// fromLog and fromEvents are looked at when all is over.
+	fromLog    source = "log"
+	fromEvents source = "events"
 )
 
 // TestExplainFindsTheCause brings about, in a group each and all at the same time, what
@@ -74,16 +74,16 @@ func TestExplainFindsTheCause(t *testing.T) {
 			}
 			var asking sync.WaitGroup
 			asking.Go(func() {
-				ask(together, inspect.Explaining{For: recording, Since: time.Millisecond, Said: g.heard})
+				ask(fromAll, inspect.Explaining{For: recording, Since: time.Millisecond, Said: g.heard})
 			})
-			asking.Go(func() { ask(polls, inspect.Explaining{For: recording, NoLog: true}) })
+			asking.Go(func() { ask(fromPolls, inspect.Explaining{For: recording, NoLog: true}) })
 			if shown {
 				asking.Go(func() { g.document(ctl, test.name) })
 			}
 			asking.Wait()
-			ask(log, inspect.Explaining{For: time.Millisecond, Since: time.Since(began)})
-			ask(events, inspect.Explaining{For: time.Millisecond, NoLog: true, Said: g.heard})
-			for _, from := range []source{together, polls, log, events} {
+			ask(fromLog, inspect.Explaining{For: time.Millisecond, Since: time.Since(began)})
+			ask(fromEvents, inspect.Explaining{For: time.Millisecond, NoLog: true, Said: g.heard})
+			for _, from := range []source{fromAll, fromPolls, fromLog, fromEvents} {
 				test.judge(t, from, found[from])
 			}
 		})
@@ -109,13 +109,13 @@ func (test causeCase) judge(t *testing.T, from source, d explain.Diagnosis) {
 				t.Errorf("from %s, a verdict too many: %s: %s", from, v.Cause, told)
 			}
 		}
-		if found == 0 || from == together && found <= len(test.also) {
+		if found == 0 || from == fromAll && found <= len(test.also) {
 			t.Errorf("from %s, want %s and %v: %s", from, want, test.also, told)
 		}
 		return
 	}
 	// For whom a group waits does not always show in polls.
-	mustSay := !differs && (from != polls || want != explain.SlowToRejoin)
+	mustSay := !differs && (from != fromPolls || want != explain.SlowToRejoin)
 	if len(d.Verdicts) == 0 || d.Verdicts[0].Cause != want || mustSay && !strings.Contains(d.Verdicts[0].Says, test.says) {
 		t.Errorf("from %s, want %s with %q: %s", from, want, test.says, told)
 		return
