@@ -58,7 +58,10 @@ func predictWithZooKeeper(t *testing.T, c *cluster.Cluster, client *kgo.Client) 
 		})
 	}
 	eventually(t, "all replicas are in sync, and the configuration is known", func() (bool, string) {
-		p.state = p.read(t)
+		var err error
+		if p.state, err = p.read(t); err != nil {
+			return false, err.Error()
+		}
 		for _, row := range p.state.Partitions {
 			if slices.Contains(slices.Concat(p.safe, p.lossy), row.Topic) && (row.Leader != row.Replicas[0] || len(row.ISR) != len(row.Replicas) || row.Unclean != slices.Contains(p.lossy, row.Topic)) {
 				return false, fmt.Sprintf("%+v", row)
@@ -77,16 +80,13 @@ func offsetOf(topic string) kadm.Offsets {
 
 // read takes the state of the elections, of which nothing but the controller and eligible
 // replicas, which there are none of, is missing.
-func (p *zooKeeperPredictions) read(t *testing.T) predict.Cluster {
-	t.Helper()
+func (p *zooKeeperPredictions) read(t *testing.T) (predict.Cluster, error) {
 	answer, err := p.in.ElectionState(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	if err == nil && (len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeUnsupported || len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeUnsupported ||
+		answer.Data.Voters != nil || answer.Data.Controller != nil || answer.Data.ELR) {
+		err = fmt.Errorf("errors %v, warnings %v, voters %v", answer.Errors, answer.Warnings, answer.Data.Voters)
 	}
-	if len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeUnsupported || len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeUnsupported || answer.Data.Voters != nil || answer.Data.Controller != nil || answer.Data.ELR {
-		t.Errorf("errors %v, warnings %v, voters %v", answer.Errors, answer.Warnings, answer.Data.Voters)
-	}
-	return answer.Data
+	return answer.Data, err
 }
 
 // cameTrue waits until leader and ISR of every partition, and the coordinators, are as
@@ -107,7 +107,10 @@ func (p *zooKeeperPredictions) cameTrue(t *testing.T, from predict.Cluster, happ
 		decided[change.Reason]++
 	}
 	eventually(t, "the cluster is as predicted", func() (bool, string) {
-		now := p.read(t)
+		now, err := p.read(t)
+		if err != nil {
+			return false, err.Error() // a broker that is down may still be listed
+		}
 		seen := map[predict.TopicPartition]predict.Partition{}
 		for _, row := range now.Partitions {
 			seen[predict.TopicPartition{Topic: row.Topic, Partition: row.Partition}] = row
