@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -161,10 +163,11 @@ func controllerObserves(t *testing.T, c *cluster.Cluster) {
 		t.Errorf("%v: %s", err, out)
 	}
 	// Without its vote it is not missed.
-	answer, err := in.Predict(t.Context(), predict.Crash(removed))
-	if q := answer.Data.Controller.Quorum; err != nil || len(q.Voters) != 2 || *q.Majority != 2 || !*q.Kept {
-		t.Errorf("%v: %+v", err, answer.Data.Controller)
-	}
+	eventually(t, "its vote is not missed", func() (bool, string) {
+		answer, err := in.Predict(t.Context(), predict.Crash(removed))
+		q := answer.Data.Controller.Quorum
+		return err == nil && len(q.Voters) == 2 && *q.Majority == 2 && *q.Kept, fmt.Sprintf("%v, %+v: %v", err, answer.Data.Controller, answer.Errors)
+	})
 }
 
 // fencedBrokerVotes has a broker send no heartbeats, while its controller goes on. It is
@@ -176,28 +179,32 @@ func fencedBrokerVotes(t *testing.T, c *cluster.Cluster) {
 	if voter == *before.Node {
 		voter = before.Voters[1].Node
 	}
-	if err := c.RestartWith(t.Context(), voter, map[string]string{"broker.heartbeat.interval.ms": "3600000"}); err != nil {
+	// On a slow machine it is fenced before all of its replicas are in sync, which a
+	// restart would wait for in vain.
+	restarting, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := c.RestartWith(restarting, voter, map[string]string{"broker.heartbeat.interval.ms": "3600000"}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
-	}
-	quorumOf := func() predict.Quorum {
-		answer, err := in.Predict(t.Context(), predict.ElectPreferred())
-		if err != nil || answer.Err() != nil {
-			t.Fatal(err, answer.Errors)
-		}
-		return answer.Data.Controller.Quorum
 	}
 	eventually(t, "the broker is fenced", func() (bool, string) {
 		state, err := in.ElectionState(t.Context())
 		return err == nil && slices.ContainsFunc(state.Data.Brokers, func(b predict.Broker) bool { return b.ID == voter && b.Fenced && b.Down }), fmt.Sprint(err, state.Data.Brokers)
 	})
-	if q := quorumOf(); len(q.Voters) != 2 || len(q.Up) != 2 || !*q.Kept {
-		t.Errorf("the controller of the fenced broker %d votes, and the prediction has %+v", voter, q)
+	// Its coordinators move meanwhile.
+	predicted := func(what string, step predict.Step, wanted func(predict.Quorum) bool) {
+		t.Helper()
+		eventually(t, what, func() (bool, string) {
+			answer, err := in.Predict(t.Context(), step)
+			return err == nil && answer.Err() == nil && len(answer.Warnings) == 0 && wanted(answer.Data.Controller.Quorum),
+				fmt.Sprintf("%v, %+v: %v %v", err, answer.Data.Controller, answer.Errors, answer.Warnings)
+		})
 	}
-	// Both votes are needed, so an end of the node ends all.
-	answer, err := in.Predict(t.Context(), predict.Crash(voter))
-	if err != nil || *answer.Data.Controller.Quorum.Kept || len(answer.Warnings) > 0 {
-		t.Errorf("%v: %+v, %+v", err, answer.Data.Controller, answer.Warnings)
-	}
+	predicted("the controller of the fenced broker votes", predict.ElectPreferred(), func(q predict.Quorum) bool {
+		return len(q.Voters) == 2 && len(q.Up) == 2 && *q.Kept
+	})
+	predicted("both votes are needed, so the end of the node ends all", predict.Crash(voter), func(q predict.Quorum) bool {
+		return len(q.Up) == 1 && !*q.Kept
+	})
 	now := controllerOf(t, in, func(inspect.Controller) bool { return true }, patience)
 	if i := slices.IndexFunc(now.Voters, func(v inspect.QuorumNode) bool { return v.Node == voter }); now.Voters[i].LastFetch == nil || *now.Voters[i].Lag > 100 {
 		t.Errorf("%+v", now.Voters)
