@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,13 @@ func TestBrokersThatDoNotAnswer(t *testing.T) {
 			})
 		}
 	}
+	t.Run("watch", func(t *testing.T) {
+		// Where looks fail for two seconds, it is known why.
+		result := runArgs(t, "-b", bad["hangs up"], "--timeout", "6s", "watch")
+		if result.code != exitFailed || !strings.Contains(result.stderr, "wants TLS or SASL") || strings.Count(result.stderr, "\n") != 1 {
+			t.Errorf("%+v", result)
+		}
+	})
 	t.Run("one of two", func(t *testing.T) {
 		_, address := newCluster(t)
 		first, _, _ := strings.Cut(address, ",")
@@ -41,4 +50,32 @@ func TestBrokersThatDoNotAnswer(t *testing.T) {
 			t.Errorf("%+v", result)
 		}
 	})
+}
+
+// TestInterruptedWhileNobodyAnswers: every command ends at once.
+func TestInterruptedWhileNobodyAnswers(t *testing.T) {
+	address := kafkatest.BadBrokers(t)["says nothing"]
+	for _, command := range []string{
+		"group coordinator x", "group coordinator x --transactional-id", "group describe x", "group list", "group explain x --for 1m", "offsets dump x",
+		"cluster brokers", "cluster controller", "topic leaders", "impact --brokers-down 1", "elect preferred --execute", "plan x", "watch",
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(300*time.Millisecond, cancel)
+			var stdout, stderr bytes.Buffer
+			start := time.Now()
+			code := run(ctx, append([]string{"-b", address, "--timeout", "1m"}, strings.Fields(command)...), environment{&stdout, &stderr, func(string) string { return "" }})
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			want, says := exitFailed, "canceled before a broker answered at "+address
+			if command == "watch" {
+				want, says = exitFound, "" // it is how it ends
+			}
+			if code != want || !strings.Contains(stderr.String(), says) {
+				t.Errorf("code %d: %s", code, stderr.String())
+			}
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -121,12 +122,13 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 		time.AfterFunc(lasts, func() { cancel(nil) })
 	}
 	var shown atomic.Bool
+	var why atomic.Pointer[string] // brokers cannot be looked at
 	checked := make(chan struct{})
 	check := time.AfterFunc(s.timeout, func() {
 		defer close(checked)
 		switch {
 		case !anyAnswered(client):
-			cancel(nobodyAnswered(client, s.timeout))
+			cancel(nobodyAnswered(client, s.timeout, why.Load()))
 		case !shown.Load():
 			fmt.Fprintln(s.stderr, "groupctl: the brokers answer, and there is nothing to show so far")
 		}
@@ -142,6 +144,9 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 			return &usageError{err.Error()}
 		}
 		shown.Store(true)
+		if e := event.Sight; e != nil && e.Lost && e.Part == "partitions" {
+			why.Store(&e.Message)
+		}
 		if asLines {
 			err = writeEventLine(s.stdout, schemaOf(command), event)
 		} else {
@@ -158,7 +163,7 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 		return cause
 	}
 	if !anyAnswered(client) {
-		return nobodyAnswered(client, lasts)
+		return nobodyAnswered(client, lasts, why.Load())
 	}
 	return nil
 }
@@ -167,7 +172,10 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 // the first thing that it is asked.
 func anyAnswered(client *kgo.Client) bool { return len(client.DiscoveredBrokers()) > 0 }
 
-func nobodyAnswered(client *kgo.Client, within time.Duration) error {
+func nobodyAnswered(client *kgo.Client, within time.Duration, why *string) error {
+	if why != nil {
+		return errors.New(*why)
+	}
 	seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
 	return fmt.Errorf("no broker answered at %s within %v; check the address, and that a Kafka broker listens there", strings.Join(seeds, ", "), within)
 }
