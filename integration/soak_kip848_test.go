@@ -42,13 +42,15 @@ func crashing(t *testing.T, c *cluster.Cluster) {
 	s.busy(asleep, patience)
 
 	coordinator := kadm.NewClient(newClient(t, c)).FindGroupCoordinators(t.Context(), s.group)[s.group].NodeID
-	if err := c.Kill(t.Context(), coordinator); err != nil {
-		t.Fatal(err)
-	}
+	// The broker last, or the client hears that it is gone before its process is stopped,
+	// and takes its partitions for lost.
 	s.signal(dead, syscall.SIGKILL)
 	s.signal(asleep, syscall.SIGSTOP)
 	eventually(t, "the process is stopped", func() (bool, string) { return s.asleep(asleep) })
 	since := clock()
+	if err := c.Kill(t.Context(), coordinator); err != nil {
+		t.Fatal(err)
+	}
 	<-dead.exited
 	s.handling(since, stays)
 
