@@ -116,6 +116,10 @@ func TestBrokersThatMisbehave(t *testing.T) {
 			return err
 		}
 		defer client.Close()
+		allowed := allowed
+		if c.how == kafkatest.AnswersLate || c.spare && c.how != kafkatest.NeverAnswers {
+			allowed = time.Minute // whole it is with time enough, on a machine that is busy
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), allowed)
 		defer cancel()
 		began := time.Now()
@@ -133,7 +137,7 @@ func TestBrokersThatMisbehave(t *testing.T) {
 		}
 		switch {
 		case m.Hits() == 0, c.how == kafkatest.NeverAnswers && c.spare:
-			return nil // there may be too little time left for another
+			return nil // it depends on who is asked next
 		case c.how == kafkatest.AnswersLate, c.spare:
 			if !whole || err != nil {
 				return fmt.Errorf("it is not whole: %v, %+v", err, problems)
