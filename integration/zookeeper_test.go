@@ -137,7 +137,10 @@ func zooKeeperControllerIsReplaced(t *testing.T, c *cluster.Cluster) int32 {
 	in := inspect.New(newClient(t, c))
 	topic, group := newPlacedTopic(t, c, [][]int32{append([]int32{killed}, survivors...)}), groupCoordinatedBy(t, in, killed)
 	watched := startWatch(t, c, inspect.Watched{Elections: true, Topics: []string{topic}})
-	watched.await(t, "the partition is told", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Partitions) > 0 })
+	// A broker may not know the topic yet, and then it comes after the snapshot.
+	watched.await(t, "the partition is told", func(e watch.Event) bool {
+		return e.Snapshot != nil && len(e.Snapshot.Partitions) > 0 || e.Topic != nil && len(e.Topic.Partitions) > 0
+	})
 
 	following := exec.CommandContext(ctx, buildGroupctl(t, c).path, "cluster", "controller", "--zookeeper", c.ZooKeeper(), "--watch")
 	followed, err := following.StdoutPipe()
