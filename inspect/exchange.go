@@ -77,11 +77,23 @@ func isOfOneBroker(err error) bool {
 	return isFirstRead || isConnection(err) || isUnreadable(err)
 }
 
-// oneBroker sends a request to one broker, and again if the connection breaks.
+// lookupsAgain is how often it is asked again what does not decode.
+const lookupsAgain = 2
+
+// oneBroker sends a request to one broker, and again if the connection breaks. A broker
+// that the client does not know it looks up at any other, whose answer may be the one that
+// does not decode: then it is asked for again.
 func oneBroker[R kmsg.Response](ctx context.Context, in *Inspector, node int32, req kmsg.Request) (R, error) {
-	resp, err := exchange.Await(ctx, func() (kmsg.Response, error) {
-		return in.client.Broker(int(node)).RetriableRequest(ctx, req)
-	})
+	var resp kmsg.Response
+	var err error
+	for range 1 + lookupsAgain {
+		resp, err = exchange.Await(ctx, func() (kmsg.Response, error) {
+			return in.client.Broker(int(node)).RetriableRequest(ctx, req)
+		})
+		if !isOfOneBroker(err) || isConnection(err) || ctx.Err() != nil {
+			break // the client itself has tried again where the connection broke
+		}
+	}
 	r, err := as[R](resp, err)
 	if err != nil {
 		err = brokerError{node, err}

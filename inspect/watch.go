@@ -67,8 +67,9 @@ const (
 //
 // Looks at partitions and groups lie about a second apart; a change shows at the next
 // one. Each broker gets at most [Watched.Rate] requests a second, whatever the number
-// of groups: one request has all groups of a coordinator, up to a thousand. Connecting
-// and finding out versions are the client's own requests and come on top. Metadata
+// of groups: one request has all groups of a coordinator, up to a thousand. Connecting,
+// finding out versions, and finding a broker while none answers for metadata, which takes
+// a few requests to each, are the client's own and come on top. Metadata
 // comes from one broker as long as it answers and the others take it for live.
 //
 // A change of metadata is told within two seconds of when brokers show it. A new
