@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -204,6 +205,10 @@ func (in *Inspector) unreachable(err error) Problem {
 	p := Problem{Code: CodeUnreachable, Target: clusterTarget, Cause: err}
 	firstRead, isFirstRead := errors.AsType[*kgo.ErrFirstReadEOF](err)
 	kafka, isKafka := errors.AsType[*kerr.Error](err)
+	why := err // of a connection that was closed: at its first read, or with the request unread
+	if isFirstRead {
+		why = firstRead
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		p.Code = CodeCanceled
@@ -217,8 +222,8 @@ func (in *Inspector) unreachable(err error) Problem {
 		p.Message = fmt.Sprintf("the broker at %s has a certificate that this client does not trust; check which authorities the client is told to trust, and that the address is one that the certificate is for (%v)", where, err)
 	case isTLSAlert(err):
 		p.Message = fmt.Sprintf("the broker at %s refused the TLS handshake; check the client's own certificate (%v)", where, err)
-	case isFirstRead:
-		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%s; %v)", where, in.speaks(), firstRead)
+	case isFirstRead, errors.Is(err, syscall.ECONNRESET):
+		p.Message = fmt.Sprintf("the broker at %s closed the connection at once; check whether its listener wants TLS or SASL (%s; %v)", where, in.speaks(), why)
 	case errors.Is(err, io.EOF) && in.logsIn():
 		p.Message = fmt.Sprintf("the broker at %s closed the connection while the client logged in; check user, password and SASL mechanism (%v)", where, err)
 	default:

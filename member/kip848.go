@@ -117,12 +117,7 @@ func (m *Member) confirm(ctx context.Context) (sent time.Time, err error) {
 	if sent.IsZero() {
 		return sent, errors.New("no broker has answered a heartbeat yet")
 	}
-	req := kmsg.NewPtrOffsetFetchRequest()
-	group := kmsg.NewOffsetFetchRequestGroup()
-	group.Group, group.MemberID, group.MemberEpoch = m.cfg.Group, &id, epoch
-	group.Topics = []kmsg.OffsetFetchRequestGroupTopic{} // none, where nil asks for all
-	req.Groups = append(req.Groups, group)
-	resp, err := m.client.Broker(int(by)).Request(ctx, req)
+	resp, err := m.client.Broker(int(by)).Request(ctx, m.asMember(id, epoch))
 	if err != nil {
 		// kgo's heartbeats go on to a coordinator that is dead for as long as no
 		// other request makes it look for the new one. A heartbeat of the classic
@@ -133,7 +128,8 @@ func (m *Member) confirm(ctx context.Context) (sent time.Time, err error) {
 		short, cancel := context.WithTimeout(ctx, time.Second) // the first try is what counts
 		_, _ = lookUp.RequestWith(short, m.client)
 		cancel()
-		_, _ = req.RequestWith(ctx, m.client)
+		// A request of its own: the client may still be about to send the other.
+		_, _ = m.asMember(id, epoch).RequestWith(ctx, m.client)
 		return sent, err
 	}
 	fetched := resp.(*kmsg.OffsetFetchResponse)
@@ -151,6 +147,16 @@ func (m *Member) confirm(ctx context.Context) (sent time.Time, err error) {
 		}
 	}
 	return sent, err
+}
+
+// asMember asks for the offsets of no topic, which brokers answer to members only.
+func (m *Member) asMember(id string, epoch int32) *kmsg.OffsetFetchRequest {
+	group := kmsg.NewOffsetFetchRequestGroup()
+	group.Group, group.MemberID, group.MemberEpoch = m.cfg.Group, &id, epoch
+	group.Topics = []kmsg.OffsetFetchRequestGroupTopic{} // none, where nil asks for all
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Groups = append(req.Groups, group)
+	return req
 }
 
 // brokerSession returns the session timeout that the brokers set for the group.
