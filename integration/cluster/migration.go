@@ -80,6 +80,15 @@ func (c *Cluster) FinalizeMigration(ctx context.Context, controller int32) error
 // RestartWith stops a node and starts it with other properties, on top of those that it
 // has; an empty value takes a property away. It returns as [Cluster.Restart] does.
 func (c *Cluster) RestartWith(ctx context.Context, id int32, changes map[string]string) error {
+	if err := c.StopToChange(ctx, id, changes); err != nil {
+		return err
+	}
+	return c.Restart(ctx, id)
+}
+
+// StopToChange stops a node, and changes what it will have when it starts again, as
+// [Cluster.RestartWith] does.
+func (c *Cluster) StopToChange(ctx context.Context, id int32, changes map[string]string) error {
 	n, err := c.node(id)
 	if err != nil {
 		return fmt.Errorf("restart: %w", err)
@@ -97,9 +106,9 @@ func (c *Cluster) RestartWith(ctx context.Context, id int32, changes map[string]
 		return fmt.Errorf("write the properties of node %d: %w", id, err)
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.nodes[id].properties = properties
-	c.mu.Unlock()
-	return c.Restart(ctx, id)
+	return nil
 }
 
 // writeFile writes a file into a container, whether that runs or not.
