@@ -50,7 +50,9 @@ func (e *elrAsker) look(ctx context.Context, node int32, partitions []watch.Part
 	for _, p := range partitions {
 		name := partitionID{p.Topic, p.Partition}
 		was, known := e.known[name]
-		present[name] = known
+		if known {
+			present[name] = true
+		}
 		switch {
 		case !p.Degraded() || p.LeaderEpoch == nil:
 			delete(e.known, name)
@@ -114,7 +116,7 @@ func (e *elrAsker) ask(ctx context.Context, node int32, wanted map[partitionID]w
 		slices.Sort(topics)
 		req := partitionsRequest(topics, &place{first.topic, first.partition}).(*kmsg.DescribeTopicPartitionsRequest)
 		req.ResponsePartitionLimit = elrAtOnce
-		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, metadataTimeout, req)
+		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, rankFirst, metadataTimeout, req)
 		if err != nil {
 			p := problemFrom(e.lacks(ctx, node, req.Key(), err), "", "find out which replicas may lead without being in sync, so causes of elections may stay unknown", "DESCRIBE on each topic")
 			if e.unsupported = p.Code == CodeUnsupported; !e.unsupported {

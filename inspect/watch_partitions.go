@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -73,6 +74,8 @@ func (w *watcher) watchPartitions(ctx context.Context) {
 			}
 			if asker.node != nil {
 				asker.turnFrom(*asker.node)
+			}
+			if asker.node != nil {
 				continue
 			}
 		} else if !asker.take(ctx, resp, at) {
@@ -108,12 +111,24 @@ func (w *watcher) waitForNextLook(ctx context.Context, began time.Time) {
 func (a *metadataAsker) ask(ctx context.Context, topics []string) (*kmsg.MetadataResponse, time.Time, error) {
 	at := time.Now()
 	if a.node == nil {
-		ctx, cancel := context.WithTimeout(ctx, max(lookTimeout, a.patience()))
+		// The client keeps what it is told of topics by whom it finds, which is much of all.
+		finding, cancel := context.WithTimeout(ctx, max(lookTimeout, a.patience()))
 		defer cancel()
-		resp, err := a.metadata(ctx, topics)
-		return resp, at, err
+		resp, err := a.metadata(finding, []string{})
+		if err == nil {
+			err = tooManyBrokers(resp)
+		}
+		if err != nil {
+			return nil, at, err
+		}
+		if len(resp.Brokers) == 0 {
+			return resp, at, nil
+		}
+		// Any of them: one may be taken for live and not answer.
+		node := resp.Brokers[rand.IntN(len(resp.Brokers))].NodeID
+		a.node = &node
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, a.patience(), metadataRequest(topics))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, rankFirst, a.patience(), metadataRequest(topics))
 	if err == nil {
 		a.took, err = time.Since(at), tooManyBrokers(resp)
 	}
@@ -141,9 +156,6 @@ func (a *metadataAsker) turnFrom(node int32) {
 func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, at time.Time) bool {
 	taken := partitionsLook(resp, at)
 	known := layout{brokers: slices.Sorted(slices.Values(taken.Brokers))}
-	if a.node == nil && len(known.brokers) > 0 {
-		a.node = &known.brokers[0]
-	}
 	known.metadata = a.node
 	topics := resp.Topics
 	if a.what.Groups && a.topicsWanted() == nil && !hasOffsetsTopic(topics) && a.node != nil {
@@ -204,7 +216,7 @@ func (a *metadataAsker) offsetsByName(ctx context.Context) []kmsg.MetadataRespon
 	if a.offsets != nil && time.Since(a.offsetsAt) < checkEvery {
 		return a.offsets
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, metadataTimeout, metadataRequest([]string{offsetsTopicName}))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, rankFirst, metadataTimeout, metadataRequest([]string{offsetsTopicName}))
 	if err == nil && hasOffsetsTopic(resp.Topics) {
 		a.offsets, a.offsetsAt = resp.Topics, at
 	}
@@ -224,7 +236,7 @@ func (a *metadataAsker) check(ctx context.Context) {
 	other := others[max(0, slices.IndexFunc(others, func(n int32) bool { return n > a.checkedBy }))]
 	a.checkedBy = other
 	a.all.Go(func() {
-		resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, false, metadataTimeout, metadataRequest([]string{}))
+		resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, rankLater, metadataTimeout, metadataRequest([]string{}))
 		if err != nil || len(resp.Brokers) == 0 {
 			return
 		}
@@ -266,6 +278,11 @@ func partitionsLook(resp *kmsg.MetadataResponse, at time.Time) watch.PartitionsL
 		taken.Brokers = append(taken.Brokers, broker.NodeID)
 		taken.Addresses[broker.NodeID] = net.JoinHostPort(broker.Host, strconv.Itoa(int(broker.Port)))
 	}
+	count := 0
+	for _, topic := range resp.Topics {
+		count += len(topic.Partitions)
+	}
+	taken.Partitions = make([]watch.Partition, 0, count)
 	for _, topic := range resp.Topics {
 		if topic.Topic == nil {
 			continue
@@ -284,5 +301,6 @@ func partitionsLook(resp *kmsg.MetadataResponse, at time.Time) watch.PartitionsL
 			})
 		}
 	}
+	watch.SortPartitions(taken.Partitions)
 	return taken
 }

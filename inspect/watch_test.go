@@ -3,7 +3,6 @@ package inspect_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -204,67 +203,6 @@ func TestWatchTellsOfGroupsWhereReadingTheLogIsRefused(t *testing.T) {
 	if n := w.count(func(e watch.Event) bool { return e.Sight != nil }); n != 1 {
 		t.Errorf("%d events of what can be looked at, want 1", n)
 	}
-}
-
-// TestWatchKeepsToItsRate counts what a thousand groups cost each broker.
-func TestWatchKeepsToItsRate(t *testing.T) {
-	t.Parallel()
-	fake := newFake(t, kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, offsetsTopic))
-	var names []string
-	for n := range 1000 {
-		names = append(names, fmt.Sprintf("group-%d", n))
-	}
-	counter := &requestCounter{sent: map[int32][]time.Time{}}
-	in := inspect.New(newClient(t, fake, kgo.WithHooks(counter)))
-	seen := map[string]bool{}
-	w := startWatching(t, in, inspect.Watched{Elections: true, GroupNames: names})
-	start := time.Now()
-	for len(seen) < len(names) {
-		w.mu.Lock()
-		for _, e := range w.events {
-			if e.Snapshot != nil {
-				for _, name := range e.Snapshot.Absent {
-					seen[name] = true
-				}
-			}
-		}
-		w.mu.Unlock()
-		if time.Since(start) > time.Minute {
-			t.Fatalf("%d of %d groups are told", len(seen), len(names))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	for node, sent := range counter.all() {
-		// Two a second, and one at the beginning.
-		if most := int(2*time.Since(start).Seconds()) + 2; len(sent) > most {
-			t.Errorf("broker %d got %d requests in %v, want at most %d", node, len(sent), time.Since(start), most)
-		}
-	}
-}
-
-// requestCounter notes what is sent to each broker but for greetings.
-type requestCounter struct {
-	mu   sync.Mutex
-	sent map[int32][]time.Time
-}
-
-func (c *requestCounter) OnBrokerWrite(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
-	if key == int16(kmsg.ApiVersions) || meta.NodeID < 0 || err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent[meta.NodeID] = append(c.sent[meta.NodeID], time.Now())
-}
-
-func (c *requestCounter) all() map[int32][]time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	copied := map[int32][]time.Time{}
-	for node, sent := range c.sent {
-		copied[node] = slices.Clone(sent)
-	}
-	return copied
 }
 
 // TestWatchAsksControllersAndBrokersWhereNoneAnswers: what they say counts by its epoch.

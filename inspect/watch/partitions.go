@@ -67,14 +67,20 @@ func (d *Differ) Partitions(look PartitionsLook) []Event {
 	return append(events, d.deleted(look.Unanswered, at, look.At)...)
 }
 
+// SortPartitions sorts partitions by topic and number, which saves a [Differ] a copy of
+// them.
+func SortPartitions(all []Partition) { slices.SortStableFunc(all, byName) }
+
+func byName(a, b Partition) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+}
+
 // sortedPartitions returns partitions by topic and number, each once. It copies them only
 // if they are not.
 func sortedPartitions(all []Partition) []Partition {
-	byName := func(a, b Partition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	}
 	if !slices.IsSortedFunc(all, byName) {
-		all = slices.SortedStableFunc(slices.Values(all), byName)
+		all = slices.Clone(all)
+		SortPartitions(all)
 	}
 	for i := 1; i < len(all); i++ {
 		if byName(all[i-1], all[i]) == 0 {
@@ -85,13 +91,11 @@ func sortedPartitions(all []Partition) []Partition {
 }
 
 func (d *Differ) firstPartitions(sorted []Partition) *Snapshot {
-	shown := make([]Partition, 0, len(sorted))
-	for _, p := range sorted {
-		if d.watches(p.Topic) {
-			shown = append(shown, p)
-		}
+	shown := sorted
+	if slices.ContainsFunc(sorted, func(p Partition) bool { return !d.watches(p.Topic) }) {
+		shown = slices.DeleteFunc(slices.Clone(sorted), func(p Partition) bool { return !d.watches(p.Topic) })
 	}
-	snapshot := &Snapshot{Brokers: d.brokers, Partitions: slices.Clip(shown)}
+	snapshot := &Snapshot{Brokers: d.brokers, Partitions: shown}
 	for _, topic := range slices.Sorted(slices.Values(d.config.Topics)) {
 		if d.topics[topic] == nil {
 			snapshot.AbsentTopics = append(snapshot.AbsentTopics, topic)
