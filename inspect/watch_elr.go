@@ -116,7 +116,7 @@ func (e *elrAsker) ask(ctx context.Context, node int32, wanted map[partitionID]w
 		slices.Sort(topics)
 		req := partitionsRequest(topics, &place{first.topic, first.partition}).(*kmsg.DescribeTopicPartitionsRequest)
 		req.ResponsePartitionLimit = elrAtOnce
-		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, rankFirst, metadataTimeout, req)
+		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, metadataTimeout, req)
 		if err != nil {
 			p := problemFrom(e.lacks(ctx, node, req.Key(), err), "", "find out which replicas may lead without being in sync, so causes of elections may stay unknown", "DESCRIBE on each topic")
 			if e.unsupported = p.Code == CodeUnsupported; !e.unsupported {

@@ -1,8 +1,8 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -45,6 +45,8 @@ const (
 type metadataAsker struct {
 	*watcher
 	node *int32
+	// found is how often it was asked who is live, for want of a node.
+	found int
 	// took is how long the last answer took.
 	took time.Duration
 	elr  elrAsker
@@ -124,11 +126,12 @@ func (a *metadataAsker) ask(ctx context.Context, topics []string) (*kmsg.Metadat
 		if len(resp.Brokers) == 0 {
 			return resp, at, nil
 		}
-		// Any of them: one may be taken for live and not answer.
-		node := resp.Brokers[rand.IntN(len(resp.Brokers))].NodeID
-		a.node = &node
+		// Another one each time: one may be taken for live and not answer.
+		slices.SortFunc(resp.Brokers, func(a, b kmsg.MetadataResponseBroker) int { return cmp.Compare(a.NodeID, b.NodeID) })
+		a.node = &resp.Brokers[a.found%len(resp.Brokers)].NodeID
+		a.found++
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, rankFirst, a.patience(), metadataRequest(topics))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, a.patience(), metadataRequest(topics))
 	if err == nil {
 		a.took, err = time.Since(at), tooManyBrokers(resp)
 	}
@@ -216,7 +219,7 @@ func (a *metadataAsker) offsetsByName(ctx context.Context) []kmsg.MetadataRespon
 	if a.offsets != nil && time.Since(a.offsetsAt) < checkEvery {
 		return a.offsets
 	}
-	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, rankFirst, metadataTimeout, metadataRequest([]string{offsetsTopicName}))
+	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, metadataTimeout, metadataRequest([]string{offsetsTopicName}))
 	if err == nil && hasOffsetsTopic(resp.Topics) {
 		a.offsets, a.offsetsAt = resp.Topics, at
 	}
@@ -236,7 +239,7 @@ func (a *metadataAsker) check(ctx context.Context) {
 	other := others[max(0, slices.IndexFunc(others, func(n int32) bool { return n > a.checkedBy }))]
 	a.checkedBy = other
 	a.all.Go(func() {
-		resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, rankLater, metadataTimeout, metadataRequest([]string{}))
+		resp, _, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, other, false, metadataTimeout, metadataRequest([]string{}))
 		if err != nil || len(resp.Brokers) == 0 {
 			return
 		}
