@@ -167,6 +167,8 @@ type watcher struct {
 	read map[int32]int64
 	// controllerAnswered is when a controller answered last at its own listener.
 	controllerAnswered time.Time
+	// controllerSeen is when anybody said last who the controller is.
+	controllerSeen time.Time
 	// moved is closed, and replaced, when the layout changed.
 	moved chan struct{}
 }
@@ -269,6 +271,11 @@ func ask[R kmsg.Response](ctx context.Context, w *watcher, node int32, urgent bo
 	if !w.pace.wait(ctx, node, urgent) {
 		return none, time.Now(), ctx.Err()
 	}
+	return askNow[R](ctx, w, node, limit, req)
+}
+
+// askNow is ask, of a request whose turn it is.
+func askNow[R kmsg.Response](ctx context.Context, w *watcher, node int32, limit time.Duration, req kmsg.Request) (R, time.Time, error) {
 	at := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -39,6 +39,7 @@ func quorumRequest() heldQuestion {
 func (w *watcher) watchController(ctx context.Context) {
 	var mu sync.Mutex
 	asked := map[int32]bool{}
+	sent := map[int32]bool{} // those of them that do not wait for their turn
 	var last int32 = -1
 	if !w.awaitLayout(ctx) {
 		return
@@ -51,7 +52,11 @@ func (w *watcher) watchController(ctx context.Context) {
 		mu.Lock()
 		node := nextFree(known, last, asked)
 		if node == nil {
+			waits := len(sent) < len(asked)
 			mu.Unlock()
+			if waits {
+				continue // the brokers hold nothing back: it is their rate
+			}
 			w.failed(ctx, sight{part: partController}, time.Now(), Problem{
 				Code: CodeTimeout, Message: "cannot find out the controller: all brokers hold the question back, as they do while there is none; check that more than half of the voters are up",
 			})
@@ -65,8 +70,14 @@ func (w *watcher) watchController(ctx context.Context) {
 				mu.Lock()
 				defer mu.Unlock()
 				delete(asked, *node)
+				delete(sent, *node)
 			}()
-			w.lookAtController(ctx, *node)
+			if w.pace.wait(ctx, *node, false) {
+				mu.Lock()
+				sent[*node] = true
+				mu.Unlock()
+				w.lookAtController(ctx, *node)
+			}
 		})
 	}
 }
@@ -91,17 +102,26 @@ func nextFree(known layout, last int32, asked map[int32]bool) *int32 {
 
 func (w *watcher) lookAtController(ctx context.Context, node int32) {
 	req := quorumRequest()
-	resp, began, err := ask[*kmsg.DescribeQuorumResponse](ctx, w, node, false, heldTimeout, req)
+	resp, began, err := askNow[*kmsg.DescribeQuorumResponse](ctx, w, node, heldTimeout, req)
 	var quorum *quorumPartition
 	if err == nil {
 		quorum, err = quorumFrom(resp)
 	}
 	if err != nil {
+		w.mu.Lock()
+		answered := w.controllerSeen.After(began)
+		w.mu.Unlock()
+		if answered {
+			return // another said who it is while this one held the question back
+		}
 		err = w.lacks(ctx, node, req.Key(), err)
 		w.failed(ctx, sight{part: partController}, began, quorumFailure(err, errors.Is(err, kerr.UnsupportedVersion)))
 		return
 	}
 	// A question that was held back is answered as things are in the end.
 	at := time.Now()
+	w.mu.Lock()
+	w.controllerSeen = at
+	w.mu.Unlock()
 	w.saw(ctx, sight{part: partController}, at, func(d *watch.Differ) []watch.Event { return d.Controller(controllerLook(quorum, at)) })
 }

@@ -53,7 +53,7 @@ func (w *watcher) askController(ctx context.Context, seed *kgo.Broker) {
 	}
 	at := time.Now()
 	w.mu.Lock()
-	w.controllerAnswered = at
+	w.controllerAnswered, w.controllerSeen = at, at
 	w.mu.Unlock()
 	w.saw(ctx, sight{part: partController}, at, func(d *watch.Differ) []watch.Event {
 		return append(d.Saw(partControllers, nil, "", at), d.Controller(controllerLook(quorum, at))...)
