@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"strconv"
@@ -118,13 +119,10 @@ func (a *metadataAsker) ask(ctx context.Context, topics []string) (*kmsg.Metadat
 		defer cancel()
 		resp, err := a.metadata(finding, []string{})
 		if err == nil {
-			err = tooManyBrokers(resp)
+			err = knowsBrokers(resp)
 		}
 		if err != nil {
 			return nil, at, err
-		}
-		if len(resp.Brokers) == 0 {
-			return resp, at, nil
 		}
 		// Another one each time: one may be taken for live and not answer.
 		slices.SortFunc(resp.Brokers, func(a, b kmsg.MetadataResponseBroker) int { return cmp.Compare(a.NodeID, b.NodeID) })
@@ -133,9 +131,18 @@ func (a *metadataAsker) ask(ctx context.Context, topics []string) (*kmsg.Metadat
 	}
 	resp, at, err := ask[*kmsg.MetadataResponse](ctx, a.watcher, *a.node, true, a.patience(), metadataRequest(topics))
 	if err == nil {
-		a.took, err = time.Since(at), tooManyBrokers(resp)
+		a.took, err = time.Since(at), knowsBrokers(resp)
 	}
 	return resp, at, err
+}
+
+// knowsBrokers says why an answer for metadata is none to go by. A broker that has just
+// started answers before it knows of any broker, itself among them, and of any topic.
+func knowsBrokers(resp *kmsg.MetadataResponse) error {
+	if len(resp.Brokers) == 0 {
+		return errors.New("the broker that answered knows of no brokers yet")
+	}
+	return tooManyBrokers(resp)
 }
 
 // patience is how long a broker may take to answer for metadata.
