@@ -184,8 +184,7 @@ func (a *metadataAsker) take(ctx context.Context, resp *kmsg.MetadataResponse, a
 	}
 	gone := a.setLayout(known)
 	if !a.saw(ctx, sight{part: partPartitions}, at, func(d *watch.Differ) []watch.Event {
-		d.Gone(gone)
-		return append(a.namedTopics(d, resp, at), d.Partitions(taken)...)
+		return slices.Concat(d.Gone(gone, at), a.namedTopics(d, resp, at), d.Partitions(taken))
 	}) {
 		return false
 	}

@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -197,9 +198,50 @@ func TestWhatCannotBeLookedAtIsToldOnce(t *testing.T) {
 	}
 	failed(10 * time.Second)
 	failed(13 * time.Second)
-	d.Gone([]int32{2})
+	if e := d.Gone([]int32{2}, after(14*time.Second)); len(e) > 0 {
+		t.Fatalf("a broker that is gone, which its own event tells: %+v", e)
+	}
 	if e := d.Saw("groups", node(2), "", after(14*time.Second)); len(e) > 0 {
 		t.Fatalf("a broker that was gone: %+v", e)
+	}
+}
+
+// TestWhatIsLostAtABrokerThatGoesIsOverWhereBrokersAreNotTold: with coordinators alone no
+// other event would end it, and it would be lost twice in a row.
+func TestWhatIsLostAtABrokerThatGoesIsOverWhereBrokersAreNotTold(t *testing.T) {
+	d := NewDiffer(Config{OnlyCoordinators: true})
+	d.Partitions(PartitionsLook{At: start, Brokers: []int32{0, 1}})
+	lost := func(from time.Duration, part string, at int32) []Event {
+		return d.Failed(FailedLook{Began: after(from), At: after(from + 3*time.Second), Part: part, Node: node(at), Of: "list"})
+	}
+	for _, e := range [][]Event{lost(0, "log", 1), lost(0, "groups", 1), lost(0, "groups", 0)} {
+		if len(e) != 1 || !e[0].Sight.Lost {
+			t.Fatalf("%+v", e)
+		}
+	}
+	if e := d.Failed(FailedLook{At: after(3 * time.Second), Part: "offsets", Node: node(1)}); len(e) > 0 {
+		t.Fatalf("a moment is told: %+v", e)
+	}
+	events := d.Gone([]int32{1}, after(4*time.Second))
+	var told []string
+	for _, e := range events {
+		if e.Kind != KindSight || !e.At.Equal(after(4*time.Second)) || !e.After.Equal(start) || e.Sight.Lost || e.Sight.Node == nil || e.Sight.For.Duration() != 4*time.Second {
+			t.Errorf("%+v %+v", e, e.Sight)
+			continue
+		}
+		told = append(told, fmt.Sprint(e.Sight.Part, " ", *e.Sight.Node))
+	}
+	if !slices.Equal(told, []string{"groups 1", "log 1"}) {
+		t.Errorf("of %v it is told that it is over", told)
+	}
+	if e := d.Saw("groups", node(1), "list", after(10*time.Second)); len(e) > 0 {
+		t.Errorf("it is told twice that it is over: %+v", e)
+	}
+	if e := lost(20*time.Second, "groups", 1); len(e) != 1 || !e[0].Sight.Lost {
+		t.Errorf("what is lost again is not told: %+v", e)
+	}
+	if len(d.blind) != 2 {
+		t.Errorf("%d parts cannot be looked at, want those of broker 0 and 1", len(d.blind))
 	}
 }
 

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -65,13 +66,11 @@ func (d *Differ) Saw(part string, node *int32, of string, at time.Time) []Event 
 	if delete(blind.failing, of); len(blind.failing) > 0 {
 		return nil
 	}
-	delete(d.blind, key)
 	if !blind.told {
+		delete(d.blind, key)
 		return nil
 	}
-	return []Event{{Kind: KindSight, At: at, After: blind.since, Sight: &SightChange{
-		Part: part, Node: node, For: Millis(max(0, at.Sub(blind.since))),
-	}}}
+	return []Event{d.seen(key, at)}
 }
 
 // isBlind says whether it was told that a part of a node cannot be looked at.
@@ -81,11 +80,37 @@ func (d *Differ) isBlind(part string, node int32) bool {
 }
 
 // Gone forgets what could not be looked at at brokers that are gone, which their own
-// events tell.
-func (d *Differ) Gone(nodes []int32) {
-	for key := range d.blind {
-		if slices.Contains(nodes, key.node) {
-			delete(d.blind, key)
+// events tell. Where those are left out, with [Config.OnlyCoordinators], it is told that
+// it is over.
+func (d *Differ) Gone(nodes []int32, at time.Time) []Event {
+	var over []sightKey
+	for key, blind := range d.blind {
+		if !slices.Contains(nodes, key.node) {
+			continue
 		}
+		if d.config.OnlyCoordinators && blind.told {
+			over = append(over, key)
+			continue
+		}
+		delete(d.blind, key)
 	}
+	slices.SortFunc(over, func(a, b sightKey) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.node, b.node))
+	})
+	var events []Event
+	for _, key := range over {
+		events = append(events, d.seen(key, at))
+	}
+	return events
+}
+
+// seen forgets what was told as lost, and tells that it is not.
+func (d *Differ) seen(key sightKey, at time.Time) Event {
+	since := d.blind[key].since
+	delete(d.blind, key)
+	change := &SightChange{Part: key.part, For: Millis(max(0, at.Sub(since)))}
+	if key.node != anyNode {
+		change.Node = &key.node
+	}
+	return Event{Kind: KindSight, At: at, After: since, Sight: change}
 }
