@@ -45,8 +45,8 @@ Without a topic, all partitions are meant, internal ones too, and those that nee
 no election are left out. Nothing is lost by this election.
 
 The exit code is 5 if the election of some partitions is refused, such as for a
-first replica that is down. Needs DESCRIBE on the cluster and the topics, and
-with --execute ALTER on the cluster.`,
+first replica that is down. Needs DESCRIBE on the cluster and the topics,
+DESCRIBE_CONFIGS on the topics, and with --execute ALTER on the cluster.`,
 		Example: `  groupctl -b localhost:9092 elect preferred
   groupctl -b localhost:9092 elect preferred orders:0,3 payments --execute`,
 		Annotations: map[string]string{schemaAnnotation: "elect-preferred"},
@@ -80,7 +80,8 @@ that is in sync or eligible can come back, bring its broker back instead:
 'topic leaders --offline' shows ISR and ELR.
 
 Without a topic, all partitions without a leader are meant. Needs DESCRIBE on the
-cluster and the topics, and with --execute ALTER on the cluster.`,
+cluster and the topics, DESCRIBE_CONFIGS on the topics, and with --execute ALTER on the
+cluster.`,
 		Example: `  groupctl -b localhost:9092 elect unclean
   groupctl -b localhost:9092 elect unclean orders:3 --execute --records-may-be-lost`,
 		Annotations: map[string]string{schemaAnnotation: "elect-unclean"},

@@ -34,5 +34,6 @@ func exitCode(hasData bool, missing []inspect.Problem) int {
 }
 
 func isAbsence(p inspect.Problem) bool {
-	return p.Code == inspect.CodeGroupNotFound || p.Code == inspect.CodeTopicNotFound || p.Code == inspect.CodeNodeNotFound
+	return p.Code == inspect.CodeGroupNotFound || p.Code == inspect.CodeTopicNotFound || p.Code == inspect.CodeNodeNotFound ||
+		p.Code == inspect.CodeOffsetsTopicAbsent || p.Code == inspect.CodeStateTopicAbsent
 }
