@@ -29,8 +29,8 @@ func TestShortIDs(t *testing.T) {
 	}
 	members := []assign.Member{{ID: a}, {ID: b}, {ID: "x-410c3349-77fe-4156-9d32-602b2dead304", Instance: "x"}}
 	for who, want := range map[string]int{a: 0, b: 1, "w-310c3349": -1, "x-410c3349": 2, "x": 2, "y": -1, "": -1} {
-		if got := memberCalled(members, who); got != want {
-			t.Errorf("%q is member %d, want %d", who, got, want)
+		if got, several := memberCalled(members, who); got != want || several != (who == "w-310c3349") {
+			t.Errorf("%q is member %d (of several: %v), want %d", who, got, several, want)
 		}
 	}
 	if shown := shortIDs([]string{a, a}); shown(a) != "w-310c3349" || shown(b) != b {

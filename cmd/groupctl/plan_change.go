@@ -15,10 +15,17 @@ func (r *planner) change(g *live.Group, flags planFlags) (changed assign.Group, 
 	changed = assign.Group{Members: slices.Clone(g.Problem.Members), Topics: g.Problem.Topics}
 	topics := subscribed(changed)
 	for _, who := range flags.remove {
-		leaver := memberCalled(changed.Members, who)
-		if leaver >= 0 {
+		leaver, several := memberCalled(changed.Members, who)
+		switch {
+		case leaver >= 0:
 			changed.Members = slices.Delete(changed.Members, leaver, leaver+1)
-		} else {
+		case several:
+			r.errors = append(r.errors, inspect.Problem{
+				Code: codeMemberNotFound, Target: who,
+				Message: fmt.Sprintf("%q begins the ids of several members of the group %q; give one in full: it has %s", who, g.Seen.Group, someMembers(changed)),
+			})
+			return changed, false
+		default:
 			r.errors = append(r.errors, inspect.Problem{
 				Code: codeMemberNotFound, Target: who,
 				Message: fmt.Sprintf("the group %q has no member %q to remove; it has %s", g.Seen.Group, who, someMembers(changed)),
@@ -45,22 +52,22 @@ func (r *planner) change(g *live.Group, flags planFlags) (changed assign.Group, 
 }
 
 // memberCalled finds the member of an id, an instance, or the beginning of an id that
-// tables show it by, if it is the only one; -1 if there is none.
-func memberCalled(members []assign.Member, who string) int {
-	found := slices.IndexFunc(members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
+// tables show it by, if it is the only one; -1 if there is none, or several.
+func memberCalled(members []assign.Member, who string) (found int, several bool) {
+	found = slices.IndexFunc(members, func(m assign.Member) bool { return m.ID == who || m.Instance != "" && m.Instance == who })
 	if found >= 0 {
-		return found
+		return found, false
 	}
 	for i, m := range members {
 		switch {
 		case shortID(m.ID) != who:
 		case found >= 0:
-			return -1
+			return -1, true
 		default:
 			found = i
 		}
 	}
-	return found
+	return found, false
 }
 
 func someMembers(g assign.Group) string {
