@@ -17,9 +17,10 @@ type Explaining struct {
 	// Since is how far back the log is read, and what members said is taken. 0 means an
 	// hour.
 	Since time.Duration
-	// Said returns what members said, as [explain.ReadSaid] reads it, and is called once
-	// when the recording is over. Nil: nothing is known of it.
-	Said func() ([]explain.Observation, error)
+	// Said returns what members said since a time, as [explain.ReadSaid] reads it, and is
+	// called once when the recording is over. What it returns beside an error counts. Nil:
+	// nothing is known of it.
+	Said func(ctx context.Context, since time.Time) ([]explain.Observation, error)
 	// NoLog leaves __consumer_offsets alone.
 	NoLog bool
 	// Limits are what is judged by.
@@ -75,14 +76,6 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 	recorder := &recorder{Inspector: in, group: group}
 	recorder.run(ctx, how.For)
 	observed := recorder.seen
-	if how.Said != nil {
-		said, err := how.Said()
-		if err != nil {
-			answer.missing(Problem{Code: CodeRequestFailed, Target: group, Message: fmt.Sprintf("cannot read what members said: %v", err), Cause: err})
-		}
-		since := began.Add(-how.Since)
-		observed = append(observed, slices.DeleteFunc(said, func(o explain.Observation) bool { return o.At.Before(since) })...)
-	}
 	if recorder.problem != nil {
 		answer.missing(*recorder.problem)
 	}
@@ -91,6 +84,14 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 		logged, problems := in.logged(ctx, group, began.Add(-how.Since), recorder.last)
 		observed = append(observed, logged...)
 		answer.warn(problems...)
+	}
+	if how.Said != nil {
+		since := began.Add(-how.Since)
+		said, err := how.Said(ctx, since)
+		if err != nil {
+			answer.missing(Problem{Code: CodeRequestFailed, Target: group, Message: fmt.Sprintf("cannot read what members said: %v", err), Cause: err})
+		}
+		observed = append(observed, slices.DeleteFunc(said, func(o explain.Observation) bool { return o.At.Before(since) })...)
 	}
 	if recorder.absent && len(recorder.seen) == 1 {
 		answer.missing(Problem{

@@ -200,13 +200,13 @@ func (g *trouble) files() []string {
 }
 
 // heard reads what members logged.
-func (g *trouble) heard() (all []explain.Observation, err error) {
+func (g *trouble) heard(_ context.Context, since time.Time) (all []explain.Observation, err error) {
 	for _, path := range g.files() {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		said, skipped, err := explain.ReadSaid(file, g.group)
+		said, skipped, err := explain.ReadSaid(file, g.group, since)
 		file.Close()
 		if err != nil || skipped > 0 {
 			return nil, fmt.Errorf("%s: %d lines skipped: %w", path, skipped, err)

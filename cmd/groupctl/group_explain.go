@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -30,7 +31,8 @@ meanwhile is all that there is to judge by.
 
 --events FILE reads what members say of themselves: a log of groupkit's members, written
 with slog's JSON handler, or a JSON object a line such as {"time": "2026-01-02T15:04:05Z",
-"member": "...", "kind": "lost", "error": "..."}. Give it once for each file. Where
+"member": "...", "kind": "lost", "error": "..."}. The fields have to be those of the line
+itself: give members no logger in a slog group. Give --events once for each file. Where
 __consumer_offsets may not be read, members' logs tell the past; and who is refused is seen
 by the one that is refused alone.
 
@@ -70,40 +72,53 @@ topic __consumer_offsets.`,
 			}
 		}
 		if len(events) > 0 {
-			how.Said = func() ([]explain.Observation, error) { return s.readEvents(events, args[0]) }
+			how.Said = func(ctx context.Context, since time.Time) ([]explain.Observation, error) {
+				return s.readEvents(ctx, events, args[0], since)
+			}
 		}
 		s.timeout += lasts
 		return answer(command, s, question[explain.Diagnosis]{
 			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[explain.Diagnosis], error) {
 				return in.Explain(ctx, args[0], how)
 			},
-			hasData: func(d explain.Diagnosis) bool { return d.State != "" || d.Rebalances > 0 },
-			table:   diagnosisText,
+			hasData: func(d explain.Diagnosis) bool {
+				return d.State != "" || d.Rebalances > 0 || len(d.Verdicts) > 0 && isTrouble(d.Verdicts[0].Cause)
+			},
+			table: diagnosisText,
 		})
 	}
 	return command
 }
 
-func (s *session) readEvents(paths []string, group string) (all []explain.Observation, err error) {
+// isTrouble says whether a cause is one, which members' events alone may tell.
+func isTrouble(c explain.Cause) bool {
+	return c != explain.Fine && c != explain.Empty && c != explain.Unexplained
+}
+
+func (s *session) readEvents(ctx context.Context, paths []string, group string, since time.Time) (all []explain.Observation, err error) {
 	for _, path := range paths {
-		said, err := s.readEventsOf(path, group)
-		if err != nil {
-			return all, err
+		said, failed := s.readEventsOf(ctx, path, group, since)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", path, failed))
 		}
 		all = append(all, said...)
 	}
-	return all, nil
+	return all, err
 }
 
-func (s *session) readEventsOf(path, group string) ([]explain.Observation, error) {
+func (s *session) readEventsOf(ctx context.Context, path, group string, since time.Time) ([]explain.Observation, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	said, skipped, err := explain.ReadSaid(file, group)
+	defer context.AfterFunc(ctx, func() { file.Close() })() // a pipe may never end
+	said, skipped, err := explain.ReadSaid(file, group, since)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	if skipped > 0 {
-		fmt.Fprintf(s.stderr, "groupctl: warning: %s of %s skipped: not a JSON object, or without a time\n", counted(skipped, "line"), printable(path))
+		fmt.Fprintf(s.stderr, "groupctl: warning: %s of %s skipped: not a JSON object, longer than 1 MiB, or without a time\n", counted(skipped, "line"), printable(path))
 	}
 	return said, err
 }

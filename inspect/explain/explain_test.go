@@ -3,7 +3,6 @@ package explain
 import (
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -275,26 +274,5 @@ func TestWhateverIsSeenIsJudged(t *testing.T) {
 				t.Errorf("seed %d: a surer verdict comes later: %v", seed, causesOf(d))
 			}
 		}
-	}
-}
-
-func TestReadSaid(t *testing.T) {
-	lines := `{"time":"2026-01-02T03:04:05Z","member":"m-1","kind":"lost","error":"UNKNOWN_MEMBER_ID"}
-{"time":"2026-01-02T03:04:06Z","level":"INFO","msg":"group member joining","group":"g","member":"m-2"}
-{"time":"2026-01-02T03:04:06Z","level":"INFO","msg":"an order was handled"}
-{"time":"2026-01-02T03:04:06Z","msg":"joining","group":"another"}
-not JSON
-{"msg":"no time"}
-{"time":"2026-01-02T03:04:07Z","event":"left","err":"closed"}
-`
-	all, skipped, err := ReadSaid(strings.NewReader(lines), "g")
-	if err != nil || skipped != 2 || len(all) != 3 {
-		t.Fatalf("%v, %d skipped, %+v", err, skipped, all)
-	}
-	if !reflect.DeepEqual(*all[0].Said, Said{Member: "m-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}) || all[1].Said.Kind != "joining" || all[2].Said.Kind != "left" || all[2].Said.Error != "closed" {
-		t.Errorf("%+v %+v %+v", all[0].Said, all[1].Said, all[2].Said)
-	}
-	if _, _, err := ReadSaid(strings.NewReader(strings.Repeat("x", 2<<20)), "g"); err == nil {
-		t.Error("a line of 2 MiB is read")
 	}
 }

@@ -19,6 +19,9 @@ func (h *history) slowPlannings() []planning {
 	elected := map[string]planning{}
 	for _, o := range h.said {
 		s := o.Said
+		if s.Member == "" {
+			continue
+		}
 		switch s.Kind {
 		case "elected":
 			elected[s.Member] = planning{s.Member, s.Generation, o.At, o.At}
@@ -36,7 +39,7 @@ func (h *history) slowPlannings() []planning {
 // waitedForPlanner says whether, before a round, the group waited for a leader that was
 // still making the plan of the generation before, which somebody's joining had ended.
 func (h *history) waitedForPlanner(r *round) bool {
-	for _, p := range h.slowPlannings() {
+	for _, p := range h.plannings {
 		from, to := p.from, p.to
 		if from.Before(r.waitedSince) {
 			from = r.waitedSince

@@ -32,26 +32,31 @@ type round struct {
 	told []SaidCause
 	// failed: the leader's plan failed before.
 	failed bool
-	unseen int
+	// allJoined is when all had joined, by what members said, zero if they did not.
+	allJoined time.Time
+	unseen    int
 	// explained: a verdict has it; follows: it was given to the one before.
 	explained, follows bool
 }
 
 // history is what was observed, in order.
 type history struct {
-	group    string
-	limits   Limits
-	all      []Observation
-	rounds   []*round
-	looks    []Observation // with Look
-	waits    []wait
-	commits  map[partition][]Observation
-	said     []Observation
-	saidBy   map[string][]Observation // the same, by member
-	sizes    map[string][]Observation
-	timeouts map[string]timeouts // by member
-	isLogged bool                // records of generations
-	isTold   bool                // what members said of generations
+	group   string
+	limits  Limits
+	all     []Observation
+	rounds  []*round
+	looks   []Observation // with Look
+	waits   []wait
+	commits map[partition][]Observation
+	said    []Observation
+	saidBy  map[string][]Observation // the same, by member
+	// hosting is when members said that the broker assigns partitions, or that it does not.
+	hosting   map[string][]Observation
+	plannings []planning // that took long
+	sizes     map[string][]Observation
+	timeouts  map[string]timeouts // by member
+	isLogged  bool                // records of generations
+	isTold    bool                // what members said of generations
 }
 
 type partition struct {
@@ -86,7 +91,7 @@ type stateAt struct {
 func newHistory(group string, observations []Observation, limits Limits) *history {
 	h := &history{
 		group: group, limits: limits.withDefaults(),
-		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{}, saidBy: map[string][]Observation{},
+		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{}, saidBy: map[string][]Observation{}, hosting: map[string][]Observation{},
 	}
 	h.all = slices.Clone(observations)
 	slices.SortStableFunc(h.all, func(a, b Observation) int { return a.At.Compare(b.At) })
@@ -105,6 +110,9 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 			h.said = append(h.said, o)
 			if s := o.Said; s.Member != "" {
 				h.saidBy[s.Member] = append(h.saidBy[s.Member], o)
+				if s.Kind == "leaderless" || s.Kind == "led" {
+					h.hosting[s.Member] = append(h.hosting[s.Member], o)
+				}
 				if s.RebalanceTimeout > 0 {
 					h.timeouts[s.Member] = timeouts{s.SessionTimeout.Duration(), s.RebalanceTimeout.Duration()}
 				}
@@ -116,6 +124,7 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 			}
 		}
 	}
+	h.plannings = h.slowPlannings()
 	h.findWaits()
 	told := h.toldRounds()
 	if h.isLogged {

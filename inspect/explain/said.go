@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -72,13 +73,21 @@ const (
 // [Said], with "time" in RFC 3339, the kind in "kind" or "event", and the error in "error"
 // or "err". What the logger of package member writes with slog's JSON handler is such a
 // line, with "group member" and the kind for its message. So a service's whole log may be
-// given: lines of other groups, where a line names its "group", and those that say
-// nothing of membership are passed over. Lines that are no JSON object or have no time
-// are skipped, and counted.
-func ReadSaid(r io.Reader, group string) (all []Observation, skipped int, err error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, mostLine)
-	for lines.Scan() {
+// given: lines of other groups, where a line names its "group", those of before since, and
+// those that say nothing of membership are passed over. The fields have to be those of the
+// line itself, and not of an object in it. Lines that are no JSON object, have no time or
+// are longer than 1 MiB are skipped, and counted. A million lines are kept at most; there is
+// an error where there are more, and where r fails, beside what was read until then.
+func ReadSaid(r io.Reader, group string, since time.Time) (all []Observation, skipped int, err error) {
+	lines := bufio.NewReaderSize(r, mostLine)
+	for {
+		raw, err := readLine(lines)
+		if err == io.EOF {
+			return all, skipped, nil
+		}
+		if err != nil {
+			return all, skipped, fmt.Errorf("cannot read members' events after %d of them: %w", len(all), err)
+		}
 		var line struct {
 			Said
 			Time  time.Time `json:"time"`
@@ -87,14 +96,12 @@ func ReadSaid(r io.Reader, group string) (all []Observation, skipped int, err er
 			Msg   string    `json:"msg"`
 			Err   string    `json:"err"`
 		}
-		if len(all) == mostSaid {
-			return all, skipped, fmt.Errorf("there are more than %d lines of members' events; give those of the time in question", mostSaid)
-		}
-		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Time.IsZero() {
+		// Fields of other types are somebody else's.
+		if err := json.Unmarshal(raw, &line); err != nil && !isOfAnotherType(err) || line.Time.IsZero() {
 			skipped++
 			continue
 		}
-		if line.Group != "" && line.Group != group {
+		if line.Time.Before(since) || line.Group != "" && line.Group != group {
 			continue
 		}
 		said := line.Said
@@ -102,17 +109,34 @@ func ReadSaid(r io.Reader, group string) (all []Observation, skipped int, err er
 		said.Kind = cmp.Or(said.Kind, line.Event)
 		if said.Kind == "" {
 			said.Kind = strings.TrimPrefix(strings.ToLower(line.Msg), "group member ")
-			if !saidKinds[said.Kind] && !namesError(said.Error) {
-				continue // of something else
-			}
 		}
 		said.nameByID()
+		if named := said.Member != "" || said.ClientID != "" || said.Instance != ""; !named && !namesError(said.Error) || !saidKinds[said.Kind] && !namesError(said.Error) {
+			continue // of something else, or of nobody
+		}
+		if len(all) == mostSaid {
+			return all, skipped, fmt.Errorf("members tell of more than %d events; ask for those of a shorter time", mostSaid)
+		}
 		all = append(all, Observation{At: line.Time, Source: SourceMember, Said: &said})
 	}
-	if err := lines.Err(); err != nil {
-		return all, skipped, fmt.Errorf("cannot read members' events after %d lines: %w", len(all)+skipped, err)
+}
+
+// readLine returns the next line, valid until the one after it, and nothing for one that is
+// too long.
+func readLine(lines *bufio.Reader) ([]byte, error) {
+	line, goesOn, err := lines.ReadLine()
+	if !goesOn {
+		return line, err
 	}
-	return all, skipped, nil
+	for goesOn && err == nil {
+		_, goesOn, err = lines.ReadLine()
+	}
+	return nil, err
+}
+
+func isOfAnotherType(err error) bool {
+	_, is := errors.AsType[*json.UnmarshalTypeError](err)
+	return is
 }
 
 // saidKinds are what a message may be that says something of membership.

@@ -34,7 +34,7 @@ func (h *history) undecoded(present bool) *Verdict {
 			see(o.At, o.Source, o.Look.Members)
 		case o.Record != nil:
 			see(o.At, o.Source, o.Record.Members)
-		case o.Said != nil && o.Said.Kind == "isolated" && wanted(o.Said.Subject):
+		case o.Said != nil && o.Said.Kind == "isolated" && o.Said.Subject != "" && wanted(o.Said.Subject):
 			bad[o.Said.Subject] = watch.MemberRef{ID: o.Said.Subject}
 			v.quote(o.At, o.Source, fmt.Sprintf("the leader %q isolated %q: %s", o.Said.Member, o.Said.Subject, o.Said.Error))
 		}

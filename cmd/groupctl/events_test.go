@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect"
+)
+
+// TestEventsFromAPipeThatDoesNotEnd stops reading when the command is interrupted, and keeps
+// what came until then.
+func TestEventsFromAPipeThatDoesNotEnd(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	now := time.Now()
+	fmt.Fprintf(w, "{\"time\":%q,\"kind\":\"left\",\"member\":\"a-1\"}\n", now.Format(time.RFC3339Nano))
+	fmt.Fprintf(w, "{\"time\":%q,\"kind\":\"left\",\"member\":\"a-1\"}\n", now.Add(-time.Hour).Format(time.RFC3339Nano))
+	time.AfterFunc(100*time.Millisecond, interrupt)
+	s := &session{}
+	s.stderr = io.Discard
+	said, err := s.readEvents(ctx, []string{fmt.Sprintf("/dev/fd/%d", r.Fd())}, "g", now.Add(-time.Minute))
+	if !errors.Is(err, context.Canceled) || len(said) > 1 {
+		t.Errorf("%v, %d read", err, len(said))
+	}
+}
+
+// TestOneFileOfEventsThatCannotBeReadLeavesTheOthers reads what there is.
+func TestOneFileOfEventsThatCannotBeReadLeavesTheOthers(t *testing.T) {
+	folder := t.TempDir()
+	good := filepath.Join(folder, "good.jsonl")
+	if err := os.WriteFile(good, []byte(`{"time":"2026-01-02T03:04:05Z","kind":"left","member":"a-1"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &session{}
+	s.stderr = io.Discard
+	said, err := s.readEvents(t.Context(), []string{folder, good}, "g", time.Time{})
+	if err == nil || len(said) != 1 {
+		t.Errorf("%v, %d read", err, len(said))
+	}
+}
+
+func TestExitCodeOfWhatDoesNotExist(t *testing.T) {
+	for code, want := range map[inspect.Code]int{
+		inspect.CodeGroupNotFound: exitNotFound, inspect.CodeOffsetsTopicAbsent: exitNotFound, inspect.CodeStateTopicAbsent: exitNotFound,
+	} {
+		if got := exitCode(false, []inspect.Problem{{Code: code}}); got != want {
+			t.Errorf("%s: %d, want %d", code, got, want)
+		}
+	}
+}
