@@ -143,14 +143,17 @@ func (h *history) betweenTypes() []Verdict {
 		v.Says = fmt.Sprintf("The group is between types: %s still %s the classic protocol, and the others KIP-848.", namedAll(classic), plural(len(classic), "speaks", "speak"))
 		return []Verdict{v}
 	}
+	var refused time.Time
 	for _, o := range h.said {
 		text := strings.ToLower(o.Said.Error)
 		if strings.Contains(text, "custom assignor") || strings.Contains(text, "group_id_not_found") && strings.Contains(text, "classic") {
+			refused = o.At
 			v.Members = append(v.Members, saidBy(*o.Said))
 			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(saidBy(*o.Said)), o.Said.Error))
 		}
 	}
 	if len(v.Members) > 0 {
+		v.Sure = h.stillRefused(refused)
 		v.Says = fmt.Sprintf("The group cannot change its type: %s, which %s KIP-848, %s refused.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"), plural(len(v.Members), "was", "were"))
 		return []Verdict{v}
 	}
@@ -190,6 +193,18 @@ func saidBy(s Said) watch.MemberRef {
 	return ref
 }
 
+// refusedWithin is how long ago a client may have been refused last to be so yet: it tries
+// again after seconds.
+const refusedWithin = 5 * time.Minute
+
+// stillRefused is how sure it is that a client which was refused last at a time is so yet.
+func (h *history) stillRefused(last time.Time) Sureness {
+	if h.all[len(h.all)-1].At.Sub(last) > refusedWithin {
+		return Possible
+	}
+	return Certain
+}
+
 // protocols: somebody is refused for its protocols, or the group changes between
 // assignors.
 func (h *history) protocols() []Verdict {
@@ -199,8 +214,10 @@ func (h *history) protocols() []Verdict {
 		Cause: ProtocolMismatch, Sure: Certain,
 		Do: "Give all members at least one assignor in common (partition.assignment.strategy, kgo.Balancers), and the same protocol type. To change it, roll twice: first with both, then without the old one.",
 	}
+	var last time.Time
 	for _, o := range h.said {
 		if strings.Contains(o.Said.Error, "INCONSISTENT_GROUP_PROTOCOL") {
+			last = o.At
 			ref := saidBy(*o.Said)
 			refused[ref.ID+ref.ClientID] = ref
 			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(ref), o.Said.Error))
@@ -217,7 +234,11 @@ func (h *history) protocols() []Verdict {
 		if group != "" {
 			v.Evidence = append(v.Evidence, Evidence{At: h.looks[len(h.looks)-1].At.UTC(), Source: SourcePoll, Text: fmt.Sprintf("the group's members agree on %q", group)})
 		}
-		v.Says = fmt.Sprintf("%s %s refused: its protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), "is", "are"))
+		is, are := "is", "are"
+		if v.Sure = h.stillRefused(last); v.Sure == Possible {
+			is, are = "was", "were"
+		}
+		v.Says = fmt.Sprintf("%s %s refused: its protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), is, are))
 		verdicts = append(verdicts, v)
 	}
 	switched := Verdict{
@@ -414,7 +435,7 @@ func (h *history) slowPlans() []Verdict {
 		}
 		v.quote(r.at, r.source, fmt.Sprintf("%s: all had joined %s before the plan of %s came", generationOf(r), roughly(r.planned), leader))
 	}
-	for _, p := range h.slowPlannings() {
+	for _, p := range h.plannings {
 		if slices.ContainsFunc(h.rounds, func(r *round) bool {
 			return r.after.Generation != nil && *r.after.Generation == p.generation && r.planned >= h.limits.SlowPlan
 		}) {

@@ -75,7 +75,10 @@ func (h *history) overlaps(i int, m watch.Member, claimed map[string]bool) *roun
 		within = session + 15*time.Second
 	}
 	for _, r := range h.rounds[:i] {
-		if _, there := byID(r.before)[m.ID]; !there || h.rounds[i].at.Sub(r.at) > within || h.alike(r.before, m) != 1 {
+		if h.rounds[i].at.Sub(r.at) > within {
+			continue
+		}
+		if _, there := byID(r.before)[m.ID]; !there || h.alike(r.before, m) != 1 {
 			continue
 		}
 		for _, j := range r.joined {
@@ -180,29 +183,42 @@ func (h *history) wasDropped(d *departure) bool {
 	if r.waited < h.limits.Slow {
 		return false
 	}
-	w := h.waitOf(r)
-	switch {
-	case r.waitSource == SourceMember:
-		// The wait went on after the last one that joined had joined.
-		if !r.expectedInVain {
-			return false
-		}
-	case w == nil || w.before == nil || len(w.before.Members) == 0:
+	if !h.wasAwaited(d) {
 		return false
-	default:
-		if _, there := w.last[d.member.ID]; !there {
+	}
+	longest, session := h.longestRebalance(r.before), h.sessionOf(d.member)
+	if session > 0 && r.waited+h.limits.Slow < longest {
+		// Nobody is dropped that early: it left, or its session ended.
+		if r.waited < session*8/10 {
 			return false
 		}
+		d.how, d.sure = howExpired, Likely
+		d.quote(r.waitedSince, r.waitSource, fmt.Sprintf("the group waited for %s for at least %s, and went on without it before its rebalance timeout of %s was over; its session timeout is %s", named(d.member.MemberRef), roughly(r.waited), roughly(longest), roughly(session)))
+		return true
 	}
 	d.how, d.sure = howDropped, Likely
 	d.quote(r.waitedSince, r.waitSource, fmt.Sprintf("the group waited for %s for at least %s, and went on without it", named(d.member.MemberRef), roughly(r.waited)))
-	if longest := h.longestRebalance(r.before); longest > 0 {
+	if longest > 0 {
 		d.quote(r.at, r.source, fmt.Sprintf("the members' rebalance timeout is %s", roughly(longest)))
 		if r.waited > longest*3/4 {
 			d.sure = Certain
 		}
 	}
 	return true
+}
+
+// wasAwaited says whether the group still waited for the member when its wait ended.
+func (h *history) wasAwaited(d *departure) bool {
+	if d.round.waitSource == SourceMember {
+		// The wait went on after the last one that joined had joined.
+		return d.round.expectedInVain
+	}
+	w := h.waitOf(d.round)
+	if w == nil || w.before == nil || len(w.before.Members) == 0 {
+		return false
+	}
+	_, there := w.last[d.member.ID]
+	return there
 }
 
 func (h *history) waitOf(r *round) *wait {
@@ -293,6 +309,9 @@ func (h *history) commitTimes(m watch.Member, r *round) []time.Time {
 		if earlier == r {
 			break
 		}
+		if !earlier.at.After(since) {
+			continue
+		}
 		if _, had := byID(earlier.after)[m.ID]; had && !sameAssignment(earlier, m) {
 			since = earlier.at
 		}
@@ -329,12 +348,21 @@ func gaps(times []time.Time) (usual, longest time.Duration) {
 
 // saidOf finds what a member said of a kind within some time.
 func (h *history) saidOf(m watch.Member, from, to time.Time, kind string) *Observation {
-	for i := range h.said {
+	for i := firstFrom(h.said, from); i < len(h.said); i++ {
 		o := &h.said[i]
+		if o.At.After(to) {
+			break
+		}
 		same := o.Said.Member != "" && o.Said.Member == m.ID || o.Said.Member == "" && o.Said.Instance != "" && m.Instance != nil && *m.Instance == o.Said.Instance
-		if same && o.Said.Kind == kind && !o.At.Before(from) && !o.At.After(to) {
+		if same && o.Said.Kind == kind {
 			return o
 		}
 	}
 	return nil
+}
+
+// firstFrom is the index of the first of some observations that is not before a time.
+func firstFrom(inOrder []Observation, from time.Time) int {
+	i, _ := slices.BinarySearchFunc(inOrder, from, func(o Observation, at time.Time) int { return o.At.Compare(at) })
+	return i
 }

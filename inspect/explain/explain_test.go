@@ -139,9 +139,9 @@ func TestVerdicts(t *testing.T) {
 		{"said that its session ended", []Observation{logged(0, 1, a, b), logged(20, 2, a), said(21, Said{Member: "b-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"})}, []Cause{SessionExpired}, Certain, `"b"`, "said that it lost its place"},
 		{
 			"waited for, and dropped", []Observation{
-				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(7, "PreparingRebalance", a, b, member("d-1")),
-				polled(8, "CompletingRebalance", a, member("d-1")), polled(9, "Stable", a, member("d-1", 2)),
-			}, []Cause{SlowToRejoin}, Likely, `for "b-1" to join again`, "the members' rebalance timeout is 1m0s",
+				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(60.5, "PreparingRebalance", a, b, member("d-1")),
+				polled(61.5, "CompletingRebalance", a, member("d-1")), polled(62, "Stable", a, member("d-1", 2)),
+			}, []Cause{SlowToRejoin}, Certain, `for "b-1" to join again`, "the members' rebalance timeout is 1m0s",
 		},
 		{
 			"waited for, and who is said", []Observation{

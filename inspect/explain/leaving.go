@@ -25,7 +25,8 @@ func (h *history) saidToLeave(d *departure) bool {
 
 // saidNothing says whether a member that had told what it does said nothing of leaving
 // before it was gone, or that the coordinator does not acknowledge it any more. A process
-// that dies or is cut off says no more than that.
+// that dies or is cut off says no more than that; nor does a log that was not read to its
+// end.
 func (h *history) saidNothing(d *departure) bool {
 	said := h.saidBy[d.member.ID]
 	tells := false
@@ -39,19 +40,18 @@ func (h *history) saidNothing(d *departure) bool {
 		}
 		return false
 	})
-	if session := h.sessionOf(d.member); !tells || last == nil || d.round.at.Sub(last.At) < session*8/10 {
+	session := h.sessionOf(d.member)
+	if !tells || last == nil || session == 0 || d.round.at.Sub(last.At) < session*8/10 {
 		return false // a session lasts longer than that
 	}
-	d.how, d.sure = howExpired, Likely
+	d.how = howExpired
 	isOut := func(s Said) bool { return s.Kind == "fenced" || s.Kind == "lost" }
 	if o := lastBefore(said, d.round.at.Add(2*time.Minute), isOut); o != nil && o.At.After(d.round.at.Add(-2*time.Minute)) {
+		d.sure = Likely
 		d.quote(o.At, SourceMember, fmt.Sprintf("%s said that it was out of the group: %s", named(d.member.MemberRef), o.Said.Error))
 	} else {
-		text := fmt.Sprintf("%s said nothing of leaving: the last that it said before it went is %q", named(d.member.MemberRef), last.Said.Kind)
-		if session := h.sessionOf(d.member); session > 0 {
-			text += fmt.Sprintf("; its session timeout is %s", roughly(session))
-		}
-		d.quote(last.At, SourceMember, text)
+		d.sure = Possible
+		d.quote(last.At, SourceMember, fmt.Sprintf("%s said nothing of leaving, or its log ends there: the last that it said before it went is %q; its session timeout is %s", named(d.member.MemberRef), last.Said.Kind, roughly(session)))
 	}
 	return true
 }

@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,6 +21,9 @@ func (h *history) slow(departures []*departure) []Verdict {
 	for _, r := range h.rounds {
 		if r.waited < h.limits.Slow || len(r.before.Members) == 0 || h.waitedForPlanner(r) {
 			continue
+		}
+		if slices.ContainsFunc(departures, func(d *departure) bool { return d.round == r && d.how == howExpired && h.wasAwaited(d) }) {
+			continue // for a session to end
 		}
 		v.Explains++
 		longest = max(longest, r.waited)
@@ -119,14 +124,25 @@ func (h *history) waiting() *wait {
 // the others waited.
 func (h *history) lateBySigns(r *round, who map[string]watch.MemberRef, v *Verdict) {
 	members := byID(r.before)
-	var last *Observation
-	for i := range h.said {
+	until := cmp.Or(r.allJoined, r.at.Add(time.Second)) // what is said later is of the next one
+	joins := map[string]*Observation{}                  // the last of each
+	for i := firstFrom(h.said, r.waitedSince.Add(-time.Second)); i < len(h.said) && !h.said[i].At.After(until); i++ {
 		o := &h.said[i]
-		if m, ok := members[o.Said.Member]; ok && o.Said.Kind == "joining" && o.At.After(r.waitedSince.Add(-time.Second)) && o.At.Before(r.at.Add(time.Second)) && m.ID != "" {
-			last = o
+		if _, ok := members[o.Said.Member]; ok && o.Said.Kind == "joining" {
+			joins[o.Said.Member] = o
 		}
 	}
-	if last != nil && last.At.Sub(r.waitedSince) >= h.limits.Slow/2 {
+	inOrder := slices.SortedFunc(maps.Values(joins), func(a, b *Observation) int { return a.At.Compare(b.At) })
+	var last *Observation
+	since := r.waitedSince
+	if n := len(inOrder); n > 0 {
+		last = inOrder[n-1]
+		// Where most were late, it was not for one of them.
+		if usual := inOrder[(n-1)/2].At; n > 1 && usual.After(since) {
+			since = usual
+		}
+	}
+	if last != nil && last.At.Sub(since) >= h.limits.Slow/2 {
 		who[last.Said.Member] = members[last.Said.Member].MemberRef
 		v.Sure = Certain
 		v.quote(last.At, SourceMember, fmt.Sprintf("%s said that it joins, %s after the group began to wait, and was the last to", named(members[last.Said.Member].MemberRef), roughly(last.At.Sub(r.waitedSince))))

@@ -84,13 +84,11 @@ func (h *history) toldRounds() []*toldRound {
 // hostedAt says whether a member had said by then that the broker assigns partitions.
 func (h *history) hostedAt(member string, at time.Time) bool {
 	hosted := false
-	for _, o := range h.saidBy[member] {
+	for _, o := range h.hosting[member] {
 		if o.At.After(at) {
 			break
 		}
-		if o.Said.Kind == "leaderless" || o.Said.Kind == "led" {
-			hosted = o.Said.Kind == "leaderless"
-		}
+		hosted = o.Said.Kind == "leaderless"
 	}
 	return hosted
 }
@@ -107,8 +105,14 @@ func (h *history) tellMembers(all []*toldRound) {
 		return
 	}
 	end := h.all[len(h.all)-1].At
-	tells := func(id string) bool {
-		return slices.ContainsFunc(h.saidBy[id], func(o Observation) bool { return o.Said.Kind == "assigned" })
+	tells, ended := map[string]bool{}, map[string]time.Time{} // who tells of rounds, and of its end
+	for _, o := range h.said {
+		switch o.Said.Kind {
+		case "assigned":
+			tells[o.Said.Member] = true
+		case "closed", "left", "lost":
+			ended[o.Said.Member] = cmp.Or(ended[o.Said.Member], o.At)
+		}
 	}
 	ref := func(id string) watch.MemberRef {
 		if said := h.saidBy[id]; len(said) > 0 {
@@ -117,7 +121,8 @@ func (h *history) tellMembers(all []*toldRound) {
 		return watch.MemberRef{ID: id, ClientID: nameIn(id)}
 	}
 	isGone := func(id string, at time.Time) bool {
-		return tells(id) && (end.Sub(at) >= tellsWithin || h.saidEnd(id, at.Add(time.Second)))
+		saidEnd := !ended[id].IsZero() && !ended[id].After(at.Add(time.Second))
+		return tells[id] && (end.Sub(at) >= tellsWithin || saidEnd)
 	}
 	members := map[string]bool{}
 	for _, r := range all {
@@ -149,26 +154,16 @@ func (h *history) tellMembers(all []*toldRound) {
 	}
 }
 
-// saidEnd says whether a member had said by then that it is out of the group.
-func (h *history) saidEnd(id string, by time.Time) bool {
-	return slices.ContainsFunc(h.saidBy[id], func(o Observation) bool {
-		return !o.At.After(by) && (o.Said.Kind == "closed" || o.Said.Kind == "left" || o.Said.Kind == "lost")
-	})
-}
-
 // subscribed is what a member said that it subscribes to when it joined last, nil if it
 // did not.
 func (h *history) subscribed(id string, by time.Time) []string {
-	var topics []string
-	for _, o := range h.saidBy[id] {
-		if o.At.After(by) {
-			break
-		}
+	said := h.saidBy[id]
+	for _, o := range slices.Backward(said[:firstFrom(said, by.Add(1))]) {
 		if o.Said.Kind == "joining" && o.Said.Topics != nil {
-			topics = o.Said.Topics
+			return o.Said.Topics
 		}
 	}
-	return topics
+	return nil
 }
 
 // roundsFromSaid makes rounds of what members said, but for the time from one moment to
@@ -195,7 +190,7 @@ func (h *history) takeWhatWasSaid(told []*toldRound) {
 			continue
 		}
 		t := told[i]
-		r.told = t.causes
+		r.told, r.allJoined = t.causes, cmp.Or(t.elected, t.at)
 		if r.after.Generation == nil {
 			r.after.Generation = &t.generation
 		}
@@ -230,10 +225,12 @@ func (t *toldRound) isOf(r *round) bool {
 // again and again.
 func (h *history) joinedBetween(before, after *toldRound) (first, last time.Time) {
 	members := byID(after.group)
-	begin, _ := slices.BinarySearchFunc(h.said, before.at, func(o Observation, at time.Time) int { return o.At.Compare(at) })
-	for _, o := range h.said[begin:] {
+	for _, o := range h.said[firstFrom(h.said, before.at):] {
 		if o.At.After(after.at) {
 			break
+		}
+		if g := o.Said.Generation; (o.Said.Kind == "elected" || o.Said.Kind == "syncing") && g > before.generation && g < after.generation {
+			first, last = time.Time{}, time.Time{} // all had joined one that never came to be
 		}
 		if _, ok := members[o.Said.Member]; !ok || o.Said.Kind != "joining" || !o.At.After(before.at) {
 			continue
