@@ -29,8 +29,10 @@ func TestInTheRoundThatMakesAGroupEagerNothingMovesAtOnce(t *testing.T) {
 			if given := round(); count(given) != 0 || !l.replans() {
 				t.Errorf("in the round of the change %v", given)
 			}
-			for range 2 {
-				if given := round(); !reflect.DeepEqual(given, moved) || l.replans() {
+			given := map[string][]int32{}
+			for range 2 { // members claim what the round before gave them
+				given = l.round(4, joined("me", l.says(given["me"]...)), joined("you", l.says(given["you"]...)))
+				if !reflect.DeepEqual(given, moved) || l.replans() {
 					t.Errorf("afterwards %v", given)
 				}
 			}
@@ -41,5 +43,28 @@ func TestInTheRoundThatMakesAGroupEagerNothingMovesAtOnce(t *testing.T) {
 				t.Errorf("where nothing moves %v", given)
 			}
 		})
+	}
+}
+
+// Where a round begins before the SyncGroup of a member came, it has not heard that it has
+// to give up what it holds, and what it holds moves in no round until it has.
+func TestWhatAMemberHoldsThatMissedTheRoundOfTheChangeDoesNotMove(t *testing.T) {
+	eager, cooperative := Protocol{Assignor: assign.Range(), Name: "ranged", Eager: true}, Protocol{Assignor: assign.Balanced{}}
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{eager, cooperative}})
+	by := func(p Protocol) { l.balancer = &balancer{hooks: l.hooks, protocol: p, first: true} }
+	by(cooperative)
+	l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1)))
+	by(eager)
+	l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1))) // of which you do not hear
+	for range 2 {
+		l.replans()
+		given := l.round(4, joined("me", l.says()), joined("you", l.says(0, 1)))
+		if want := map[string][]int32{"me": nil, "you": {2, 3}}; !reflect.DeepEqual(given, want) || !l.replans() {
+			t.Errorf("while 0 and 1 are held %v", given)
+		}
+	}
+	given := l.round(4, joined("me", l.says()), joined("you", l.says(2, 3)))
+	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) || l.replans() {
+		t.Errorf("once they are given up %v", given)
 	}
 }

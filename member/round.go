@@ -109,6 +109,7 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	began := time.Now()
 	r.describeTopics(partitions)
 	r.causes = r.findCauses(r.before)
+	r.unrevoked = r.unrevoked || r.missed(r.before)
 	if r.completes(r.before) {
 		r.target = r.before.target
 		r.group.Topics = r.before.group.Topics // with the weights that it was made for
