@@ -156,6 +156,7 @@ func (h *Hooks) joining(topics []string, owns bool) {
 		h.dueAgainLocked(r)
 	}
 	h.cancelCallLocked() // this is the round it was for
+	h.goesOnLocked()
 	reason := strings.Join(h.reasons, "; ")
 	client, t := h.client, h.term
 	wait := min(h.settings.interval, hostedPatience)

@@ -22,13 +22,24 @@ func (h *Hooks) mayHoldLocked(p Protocol) bool {
 	return !p.cooperative() && !h.eager
 }
 
-// wentByLocked takes note of the protocol of a round that this member was in.
+// wentByLocked takes note of the protocol of a round that this member was in, and of whose
+// plan it heard.
 func (h *Hooks) wentByLocked(protocol string) {
+	h.heard = true
 	for _, p := range h.cfg.Protocols {
 		if p.name() == protocol {
 			h.eager = !p.cooperative()
 		}
 	}
+}
+
+// goesOnLocked: the next round is about to begin. Where this member heard of no plan since
+// the one before, it does not know by which protocol the group went meanwhile.
+func (h *Hooks) goesOnLocked() {
+	if !h.heard {
+		h.eager = false
+	}
+	h.heard = false
 }
 
 // missed tells whether a member claims what the round before, in which members may have

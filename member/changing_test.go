@@ -68,3 +68,22 @@ func TestWhatAMemberHoldsThatMissedTheRoundOfTheChangeDoesNotMove(t *testing.T) 
 		t.Errorf("once they are given up %v", given)
 	}
 }
+
+// A leader that missed the round before does not know that the group was eager in it.
+func TestALeaderThatMissedACooperativeRoundTakesNobodyForRevoked(t *testing.T) {
+	eager, cooperative := Protocol{Assignor: assign.Range(), Name: "ranged", Eager: true}, Protocol{Assignor: assign.Balanced{}}
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{eager, cooperative}})
+	by := func(p Protocol) { l.balancer = &balancer{hooks: l.hooks, protocol: p, first: true} }
+	by(eager)
+	for range 2 {
+		l.round(4, joined("me", l.says()), joined("you", l.says()))
+	}
+	by(cooperative)
+	l.plan(4, joined("me", l.says()), joined("you", l.says())) // and its SyncGroup is turned away
+	by(eager)
+	l.replans()
+	given := l.round(4, joined("me", l.says()), joined("you", l.says(0, 1)))
+	if want := map[string][]int32{"me": nil, "you": {2, 3}}; !reflect.DeepEqual(given, want) || !l.replans() {
+		t.Errorf("got %v", given)
+	}
+}

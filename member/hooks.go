@@ -166,6 +166,7 @@ type Hooks struct {
 	trusted  string // the member id with which the plans that it gets are those that it made, see doubtLocked
 	owned    []assign.TopicPartitions
 	eager    bool            // the last round that it was in, as joinedAs, went by an eager protocol
+	heard    bool            // of the plan of the last round; see wentByLocked
 	joinedAs string          // the member id with which it is in the group; "" while it is out
 	stale    bool            // see errStale
 	expelled func(why error) // a Member's; see findOutExpelled
