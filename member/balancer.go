@@ -203,6 +203,7 @@ func (h *Hooks) elected(r *round) {
 	h.reasons, h.anew = nil, false // what comes from here on is for the next round
 	h.asked++                      // a group with a leader is not hosted, whatever is answered yet
 	h.mu.Unlock()
+	r.recall(r.before)
 	r.hold(r.before, time.Now())
 }
 

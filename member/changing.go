@@ -42,6 +42,20 @@ func (h *Hooks) goesOnLocked() {
 	h.heard = false
 }
 
+// recall takes members that tell no ownership, as kgo's own do under range and roundrobin, for
+// the owners of what the round before gave them, where they may still hold it and that
+// round is known.
+func (r *round) recall(before *round) {
+	if !r.unrevoked || before == nil || !before.protocol.cooperative() {
+		return
+	}
+	for i := range r.group.Members {
+		if m := &r.group.Members[i]; len(m.Owned) == 0 {
+			m.Owned, m.Generation = before.sent.Assignment[m.ID], before.info.Generation
+		}
+	}
+}
+
 // missed tells whether a member claims what the round before, in which members may have
 // held what they owned, did not give it: it has not heard of that plan, for the next round
 // began before its SyncGroup came, and holds what it had.

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/groupkit/groupkit/assign"
 )
 
@@ -85,5 +87,25 @@ func TestALeaderThatMissedACooperativeRoundTakesNobodyForRevoked(t *testing.T) {
 	given := l.round(4, joined("me", l.says()), joined("you", l.says(0, 1)))
 	if want := map[string][]int32{"me": nil, "you": {2, 3}}; !reflect.DeepEqual(given, want) || !l.replans() {
 		t.Errorf("got %v", given)
+	}
+}
+
+// Plain members of kgo tell no ownership under range; what they hold is known from the round
+// before.
+func TestInTheRoundOfTheChangeMembersHoldWhatTheyWereGiven(t *testing.T) {
+	eager, cooperative := Protocol{Assignor: assign.Range()}, Protocol{Assignor: assign.Balanced{}}
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{eager, cooperative}})
+	by := func(p Protocol) { l.balancer = &balancer{hooks: l.hooks, protocol: p, first: true} }
+	by(cooperative)
+	l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1)))
+	by(eager)
+	l.replans()
+	plain := []*kmsg.JoinGroupResponseMember{joined("me", l.says()), joined("you", l.says()), joined("new", l.says())}
+	given := l.round(4, plain...)
+	if count(given) != 0 || !l.replans() {
+		t.Errorf("in the round of the change %v", given) // all of it is another's
+	}
+	if given = l.round(4, plain...); count(given) != 4 || l.replans() {
+		t.Errorf("afterwards %v", given)
 	}
 }
