@@ -109,3 +109,20 @@ func TestInTheRoundOfTheChangeMembersHoldWhatTheyWereGiven(t *testing.T) {
 		t.Errorf("afterwards %v", given)
 	}
 }
+
+// An isolated member may hold what it had as others do.
+func TestInTheRoundOfTheChangeIsolatedMembersAreNotForgotten(t *testing.T) {
+	eager, cooperative := Protocol{Assignor: assign.Range(), Name: "ranged", Eager: true}, Protocol{Assignor: assign.Balanced{}}
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{eager, cooperative}})
+	by := func(p Protocol) { l.balancer = &balancer{hooks: l.hooks, protocol: p, first: true} }
+	by(cooperative)
+	l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1)))
+	by(eager)
+	l.replans()
+	if given := l.round(4, joined("me", l.says(2, 3)), joined("you", garbled)); !reflect.DeepEqual(given, map[string][]int32{"me": {2, 3}, "you": nil}) || !l.replans() {
+		t.Errorf("in the round of the change %v", given)
+	}
+	if given := l.round(4, joined("me", l.says(2, 3)), joined("you", garbled)); len(given["me"]) != 4 || l.replans() {
+		t.Errorf("afterwards %v", given)
+	}
+}

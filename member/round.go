@@ -123,7 +123,7 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 		}
 	}
 	r.before = nil // or all rounds would be kept
-	if r.protocol.cooperative() {
+	if r.protocol.cooperative() || r.unrevoked {
 		r.withholdForIsolated()
 	}
 	event := Event{Kind: EventPlanned, Reason: causesInWords(r.causes), Causes: slices.Clone(r.causes)}

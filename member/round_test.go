@@ -215,8 +215,14 @@ func TestAnotherLeaderMayHaveGivenSomethingToAnIsolatedMember(t *testing.T) {
 
 func TestEagerMembersHoldNothingInARound(t *testing.T) {
 	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.Range()}}})
-	if given := l.round(4, joined("me", l.says()), joined("bad", garbled)); len(given["me"]) != 4 || l.replans() {
-		t.Errorf("got %v", given)
+	// A leader that has just joined does not know that the group was eager before.
+	if given := l.round(4, joined("me", l.says()), joined("bad", garbled)); count(given) != 0 || !l.replans() {
+		t.Errorf("in its first round %v", given)
+	}
+	for _, bad := range []string{"bad", "worse"} {
+		if given := l.round(4, joined("me", l.says()), joined(bad, garbled)); len(given["me"]) != 4 || l.replans() {
+			t.Errorf("with %s %v", bad, given)
+		}
 	}
 }
 
