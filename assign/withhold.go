@@ -61,7 +61,7 @@ func (ix *index) withhold(target Plan, holders table, waiting []bool) Plan {
 				}
 				owner, reason := ix.members[row[p]].ID, &reasons[row[p]]
 				if *reason == "" {
-					*reason = owner + " has not given it up yet"
+					*reason = owner + " may still hold it"
 				}
 				out.Withheld = append(out.Withheld, Withheld{Topic: tp.Topic, Partition: p, Member: id, Owner: owner, Reason: *reason})
 			}

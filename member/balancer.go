@@ -262,7 +262,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 			h.callRoundLocked(h.settings.interval, "what was withheld because of members that cannot be read is given out")
 		}
 		if r.unrevoked && len(r.sent.Withheld) > 0 {
-			h.callRoundLocked(h.settings.interval, "what was withheld because the group came from a cooperative protocol is given out")
+			h.callRoundLocked(h.settings.interval, "what members may still have held when the group went by an eager protocol is given out")
 		}
 		if end, any := r.nextEnd(); any {
 			h.callRoundLocked(max(0, time.Until(end)), "a place is not held any more")

@@ -2,6 +2,7 @@ package member
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -68,6 +69,19 @@ func TestWhatAMemberHoldsThatMissedTheRoundOfTheChangeDoesNotMove(t *testing.T) 
 	given := l.round(4, joined("me", l.says()), joined("you", l.says(2, 3)))
 	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) || l.replans() {
 		t.Errorf("once they are given up %v", given)
+	}
+}
+
+// Why the next round is brought about, and what is waited for, is true also where the group
+// was always eager, which a leader that has just joined does not know.
+func TestWhatALeaderDoesNotKnowIsNotTold(t *testing.T) {
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.Range(), Name: "ranged", Eager: true}}})
+	l.round(4, joined("me", l.says(2, 3)), joined("you", l.says(0, 1)))
+	if want := []string{"what members may still have held when the group went by an eager protocol is given out"}; !slices.Equal(l.hooks.reasons, want) {
+		t.Errorf("the next round is for %q", l.hooks.reasons)
+	}
+	if w := l.of(EventPlanned)[0].Plan.Withheld; len(w) != 4 || w[0].Reason != "you may still hold it" {
+		t.Errorf("withheld %v", w)
 	}
 }
 
