@@ -322,6 +322,7 @@ func (r *round) propose(limit time.Duration) assign.Plan {
 		return plan, err
 	})
 	if err == nil {
+		plan = solid(plan)
 		err = r.validate(plan)
 	}
 	if err == nil {
@@ -330,6 +331,23 @@ func (r *round) propose(limit time.Duration) assign.Plan {
 	r.forThisRound = true
 	r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
 	return r.keep()
+}
+
+// solid returns the plan without topics of which a member is given no partition, which
+// would be sent in vain. The plan given stays as it is.
+func solid(plan assign.Plan) assign.Plan {
+	hollow := func(tp assign.TopicPartitions) bool { return len(tp.Partitions) == 0 }
+	cloned := false
+	for id, list := range plan.Assignment {
+		if !slices.ContainsFunc(list, hollow) {
+			continue
+		}
+		if !cloned {
+			plan.Assignment, cloned = maps.Clone(plan.Assignment), true
+		}
+		plan.Assignment[id] = slices.DeleteFunc(slices.Clone(list), hollow)
+	}
+	return plan
 }
 
 // keep is the plan that changes least.
