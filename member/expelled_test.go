@@ -120,9 +120,10 @@ func TestAClientWithHooksIsToldThatItWasPutOut(t *testing.T) {
 // Where a heartbeat tells a leader first that it is out, it joins once, and leaves the group
 // no second time.
 func TestALeaderThatWasPutOutJoinsOnce(t *testing.T) {
+	t.Parallel()
 	cluster := fakeCluster(t, 4)
 	// Heartbeats of its lease come three times in a session, and the client's less often.
-	leader := startMember(t, cluster, member.HooksConfig{}, kgo.SessionTimeout(1200*time.Millisecond), kgo.HeartbeatInterval(800*time.Millisecond))
+	leader := startMember(t, cluster, member.HooksConfig{}, kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(4*time.Second))
 	eventually(t, "it leads", leader.hooks.Leading)
 	other := startMember(t, cluster, member.HooksConfig{})
 	settledOwners(t, 4, leader, other)

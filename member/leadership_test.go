@@ -294,8 +294,9 @@ func TestATakeoverDelayHoldsTheTermBack(t *testing.T) {
 // A client that leaves before Hooks.Close is out of the group at once, while its Lead may
 // take its time to stop. The successor waits for TakeoverDelay all the same.
 func TestATakeoverDelayCoversAClientThatLeavesBeforeClose(t *testing.T) {
+	t.Parallel()
 	cluster := fakeCluster(t, 4)
-	const session = 2 * time.Second
+	const session = 6 * time.Second
 	var stopped atomic.Pointer[time.Time]
 	former := startMember(t, cluster, member.HooksConfig{TakeoverDelay: session, Lead: func(ctx context.Context, _ member.Term) error {
 		<-ctx.Done()
