@@ -155,10 +155,13 @@ func (h *Hooks) lose(t *term, client *kgo.Client, why error) {
 		return
 	}
 	// If it is out, the client's next heartbeat is told the same, and it joins once. A
-	// round now would have it join, leave and join again; see expelled.go.
+	// round now would have it join, leave and join again; see expelled.go. It may have
+	// joined already, while the user was told of the end.
 	h.mu.Lock()
-	h.callRoundLocked(2*h.settings.interval, "the coordinator did not know the member")
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	if id, _ := client.GroupMetadata(); id == t.Member {
+		h.callRoundLocked(2*h.settings.interval, "the coordinator did not know the member")
+	}
 }
 
 // installLocked makes t the current term. The caller then calls run without the lock.
