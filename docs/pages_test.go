@@ -84,9 +84,10 @@ var (
 	in        *inspect.Inspector
 	anHourAgo time.Time
 
-	compactReports func(context.Context) error
-	handle         func(context.Context, []*kgo.Record) error
-	report         func(context.Context, member.Fence) error
+	compactReports     func(context.Context) error
+	keepReportsCompact func(context.Context) error
+	handle             func(context.Context, []*kgo.Record) error
+	report             func(context.Context, member.Fence) error
 )
 `
 
