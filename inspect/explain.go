@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,6 +15,11 @@ type Explaining struct {
 	// For is how long to record what the group's coordinator answers. 0 means five
 	// seconds, which tells how the group is; a minute or more shows what goes on in it.
 	For time.Duration
+	// Stop ends the recording when it is closed; what was seen until then is judged, with the
+	// log. Before the coordinator is asked, it ends the call. Nil: the recording takes
+	// [Explaining.For]. A context that ends, ends all: then the log is among the Errors, and
+	// nothing is said to be fine for certain.
+	Stop <-chan struct{}
 	// Since is how far back the log is read, and what members said is taken. 0 means an
 	// hour.
 	Since time.Duration
@@ -68,14 +74,23 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 		how.Since = defaultLookback
 	}
 	began := time.Now()
-	topic, clusterID, err := in.offsetsTopic(ctx)
+	recording, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-how.Stop:
+			stop()
+		case <-recording.Done():
+		}
+	}()
+	topic, clusterID, err := in.offsetsTopic(recording)
 	if err != nil {
 		return answer.fail(in.unreachable(err))
 	}
 	answer.ClusterID = clusterID
 	recorder := &recorder{Inspector: in, group: group}
-	recorder.run(ctx, how.For)
-	observed := recorder.seen
+	recorder.run(recording, how.For)
+	observed, interrupted := recorder.seen, false
 	if recorder.problem != nil {
 		answer.missing(*recorder.problem)
 	}
@@ -83,7 +98,14 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 	if !how.NoLog && !topic.absent {
 		logged, problems := in.logged(ctx, group, began.Add(-how.Since), recorder.last)
 		observed = append(observed, logged...)
-		answer.warn(problems...)
+		if interrupted = errors.Is(ctx.Err(), context.Canceled); interrupted {
+			answer.missing(Problem{
+				Code: CodeRequestFailed, Target: group, Cause: ctx.Err(),
+				Message: "interrupted: what the group did before is not known, as the log was not read, or not all of it; ask again, and let it finish",
+			})
+		} else {
+			answer.warn(problems...)
+		}
 	}
 	if how.Said != nil {
 		since := began.Add(-how.Since)
@@ -100,5 +122,13 @@ func (in *Inspector) Explain(ctx context.Context, group string, how Explaining) 
 		})
 	}
 	answer.Data = explain.Diagnose(group, observed, how.Limits)
+	if interrupted {
+		answer.Data.Unknown = append(answer.Data.Unknown, "what the log tells: it was interrupted")
+		for i := range answer.Data.Verdicts {
+			if v := &answer.Data.Verdicts[i]; v.Cause == explain.Fine {
+				v.Sure = explain.Possible
+			}
+		}
+	}
 	return answer, nil
 }

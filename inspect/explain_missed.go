@@ -23,6 +23,9 @@ type missedLooks struct {
 
 // miss keeps that a look at a part failed.
 func (r *recorder) miss(part recordedPart, p Problem) {
+	if r.isStopped() {
+		return
+	}
 	m := r.missed[part]
 	if m == nil {
 		m = &missedLooks{first: time.Now()}

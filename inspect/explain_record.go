@@ -35,6 +35,7 @@ type recorder struct {
 	problem *Problem // why the group could not be looked at, of the last look
 	absent  bool     // at the last look
 	looks   int
+	stopped <-chan struct{} // when the recording is interrupted
 	missed  map[recordedPart]*missedLooks
 	full    bool      // more was seen than is kept
 	listed  time.Time // when the brokers were asked who lists it, in vain
@@ -52,6 +53,7 @@ func (r *recorder) run(ctx context.Context, lasts time.Duration) {
 	for n := 0; ; n++ {
 		at := time.Now()
 		r.looks++
+		r.stopped = ctx.Done()
 		r.look(ctx)
 		r.lookAtCommits(ctx)
 		if n%4 == 0 {
@@ -61,6 +63,16 @@ func (r *recorder) run(ctx context.Context, lasts time.Duration) {
 		if r.full = len(r.seen) > mostRecorded; r.full || next.Sub(began) > lasts || !pause(ctx, time.Until(next)) {
 			return
 		}
+	}
+}
+
+// isStopped says whether the recording was interrupted: a look that fails then tells nothing.
+func (r *recorder) isStopped() bool {
+	select {
+	case <-r.stopped:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -147,6 +159,10 @@ func (r *recorder) note(err error) {
 			r.seen = append(r.seen, explain.Observation{At: time.Now(), Source: explain.SourcePoll, Absent: true})
 		}
 		r.absent, r.last, r.again = true, nil, nil
+		return
+	}
+	if r.isStopped() && r.looks > 1 {
+		r.looks-- // this one was not to be
 		return
 	}
 	r.coordinator = nil

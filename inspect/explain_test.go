@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -55,6 +56,31 @@ func TestExplainCreatesNoTopic(t *testing.T) {
 	answer = explained(t, in, "workers", 600*time.Millisecond)
 	if n := sent.Load(); n != 0 || len(answer.Errors) > 0 || answer.Data.Members == nil || *answer.Data.Members != 1 {
 		t.Errorf("FindCoordinator was sent %d times for a group that is listed: %+v", n, answer)
+	}
+}
+
+// TestStoppedRecordingIsJudgedWithTheLog, and one whose context ended says what it lacks.
+func TestStoppedRecordingIsJudgedWithTheLog(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, kfake.SeedTopics(1, "orders"), kfake.SeedTopics(50, offsetsTopic))
+	joinGroup(t, fake, "workers", 1)
+	in := inspect.New(newClient(t, fake))
+	stop := make(chan struct{})
+	time.AfterFunc(1200*time.Millisecond, func() { close(stop) })
+	answer, err := in.Explain(testContext(t), "workers", inspect.Explaining{For: time.Hour, Stop: stop})
+	if err != nil || len(answer.Warnings)+len(answer.Errors) > 0 || answer.Data.State != "Stable" {
+		t.Errorf("%v, %+v", err, answer)
+	}
+
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	time.AfterFunc(1200*time.Millisecond, cancel)
+	answer, err = in.Explain(ctx, "workers", inspect.Explaining{For: time.Hour})
+	if err != nil || len(answer.Errors) != 1 || !strings.HasPrefix(answer.Errors[0].Message, "interrupted") || len(answer.Warnings) > 0 || answer.Data.State != "Stable" {
+		t.Fatalf("%v, %+v", err, answer)
+	}
+	if v := answer.Data.Verdicts[0]; v.Cause != explain.Fine || v.Sure != explain.Possible {
+		t.Errorf("%+v", v)
 	}
 }
 

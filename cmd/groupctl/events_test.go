@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
 )
@@ -57,5 +62,24 @@ func TestExitCodeOfWhatDoesNotExist(t *testing.T) {
 		if got := exitCode(false, []inspect.Problem{{Code: code}}); got != want {
 			t.Errorf("%s: %d, want %d", code, got, want)
 		}
+	}
+}
+
+// TestInterruptionEndsTheRecordingAlone reads the log after it, as if the time were over.
+func TestInterruptionEndsTheRecordingAlone(t *testing.T) {
+	fake, address := newCluster(t)
+	var read atomic.Bool
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	fake.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		read.Store(read.Load() || ctx.Err() != nil)
+		return nil, nil, false
+	})
+	time.AfterFunc(time.Second, interrupt)
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"-b", address, "group", "explain", "workers", "--for", "1h"}, environment{&stdout, &stderr, func(string) string { return "" }})
+	if strings.Contains(stderr.String(), "cancel") || strings.Contains(stderr.String(), "interrupted") || !read.Load() {
+		t.Errorf("code %d, the log was read: %v: %s%s", code, read.Load(), stdout.String(), stderr.String())
 	}
 }

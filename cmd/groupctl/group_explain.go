@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +29,8 @@ evidence and with what to change.
 What the group did in the last hour (--since) is read from __consumer_offsets, and its
 coordinator is asked for five seconds how it is. Times are UTC. Where that topic may not be read, or
 where no rebalance completes, give more time (--for 2m): what the coordinator answers
-meanwhile is all that there is to judge by.
+meanwhile is all that there is to judge by. Ctrl-C ends the asking, and what was seen is
+judged, with the log; a second one ends all.
 
 --events FILE reads what members say of themselves: a log of groupkit's members, written
 with slog's JSON handler, or a JSON object a line such as {"time": "2026-01-02T15:04:05Z",
@@ -76,7 +79,12 @@ topic __consumer_offsets.`,
 				return s.readEvents(ctx, events, args[0], since)
 			}
 		}
+		usual := s.timeout
 		s.timeout += lasts
+		how.Stop = command.Context().Done()
+		ctx, done := finishing(command.Context(), usual)
+		defer done()
+		command.SetContext(ctx)
 		return answer(command, s, question[explain.Diagnosis]{
 			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[explain.Diagnosis], error) {
 				return in.Explain(ctx, args[0], how)
@@ -88,6 +96,26 @@ topic __consumer_offsets.`,
 		})
 	}
 	return command
+}
+
+// finishing is a context that outlives an interruption of another by a time, for what is
+// to be done after it. A second interruption ends it.
+func finishing(parent context.Context, within time.Duration) (ctx context.Context, done context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(again)
+		late := time.NewTimer(within)
+		defer late.Stop()
+		select {
+		case <-again:
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		cancel()
+	})
+	return ctx, func() { stop(); cancel() }
 }
 
 // isTrouble says whether a cause is one, which members' events alone may tell.
