@@ -74,7 +74,7 @@ func isConnection(err error) bool {
 // isOfOneBroker says whether it may be the broker asked alone that fails so.
 func isOfOneBroker(err error) bool {
 	_, isFirstRead := errors.AsType[*kgo.ErrFirstReadEOF](err)
-	return isFirstRead || isConnection(err) || isUnreadable(err)
+	return isFirstRead || isConnection(err) || exchange.IsUnreadable(err)
 }
 
 // lookupsAgain is how often it is asked again what does not decode.

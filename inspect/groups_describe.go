@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // described is what came of describing one group as one type.
@@ -78,7 +80,7 @@ func (in *Inspector) unsupportedAs(ctx context.Context, node int32, key int16, e
 func mayLack(err error) bool {
 	var network net.Error
 	_, isKafka := errors.AsType[*kerr.Error](err)
-	return err != nil && !isKafka && !errors.As(err, &network) && !kgo.IsRetryableBrokerErr(err) && !isUnreadable(err)
+	return err != nil && !isKafka && !errors.As(err, &network) && !kgo.IsRetryableBrokerErr(err) && !exchange.IsUnreadable(err)
 }
 
 // describeAs describes groups as one type, each by its coordinator. The answer has

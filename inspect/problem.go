@@ -11,11 +11,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
+
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // Code says what kind of [Problem] it is, for programs. A Kafka error that has
@@ -161,7 +161,7 @@ func problemFrom(err error, target, doing, acl string) Problem {
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = CodeUnreachable
 		p.Message = fmt.Sprintf("cannot %s: %s cannot be reached; check that it is up, and that its advertised address works from here (%v)", doing, who, err)
-	case isUnreadable(err):
+	case exchange.IsUnreadable(err):
 		p.Code = CodeRequestFailed
 		p.Message = fmt.Sprintf("cannot %s: the answer of %s cannot be read (%v); check that it is a Kafka broker, and what is between", doing, who, err)
 	default:
@@ -169,19 +169,6 @@ func problemFrom(err error, target, doing, acl string) Problem {
 		p.Message = fmt.Sprintf("cannot %s: %v", doing, err)
 	}
 	return p
-}
-
-// errUnreadable is how answers fail that do not decode. kmsg does not export it, and it is
-// another error than that of kbin, with which their headers fail.
-var errUnreadable = kmsg.NewPtrHeartbeatResponse().ReadFrom(nil)
-
-// isUnreadable says whether there was an answer, and it is none of Kafka's.
-func isUnreadable(err error) bool {
-	if errors.Is(err, kbin.ErrNotEnoughData) || errors.Is(err, errUnreadable) {
-		return true
-	}
-	// kgo exports nothing for a size that cannot be.
-	return err != nil && strings.Contains(err.Error(), "response size ")
 }
 
 // isReadTimeout says whether the client's own patience for an answer was over.

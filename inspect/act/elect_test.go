@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/act"
@@ -265,5 +266,26 @@ func TestATopicThatMayNotBeSeen(t *testing.T) {
 	}
 	if elected.Load() > 1 {
 		t.Errorf("%d elections", elected.Load())
+	}
+}
+
+// TestElectionThatTheClientDoesNotSend: no answer is blamed where there was none.
+func TestElectionThatTheClientDoesNotSend(t *testing.T) {
+	t.Parallel()
+	fake, elected := newFake(t, grant)
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.ElectLeaders), -1)
+	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.MaxVersions(versions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	_, err = act.New(client).Elect(t.Context(), act.Preferred(), orders(0)...)
+	problem, ok := errors.AsType[inspect.Problem](err)
+	if !ok || problem.Code != inspect.CodeRequestFailed || strings.Contains(problem.Message, "cannot be read") || !strings.Contains(problem.Message, "whether it was done is not known") {
+		t.Errorf("%v", err)
+	}
+	if n := elected.Load(); n > 0 {
+		t.Errorf("%d elections were asked for", n)
 	}
 }

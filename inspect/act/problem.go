@@ -11,6 +11,7 @@ import (
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/predict"
+	"github.com/groupkit/groupkit/internal/exchange"
 )
 
 // problem says why the election was, or will be, refused.
@@ -88,8 +89,10 @@ func problemOf(err error, doing string) inspect.Problem {
 	case errors.As(err, &network), kgo.IsRetryableBrokerErr(err):
 		p.Code = inspect.CodeUnreachable
 		p.Message = fmt.Sprintf("cannot %s: the controller, or the broker that hands the request on, cannot be reached, or was lost before it answered; it may have been done all the same: see who leads (%v)", doing, err)
-	default:
+	case exchange.IsUnreadable(err):
 		p.Message = fmt.Sprintf("cannot %s: the answer cannot be read; it may have been done all the same: see who leads (%v)", doing, err)
+	default:
+		p.Message = fmt.Sprintf("cannot %s: %v; whether it was done is not known: see who leads", doing, err)
 	}
 	return p
 }
