@@ -26,11 +26,14 @@ func (w *watcher) watchOffsets(ctx context.Context) {
 	if !w.awaitLayout(ctx) {
 		return
 	}
-	failing := map[int32]bool{}
+	failing, unseen := map[int32]bool{}, map[string]bool{}
 	for began := time.Now(); pause(ctx, time.Until(began)); began = began.Add(offsetsEvery) {
 		known, _ := w.layoutNow()
-		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, topics: map[string]bool{}, failed: map[int32]failedOffsets{}}
+		look := offsetsLook{watcher: w, committed: map[string]map[partitionID]int64{}, topics: map[string]bool{}, unseen: unseen, failed: map[int32]failedOffsets{}}
 		eachNode(known.brokers, func(node int32) { look.readCommitted(ctx, node) })
+		if !look.partial && len(w.groupsAt(-1)) == 0 {
+			look.forgetTopics(ctx)
+		}
 		if len(look.topics) > 0 {
 			look.readEnds(ctx, known)
 		}
@@ -73,6 +76,10 @@ type offsetsLook struct {
 	// topics are those that groups committed in, and those of their members: brokers
 	// leave out of what was committed the topics that may not be seen.
 	topics map[string]bool
+	// partial: of some groups it is not known what they committed.
+	partial bool
+	// unseen are topics of groups that may not be seen, from look to look.
+	unseen map[string]bool
 	failed map[int32]failedOffsets // by broker
 }
 
@@ -124,11 +131,15 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 		resp, at, err := ask[*kmsg.OffsetFetchResponse](ctx, l.watcher, node, false, lookTimeout, batchedOffsetFetch{req})
 		if err != nil {
 			lost = true
+			l.leftOut()
 			l.fail(node, at, err, fmt.Sprintf("read the offsets committed at broker %d", node), "DESCRIBE on each group")
 			return
 		}
 		for _, group := range resp.Groups {
 			if err := kerr.ErrorForCode(group.ErrorCode); err != nil {
+				if !errors.Is(err, kerr.GroupIDNotFound) {
+					l.leftOut()
+				}
 				if !coordinatorMoved(err) && !errors.Is(err, kerr.GroupIDNotFound) {
 					l.fail(node, at, err, fmt.Sprintf("read the offsets committed by the group %q", group.Group), fmt.Sprintf("DESCRIBE on the group %q", group.Group))
 				}
@@ -150,6 +161,23 @@ func (l *offsetsLook) readCommitted(ctx context.Context, node int32) {
 			}
 		}
 	})
+}
+
+func (l *offsetsLook) leftOut() {
+	l.found.Lock()
+	defer l.found.Unlock()
+	l.partial = true
+}
+
+// forgetTopics ends what was told of topics that may not be seen and that no group has to
+// do with any more.
+func (l *offsetsLook) forgetTopics(ctx context.Context) {
+	for _, name := range sortedKeys(l.unseen) {
+		if !l.topics[name] {
+			delete(l.unseen, name)
+			l.saw(ctx, sight{part: partTopic + name, of: partOffsets}, time.Now(), nothingMore)
+		}
+	}
 }
 
 func (l *offsetsLook) addTopics(group string, committed map[partitionID]int64) {
@@ -244,6 +272,11 @@ func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []
 	}
 	found := leadersFound{byName: map[string]*leadersOfTopic{}, names: map[[16]byte]string{}}
 	found.add(resp)
+	for _, name := range names {
+		if delete(l.unseen, name); mayNotBeSeen(found.byName[name]) {
+			l.unseen[name] = true
+		}
+	}
 	l.send(ctx, func(d *watch.Differ) []watch.Event { return topicsSeen(d, names, found.byName, at) })
 	leaders := map[int32][]partitionID{}
 	for _, p := range partitions {
@@ -254,12 +287,16 @@ func (l *offsetsLook) leadersOf(ctx context.Context, known layout, partitions []
 	return leaders
 }
 
+func mayNotBeSeen(topic *leadersOfTopic) bool {
+	return topic != nil && topic.err == kerr.TopicAuthorizationFailed
+}
+
 // topicsSeen takes which topics of groups may be seen.
 func topicsSeen(d *watch.Differ, names []string, topics map[string]*leadersOfTopic, at time.Time) []watch.Event {
 	var events []watch.Event
 	for _, name := range names {
 		part, topic := partTopic+name, topics[name]
-		if topic == nil || topic.err != kerr.TopicAuthorizationFailed {
+		if !mayNotBeSeen(topic) {
 			events = append(events, d.Saw(part, nil, partOffsets, at)...)
 			continue
 		}
