@@ -18,7 +18,7 @@ var explainPageMu sync.Mutex
 
 // document writes what groupctl prints of the group into the page, where that has a block
 // of this name.
-func (g *trouble) document(ctl groupctl, name string) {
+func (g *trouble) document(ctl groupctl, name string, recorded time.Duration) {
 	begin := "<!-- seen: " + name + " -->\n```console\n"
 	if page, err := os.ReadFile(explainPage); err != nil || !strings.Contains(string(page), begin) {
 		return
@@ -27,7 +27,7 @@ func (g *trouble) document(ctl groupctl, name string) {
 	if err := os.WriteFile(events, nil, 0o644); err != nil {
 		g.t.Error(err)
 	}
-	lasts := recording - time.Second
+	lasts := recorded - time.Second
 	command := exec.CommandContext(g.t.Context(), ctl.path, "-b", strings.Join(g.c.Seeds(), ","), "group", "explain", g.group,
 		"--for", lasts.String(), "--since", "1s", "--events", events)
 	// Members that start later log to files that there are not yet.
@@ -45,7 +45,7 @@ func (g *trouble) document(ctl groupctl, name string) {
 		return
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(string(printed), g.group, "orders"), g.topic, "orders")
-	text = fmt.Sprintf("$ groupctl -b localhost:9092 group explain orders --for %s --events members.jsonl\n%s", recording, forThePage(text))
+	text = fmt.Sprintf("$ groupctl -b localhost:9092 group explain orders --for %s --events members.jsonl\n%s", recorded, forThePage(text))
 	explainPageMu.Lock()
 	defer explainPageMu.Unlock()
 	page, err := os.ReadFile(explainPage)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -15,8 +16,8 @@ import (
 	"github.com/groupkit/groupkit/integration/cluster"
 )
 
-// recording is how long the groups of TestExplainFindsTheCause are recorded; all at the
-// same time.
+// recording is how long the groups of TestExplainFindsTheCause are recorded, but for those
+// that say otherwise; all at the same time.
 const recording = 30 * time.Second
 
 // source is what an explanation is drawn from.
@@ -60,10 +61,15 @@ func TestExplainFindsTheCause(t *testing.T) {
 			began := time.Now()
 			working.Go(func() { test.bring(ctx, g) })
 
+			lasts, limits := cmp.Or(test.lasts, recording), busyMachine
+			if test.byDefault {
+				limits = explain.Limits{}
+			}
 			var mu sync.Mutex
 			found := map[source]explain.Diagnosis{}
 			in := inspect.New(newClient(t, c))
 			ask := func(from source, how inspect.Explaining) {
+				how.Limits = limits
 				answer, err := in.Explain(t.Context(), g.group, how)
 				if err != nil {
 					t.Errorf("from %s: %v", from, err)
@@ -74,11 +80,11 @@ func TestExplainFindsTheCause(t *testing.T) {
 			}
 			var asking sync.WaitGroup
 			asking.Go(func() {
-				ask(fromAll, inspect.Explaining{For: recording, Since: time.Millisecond, Said: g.heard})
+				ask(fromAll, inspect.Explaining{For: lasts, Since: time.Millisecond, Said: g.heard})
 			})
-			asking.Go(func() { ask(fromPolls, inspect.Explaining{For: recording, NoLog: true}) })
+			asking.Go(func() { ask(fromPolls, inspect.Explaining{For: lasts, NoLog: true}) })
 			if shown {
-				asking.Go(func() { g.document(ctl, test.name) })
+				asking.Go(func() { g.document(ctl, test.name, lasts) })
 			}
 			asking.Wait()
 			ask(fromLog, inspect.Explaining{For: time.Millisecond, Since: time.Since(began)})
