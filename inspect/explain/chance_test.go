@@ -99,6 +99,11 @@ func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
 				rounds(0, 1, 1, 1, "a-1", "b-1"), {logged(1, 1, a, b), logged(1200, 2, a)},
 			}, SessionExpired, Possible, `the client "b"`,
 		},
+		{
+			"the same of a static member, which does not leave", [][]Observation{
+				rounds(0, 1, 1, 1, "a-1", "b-1"), {logged(1, 1, static(a), static(b)), logged(1200, 2, static(a))},
+			}, SessionExpired, Likely, `"inst-b"`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var seen []Observation

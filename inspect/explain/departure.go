@@ -141,7 +141,7 @@ func (h *history) findHow(d *departure) {
 		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it lost its place: %s", named(d.member.MemberRef), said.Said.Error))
 		return
 	}
-	if h.wasPlanning(d) || h.fellSilent(d) || h.saidNothing(d) {
+	if h.wasPlanning(d) || h.fellSilent(d) {
 		return
 	}
 	if d.successor != nil && !h.outlived(d) {
@@ -152,7 +152,9 @@ func (h *history) findHow(d *departure) {
 	if d.member.Instance != nil {
 		d.how, d.sure = howExpired, Likely
 		d.quote(r.at, r.source, fmt.Sprintf("%s is a static member, which does not leave when it stops", named(d.member.MemberRef)))
+		return
 	}
+	h.saidNothing(d)
 }
 
 // outlived says whether a member was seen to live when its successor had joined. In a

@@ -23,11 +23,11 @@ func (h *history) saidToLeave(d *departure) bool {
 	return true
 }
 
-// saidNothing says whether a member that had told what it does said nothing of leaving
+// saidNothing takes a member for one whose session expired that that had told what it does said nothing of leaving
 // before it was gone, or that the coordinator does not acknowledge it any more. A process
 // that dies or is cut off says no more than that; nor does a log that was not read to its
 // end.
-func (h *history) saidNothing(d *departure) bool {
+func (h *history) saidNothing(d *departure) {
 	said := h.saidBy[d.member.ID]
 	tells := false
 	for _, o := range said {
@@ -42,7 +42,7 @@ func (h *history) saidNothing(d *departure) bool {
 	})
 	session := h.sessionOf(d.member)
 	if !tells || last == nil || session == 0 || d.round.at.Sub(last.At) < session*8/10 {
-		return false // a session lasts longer than that
+		return // a session lasts longer than that
 	}
 	d.how = howExpired
 	isOut := func(s Said) bool { return s.Kind == "fenced" || s.Kind == "lost" }
@@ -53,7 +53,6 @@ func (h *history) saidNothing(d *departure) bool {
 		d.sure = Possible
 		d.quote(last.At, SourceMember, fmt.Sprintf("%s said nothing of leaving, or its log ends there: the last that it said before it went is %q; its session timeout is %s", named(d.member.MemberRef), last.Said.Kind, roughly(session)))
 	}
-	return true
 }
 
 // lastBefore is the last of some observations before a time that fits.
