@@ -23,10 +23,10 @@ func (h *history) saidToLeave(d *departure) bool {
 	return true
 }
 
-// saidNothing takes a member for one whose session expired that that had told what it does said nothing of leaving
-// before it was gone, or that the coordinator does not acknowledge it any more. A process
-// that dies or is cut off says no more than that; nor does a log that was not read to its
-// end.
+// saidNothing takes a member for one whose session expired if it had told what it does and
+// said nothing of leaving before it was gone, or said that the coordinator does not
+// acknowledge it any more. A process that dies or is cut off says no more than that; nor
+// does a log that was not read to its end.
 func (h *history) saidNothing(d *departure) {
 	said := h.saidBy[d.member.ID]
 	tells := false
