@@ -2,10 +2,12 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -24,8 +26,9 @@ type elrAsker struct {
 	known map[partitionID]eligible
 	// next is the first that there was no time for at the last look.
 	next partitionID
-	// unsupported: the brokers know of no such replicas, so there are none.
-	unsupported bool
+	// unsupportedAt is the broker that knows of no such replicas, so that there are none,
+	// unless another one does, as while brokers are upgraded.
+	unsupportedAt *int32
 	// failing: the last request failed, so the next one waits until due.
 	failing bool
 	due     time.Time
@@ -45,6 +48,10 @@ const (
 )
 
 func (e *elrAsker) look(ctx context.Context, node int32, partitions []watch.Partition) bool {
+	if e.unsupportedAt != nil && *e.unsupportedAt != node {
+		e.unsupportedAt = nil
+		clear(e.known)
+	}
 	present := make(map[partitionID]bool, len(e.known))
 	wanted := map[partitionID]watch.Partition{}
 	for _, p := range partitions {
@@ -73,7 +80,7 @@ func (e *elrAsker) look(ctx context.Context, node int32, partitions []watch.Part
 		return true
 	}
 	found := make([]watch.Partition, 0, len(wanted))
-	if e.unsupported {
+	if e.unsupportedAt != nil {
 		for _, p := range wanted {
 			p.ELR, p.LastKnownELR = []int32{}, []int32{}
 			found = append(found, p)
@@ -118,8 +125,11 @@ func (e *elrAsker) ask(ctx context.Context, node int32, wanted map[partitionID]w
 		req.ResponsePartitionLimit = elrAtOnce
 		resp, began, err := ask[*kmsg.DescribeTopicPartitionsResponse](ctx, e.watcher, node, true, metadataTimeout, req)
 		if err != nil {
-			p := problemFrom(e.lacks(ctx, node, req.Key(), err), "", "find out which replicas may lead without being in sync, so causes of elections may stay unknown", "DESCRIBE on each topic")
-			if e.unsupported = p.Code == CodeUnsupported; !e.unsupported {
+			err = e.lacks(ctx, node, req.Key(), err)
+			p := problemFrom(err, "", "find out which replicas may lead without being in sync, so causes of elections may stay unknown", "DESCRIBE on each topic")
+			if errors.Is(err, kerr.UnsupportedVersion) {
+				e.unsupportedAt = &node
+			} else {
 				e.failing, e.due = true, time.Now().Add(elrAgain)
 				e.failed(ctx, sight{part: partELR}, began, p)
 			}
