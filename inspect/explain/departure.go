@@ -36,6 +36,7 @@ type departure struct {
 	// member was gone, nil if not.
 	successor *round
 	how       how
+	saysOut   bool // it said itself that its session was over
 	sure      Sureness
 	why       []Evidence
 }
@@ -133,7 +134,7 @@ func (h *history) findHow(d *departure) {
 	if h.saidToLeave(d) {
 		return
 	}
-	if h.wasDropped(d) {
+	if h.saidOut(d) || h.wasDropped(d) {
 		return
 	}
 	if said := h.saidOf(d.member, r.waitedOr(r.at).Add(-10*time.Second), r.at.Add(2*time.Minute), "lost"); said != nil && strings.Contains(said.Said.Error, "UNKNOWN_MEMBER_ID") {
@@ -177,6 +178,28 @@ func (r *round) waitedOr(other time.Time) time.Time {
 		return other
 	}
 	return r.waitedSince
+}
+
+// saidOut says whether the wait for a member ended with its session, and the member itself
+// says that it was out then: nobody is dropped that early.
+func (h *history) saidOut(d *departure) bool {
+	r := d.round
+	longest, session := h.longestRebalance(r.before), h.sessionOf(d.member)
+	if r.waited < h.limits.Slow || session == 0 || r.waited > session+3*time.Second || longest > 0 && r.waited >= longest-time.Second {
+		return false
+	}
+	from, to := r.waitedOr(r.at).Add(-10*time.Second), r.at.Add(2*time.Minute)
+	said := h.saidOf(d.member, from, to, "fenced")
+	if said == nil {
+		said = h.saidOf(d.member, from, to, "lost")
+		if said == nil || !strings.Contains(said.Said.Error, "UNKNOWN_MEMBER_ID") {
+			return false
+		}
+	}
+	d.how, d.sure, d.saysOut = howExpired, Certain, true
+	d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it was out of the group: %s", named(d.member.MemberRef), said.Said.Error))
+	d.quote(r.waitedSince, r.waitSource, fmt.Sprintf("the group waited for at least %s, and went on without it; its session timeout is %s", roughly(r.waited), roughly(session)))
+	return true
 }
 
 // wasDropped says whether the group waited for the member, in vain.

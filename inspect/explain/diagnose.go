@@ -45,6 +45,7 @@ func (h *history) verdicts() []Verdict {
 		h.unreadable,
 		h.betweenTypes,
 		h.protocols,
+		h.duplicates,
 		func() []Verdict { return h.slow(departures) },
 		func() []Verdict { return h.expired(departures) },
 		func() []Verdict { return h.restarts(departures) },
@@ -251,12 +252,31 @@ func (h *history) fine(ordinary []*round) Verdict {
 			}
 		}
 	}
+	if v.Cause == Fine {
+		h.outOfIt(&v)
+	}
 	if n := len(h.looks); v.Cause == Fine && n > 0 && !h.looks[n-1].Look.Settled() {
 		v.Sure = Possible
 		v.Says += " It was rebalancing when it was seen last."
 		v.Do = "Watch it for longer, such as with --for 2m."
 	}
 	return v
+}
+
+// outOfIt has nobody be fine for certain of whom members say that they were out of it.
+func (h *history) outOfIt(v *Verdict) {
+	n := 0
+	for _, o := range h.said {
+		if o.Said.Error != "" && (o.Said.Kind == "lost" || o.Said.Kind == "fenced") {
+			n++
+			v.quote(o.At, o.Source, fmt.Sprintf("%s said %q: %s", named(saidBy(*o.Said)), o.Said.Kind, o.Said.Error))
+		}
+	}
+	if n > 0 {
+		v.Sure = Possible
+		v.Says += " Yet members said that they were out of it."
+		v.Do = "Look at what those members log at these times."
+	}
 }
 
 // waitsNotSeen counts the rebalances of which nobody saw how long the group waited for its

@@ -59,6 +59,14 @@ func commits(from, to, every float64, partitions ...int32) []Observation {
 	return all
 }
 
+// hurried has members with a rebalance timeout little longer than their session.
+func hurried(o Observation) Observation {
+	for i := range o.Look.Members {
+		o.Look.Members[i].RebalanceTimeout = watch.Millis(12 * time.Second)
+	}
+	return o
+}
+
 func said(seconds float64, s Said) Observation {
 	return Observation{At: at(seconds), Source: SourceMember, Said: &s}
 }
@@ -137,6 +145,25 @@ func TestVerdicts(t *testing.T) {
 		{"a static member away", []Observation{logged(0, 1, static(a), static(b)), logged(20, 2, static(a)), logged(30, 3, static(a), static(member("b-2")))}, []Cause{SessionExpired}, Likely, `"inst-b"`, "does not leave when it stops"},
 		{"a static member replaced in its place", []Observation{logged(0, 1, static(a), static(b)), logged(20, 1, static(a), static(member("b-2", 2, 3))), polled(25, "Stable", static(a), static(member("b-2", 2, 3)))}, []Cause{Fine}, Certain, "", ""},
 		{"said that its session ended", []Observation{logged(0, 1, a, b), logged(20, 2, a), said(21, Said{Member: "b-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"})}, []Cause{SessionExpired}, Certain, `"b"`, "said that it lost its place"},
+		{
+			"frozen, and out by its own words", []Observation{
+				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(11, "PreparingRebalance", a, b, member("d-1")),
+				polled(11.5, "CompletingRebalance", a, member("d-1")), polled(12, "Stable", a, member("d-1", 2)),
+				said(13, Said{Member: "b-1", Kind: "fenced", Error: "did not acknowledge in time"}), said(13.2, Said{Member: "b-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}),
+			}, []Cause{SessionExpired}, Certain, `the client "b"`, "did not acknowledge in time",
+		},
+		{
+			"frozen, and hardly any time to rejoin", []Observation{
+				hurried(polled(0, "Stable", a, b)), hurried(polled(1, "PreparingRebalance", a, b, member("d-1"))), hurried(polled(11, "PreparingRebalance", a, b, member("d-1"))),
+				hurried(polled(11.5, "CompletingRebalance", a, member("d-1"))), hurried(polled(12, "Stable", a, member("d-1", 2))),
+				said(13, Said{Member: "b-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}),
+			}, []Cause{SessionExpired}, Certain, `the client "b"`, "UNKNOWN_MEMBER_ID",
+		},
+		{
+			"quiet, and one says that it was out", []Observation{
+				polled(0, "Stable", a, b), polled(9, "Stable", a, b), said(4, Said{Member: "z-1", Kind: "lost", Error: "UNKNOWN_MEMBER_ID"}),
+			}, []Cause{Fine}, Possible, "were out of it", "UNKNOWN_MEMBER_ID",
+		},
 		{
 			"waited for, and dropped", []Observation{
 				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(60.5, "PreparingRebalance", a, b, member("d-1")),

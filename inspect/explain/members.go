@@ -22,7 +22,7 @@ func (h *history) slow(departures []*departure) []Verdict {
 		if r.waited < h.limits.Slow || len(r.before.Members) == 0 || h.waitedForPlanner(r) {
 			continue
 		}
-		if slices.ContainsFunc(departures, func(d *departure) bool { return d.round == r && d.how == howExpired && h.wasAwaited(d) }) {
+		if slices.ContainsFunc(departures, func(d *departure) bool { return d.round == r && d.how == howExpired && (d.saysOut || h.wasAwaited(d)) }) {
 			continue // for a session to end
 		}
 		v.Explains++

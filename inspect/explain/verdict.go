@@ -22,6 +22,8 @@ const (
 	// SessionExpired: the coordinator heard nothing of members for their session
 	// timeout.
 	SessionExpired Cause = "session-expired"
+	// DuplicateInstance: two processes use one instance id.
+	DuplicateInstance Cause = "duplicate-instance"
 	// ProtocolMismatch: a member is refused, or the group changes between assignors,
 	// because members have no protocol in common.
 	ProtocolMismatch Cause = "protocol-mismatch"

@@ -1,0 +1,69 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// duplicates: two processes use one instance id. The coordinator takes the newer one for
+// the older one restarted, and fences that.
+func (h *history) duplicates() []Verdict {
+	v := Verdict{
+		Cause: DuplicateInstance,
+		Do:    "Give each process an instance id of its own, such as one with the ordinal of its pod (group.instance.id, kgo.InstanceID), and see that a process has ended before another takes its place.",
+	}
+	fenced := map[string]watch.MemberRef{}
+	instances := map[string]bool{}
+	var last time.Time
+	for _, o := range h.said {
+		if !strings.Contains(o.Said.Error, "FENCED_INSTANCE_ID") {
+			continue
+		}
+		ref := saidBy(*o.Said)
+		last, fenced[cmp.Or(ref.ID, ref.ClientID)] = o.At, ref
+		instances[o.Said.Instance] = true
+		v.quote(o.At, o.Source, fmt.Sprintf("%s was fenced out: %s", cmp.Or(ref.ID, ref.ClientID, o.Said.Instance), o.Said.Error))
+	}
+	if len(fenced) == 0 {
+		return nil
+	}
+	v.Sure = h.stillRefused(last)
+	v.Members = sortedRefs(fenced)
+	var says []string
+	for _, instance := range slices.Sorted(maps.Keys(instances)) {
+		clients := map[string]bool{}
+		for _, o := range h.said {
+			if o.Said.Instance == instance && instance != "" && o.Said.ClientID != "" {
+				clients[o.Said.ClientID] = true
+			}
+		}
+		text := "two processes use the instance id"
+		if instance != "" {
+			text += fmt.Sprintf(" %q", instance)
+		}
+		if len(clients) > 0 {
+			names := slices.Sorted(maps.Keys(clients))
+			for i, name := range names {
+				names[i] = fmt.Sprintf("%q", name)
+			}
+			text += fmt.Sprintf(": %s %s", plural(len(names), "the client id, as far as it is told, is", "their client ids are"), strings.Join(names, " and "))
+		}
+		says = append(says, text)
+	}
+	text := strings.Join(says, "; ")
+	v.Says = strings.ToUpper(text[:1]) + text[1:] + "."
+	shares := func(m watch.Member) bool { return m.Instance != nil && instances[*m.Instance] }
+	for _, r := range h.rounds {
+		if !r.explained && (slices.ContainsFunc(r.joined, shares) || slices.ContainsFunc(r.left, shares)) {
+			r.explained = true
+			v.Explains++
+		}
+	}
+	return []Verdict{v}
+}
