@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -87,9 +88,10 @@ func transact(session *kgo.GroupTransactSession, fetches kgo.Fetches) error {
 	fetches.EachRecord(func(r *kgo.Record) {
 		session.Produce(ctx, &kgo.Record{Key: r.Key, Value: append([]byte("invoice for "), r.Value...)}, failed.Promise())
 	})
-	committed, err := session.End(ctx, failed.Err() == nil)
-	if err != nil {
-		return err
+	produced := failed.Err() // waits for all
+	committed, err := session.End(ctx, produced == nil)
+	if err := errors.Join(produced, err); err != nil {
+		return err // what was read is read again, by who has the partition next
 	}
 	if n := fetches.NumRecords(); n > 0 {
 		fmt.Println("records:", n, "committed:", committed)
