@@ -152,7 +152,7 @@ It only looks, but for 'elect' with --execute, 'group coordinator' with
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 found, or done; 1 Kafka
 or this machine failed; 2 wrong usage; 3 nothing asked for exists; 5 a part is missing.
-Times that end in Z are UTC, others are of this machine's time zone.
+Times are UTC.
 
 In tables, - is for what is not known or does not apply. They leave out columns in which
 there is nothing, and shorten the ids of members and long lists of partitions; -o wide
