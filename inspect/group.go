@@ -49,7 +49,8 @@ type Group struct {
 	// be read.
 	Lag *GroupLag `json:"lag"`
 	// Leader is the ID of the member that leads a classic group, nil for an
-	// empty group. The other types have no leader among their members.
+	// empty group. The other types have no leader among their members. It is nil, with a
+	// warning, for an election of package member, whose leader is not the coordinator's.
 	Leader *string `json:"leader"`
 	// Coordinator is the broker that answered for the group.
 	Coordinator *int32 `json:"coordinator"`

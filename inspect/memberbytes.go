@@ -14,6 +14,9 @@ import (
 const (
 	protocolConsumer = "consumer"
 	protocolConnect  = "connect"
+	// protocolElection is that of member.Elect. The member that the coordinator calls the
+	// leader only counts the votes there; who is elected is told in the assignments.
+	protocolElection = "groupkit-election"
 	// protocolSticky is the assignor that tells what is owned in the user data.
 	protocolSticky = "sticky"
 )

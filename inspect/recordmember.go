@@ -19,6 +19,9 @@ func decodeGeneration(value []byte) (*LoggedGeneration, error) {
 	generation.Generation = reader.Int32()
 	generation.Assignor = nilIfEmpty(reader.nullableString())
 	generation.Leader = nilIfEmpty(reader.nullableString())
+	if orEmpty(generation.ProtocolType) == protocolElection {
+		generation.Leader = nil // it only counts the votes
+	}
 	if version >= 2 {
 		generation.Since = timeOf(reader.Int64())
 	}

@@ -177,6 +177,8 @@ func cannotPlan(g inspect.Group) *inspect.Problem {
 		return because(CodeNotPlannable, "is of type %s, whose partitions no plan of members assigns; name a classic or consumer group", *g.Type)
 	case g.ProtocolType != nil && *g.ProtocolType == "connect":
 		return because(CodeNotPlannable, "is of Kafka Connect, whose workers share tasks and not partitions; name a group of consumers")
+	case g.ProtocolType != nil && *g.ProtocolType == "groupkit-election":
+		return because(CodeNotPlannable, "is an election, whose members share no partitions; name a group of consumers")
 	case rebalancing(g):
 		return because(inspect.CodeRebalancing, "is rebalancing, and what its members subscribe to is told afterwards; try again, or allow more time")
 	case len(g.Members) == 0:
