@@ -185,7 +185,8 @@ func (r *round) waitedOr(other time.Time) time.Time {
 func (h *history) saidOut(d *departure) bool {
 	r := d.round
 	longest, session := h.longestRebalance(r.before), h.sessionOf(d.member)
-	if r.waited < h.limits.Slow || session == 0 || r.waited > session+3*time.Second || longest > 0 && r.waited >= longest-time.Second {
+	early := longest == 0 || session < longest && r.waited < longest-time.Second
+	if r.waited < h.limits.Slow || session == 0 || r.waited > session+3*time.Second || !early {
 		return false
 	}
 	from, to := r.waitedOr(r.at).Add(-10*time.Second), r.at.Add(2*time.Minute)
