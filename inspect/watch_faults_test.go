@@ -72,6 +72,10 @@ func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
 		m := &kafkatest.Misbehaving{Key: fault.key, Fault: how}
 		if !fault.all {
 			m.Addresses = fake.ListenAddrs()[bad : bad+1]
+			if fault.key == kmsg.DescribeQuorum {
+				// The one that is asked for metadata is asked for the controller last.
+				m.Addresses = fake.ListenAddrs()[bad : bad+2]
+			}
 		}
 		counter := &requestCounter{sent: map[int32][]time.Time{}}
 		client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.Dialer(m.Dial), kgo.WithHooks(counter),
