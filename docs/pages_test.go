@@ -61,6 +61,7 @@ var imports = map[string]string{
 	"member":  "github.com/groupkit/groupkit/member",
 	"predict": "github.com/groupkit/groupkit/inspect/predict",
 	"slices":  "slices",
+	"slog":    "log/slog",
 	"time":    "time",
 }
 
@@ -87,6 +88,7 @@ var (
 	compactReports     func(context.Context) error
 	keepReportsCompact func(context.Context) error
 	handle             func(context.Context, []*kgo.Record) error
+	lead               func(context.Context, member.Term) error
 	report             func(context.Context, member.Fence) error
 )
 `
