@@ -139,7 +139,7 @@ type Election struct {
 //	election, err := member.Elect("billing-reports", member.ElectionConfig{
 //		Client: []kgo.Opt{kgo.SeedBrokers("localhost:9092")},
 //		Lead: func(ctx context.Context, term member.Term) error {
-//			return compactReports(ctx, term.Fence())
+//			return report(ctx, term.Fence())
 //		},
 //	})
 //
