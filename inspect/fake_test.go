@@ -104,13 +104,7 @@ func hideOffsetsTopic(fake *kfake.Cluster) {
 			return nil, nil, false
 		}
 		resp := req.ResponseKind().(*kmsg.MetadataResponse)
-		for node, address := range fake.ListenAddrs() {
-			broker := kmsg.NewMetadataResponseBroker()
-			host, port, _ := net.SplitHostPort(address)
-			number, _ := strconv.Atoi(port)
-			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
-			resp.Brokers = append(resp.Brokers, broker)
-		}
+		resp.Brokers = brokersOf(fake)
 		topic := kmsg.NewMetadataResponseTopic()
 		topic.Topic = asked.Topics[0].Topic
 		topic.ErrorCode = kerr.TopicAuthorizationFailed.Code
@@ -130,4 +124,17 @@ func failListing(fake *kfake.Cluster, err *kerr.Error, nodes ...int32) {
 		resp.ErrorCode = err.Code
 		return resp, nil, true
 	})
+}
+
+// brokersOf is how metadata tells the brokers.
+func brokersOf(fake *kfake.Cluster) []kmsg.MetadataResponseBroker {
+	var brokers []kmsg.MetadataResponseBroker
+	for node, address := range fake.ListenAddrs() {
+		broker := kmsg.NewMetadataResponseBroker()
+		host, port, _ := net.SplitHostPort(address)
+		number, _ := strconv.Atoi(port)
+		broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
+		brokers = append(brokers, broker)
+	}
+	return brokers
 }

@@ -1,8 +1,6 @@
 package inspect_test
 
 import (
-	"net"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,13 +41,7 @@ func TestWatchAsksAnotherBrokerForTheELRWhereOneDoesNotKnowIt(t *testing.T) {
 			atOld.Add(1)
 		}
 		resp := r.ResponseKind().(*kmsg.MetadataResponse)
-		for node, address := range fake.ListenAddrs() {
-			broker := kmsg.NewMetadataResponseBroker()
-			host, port, _ := net.SplitHostPort(address)
-			number, _ := strconv.Atoi(port)
-			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
-			resp.Brokers = append(resp.Brokers, broker)
-		}
+		resp.Brokers = brokersOf(fake)
 		topic := kmsg.NewMetadataResponseTopic()
 		topic.Topic = r.Topics[0].Topic
 		p := kmsg.NewMetadataResponseTopicPartition()

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -339,13 +337,7 @@ func TestWatchGoesOnWithoutTheELR(t *testing.T) {
 			}
 			looks.Add(1)
 			resp := r.ResponseKind().(*kmsg.MetadataResponse)
-			for node, address := range fake.ListenAddrs() {
-				broker := kmsg.NewMetadataResponseBroker()
-				host, port, _ := net.SplitHostPort(address)
-				number, _ := strconv.Atoi(port)
-				broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
-				resp.Brokers = append(resp.Brokers, broker)
-			}
+			resp.Brokers = brokersOf(fake)
 			topic := kmsg.NewMetadataResponseTopic()
 			topic.Topic = r.Topics[0].Topic
 			p := kmsg.NewMetadataResponseTopicPartition()

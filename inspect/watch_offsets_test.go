@@ -1,8 +1,6 @@
 package inspect_test
 
 import (
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -31,13 +29,7 @@ func TestWatchForgetsTheHiddenTopicOfAGroupThatIsDeleted(t *testing.T) {
 			return nil, nil, false
 		}
 		resp := r.ResponseKind().(*kmsg.MetadataResponse)
-		for node, address := range fake.ListenAddrs() {
-			broker := kmsg.NewMetadataResponseBroker()
-			host, port, _ := net.SplitHostPort(address)
-			number, _ := strconv.Atoi(port)
-			broker.NodeID, broker.Host, broker.Port = int32(node), host, int32(number)
-			resp.Brokers = append(resp.Brokers, broker)
-		}
+		resp.Brokers = brokersOf(fake)
 		topic := kmsg.NewMetadataResponseTopic()
 		topic.Topic, topic.ErrorCode = r.Topics[0].Topic, kerr.TopicAuthorizationFailed.Code
 		resp.Topics = append(resp.Topics, topic)
