@@ -52,6 +52,7 @@ func costTopic(b *testing.B, c *cluster.Cluster, partitions int32) (topic string
 	if _, err := kadm.NewClient(client).CreateTopic(b.Context(), partitions, 1, nil, topic); err != nil {
 		b.Fatal(err)
 	}
+	known(b, c, topic)
 	return topic, client
 }
 

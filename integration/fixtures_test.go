@@ -39,7 +39,8 @@ func eventually(t *testing.T, what string, cond func() (ok bool, seen string)) {
 
 func newClient(t *testing.T, c *cluster.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Seeds()...)}, opts...)...)
+	// A broker that does not know a topic yet says that there is none: a producer asks on.
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Seeds()...), kgo.UnknownTopicRetries(-1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func unique(t *testing.T, kind string) string {
 	return fmt.Sprintf("%s-%s-%d-%d", kind, name, time.Now().UnixNano(), names.Add(1))
 }
 
-// newTopic creates a topic and removes it when the test ends.
+// newTopic creates a topic, which all brokers then know, and removes it when the test ends.
 func newTopic(t *testing.T, c *cluster.Cluster, partitions int32) string {
 	t.Helper()
 	topic := unique(t, "topic")
@@ -70,6 +71,7 @@ func newTopic(t *testing.T, c *cluster.Cluster, partitions int32) string {
 	if _, err := admin.CreateTopic(ctx, partitions, -1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
+	known(t, c, topic)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -78,6 +80,14 @@ func newTopic(t *testing.T, c *cluster.Cluster, partitions int32) string {
 		}
 	})
 	return topic
+}
+
+// known waits until all brokers that run know the topic.
+func known(t testing.TB, c *cluster.Cluster, topic string) {
+	t.Helper()
+	if err := c.WaitTopics(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // produce writes n records whose values are 0 to n-1, spread over all partitions.

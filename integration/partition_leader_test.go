@@ -211,4 +211,5 @@ func createPlacedTopic(t *testing.T, c *cluster.Cluster, name string, placement 
 	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
 		t.Fatal(err)
 	}
+	known(t, c, name)
 }

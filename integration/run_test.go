@@ -262,6 +262,7 @@ func createdAgain(t *testing.T, c *cluster.Cluster, protocol member.GroupProtoco
 		_, err := admin.CreateTopic(t.Context(), 2, -1, nil, topic)
 		return err == nil, fmt.Sprint(err)
 	})
+	known(t, c, topic)
 	produce(t, c, topic, 80)
 	b.complete(t, 80) // 50 of them have the values of the first
 	eventually(t, "the event tells", func() (bool, string) {

@@ -125,6 +125,7 @@ func startSecured(t *testing.T, authority *kafkatest.Authority) *cluster.Cluster
 	if _, err := admin.CreateTopic(ctx, 2, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
+	known(t, c, "orders")
 	preferAnother(t, ctx, admin, "orders")
 	super := looker{inspect.New(client, inspect.CreateInternalTopics()), client}
 	eventually(t, "transactions and shares have coordinators", func() (bool, string) {

@@ -42,6 +42,21 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	})
 }
 
+// WaitTopics waits until each node that runs knows the topics: a request that creates one
+// is answered when the controller has it, and whoever then asks another broker may be told
+// that there is none. It waits as long as WaitReady does.
+func (c *Cluster) WaitTopics(ctx context.Context, topics ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	ids, seeds := c.runningNodes()
+	return poll(ctx, "cluster "+c.name, func(ctx context.Context) error {
+		if err := c.alive(ctx); err != nil {
+			return err
+		}
+		return checkTopics(ctx, ids, seeds, topics)
+	})
+}
+
 // poll calls condition until it returns nil. Its error holds that of the last
 // call. An error that wraps errGone ends it at once.
 func poll(ctx context.Context, what string, condition func(context.Context) error) error {
@@ -71,16 +86,11 @@ func poll(ctx context.Context, what string, condition func(context.Context) erro
 // It asks only the nodes that run, each for itself: what a client does by
 // default, ask any node and go where that points, would wait for silent ones.
 func checkReady(ctx context.Context, ids []int32, seeds []string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(2*time.Second),
-		kgo.RequestTimeoutOverhead(2*time.Second))
+	client, brokers, err := eachNode(ids, seeds)
 	if err != nil {
-		return fmt.Errorf("make a client: %w", err)
+		return err
 	}
 	defer client.Close()
-	brokers := map[int32]*kgo.Broker{}
-	for i, seed := range client.SeedBrokers() {
-		brokers[ids[i]] = seed
-	}
 	for _, id := range ids {
 		if err := checkMetadata(ctx, brokers[id], ids, nil); err != nil {
 			return fmt.Errorf("node %d: %w", id, err)
@@ -94,6 +104,54 @@ func checkReady(ctx context.Context, ids []int32, seeds []string) error {
 		topic.Topic = kmsg.StringPtr(offsetsTopic)
 		if err := checkMetadata(ctx, brokers[id], ids, []kmsg.MetadataRequestTopic{topic}); err != nil {
 			return fmt.Errorf("node %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// eachNode returns a client, and its nodes by id.
+func eachNode(ids []int32, seeds []string) (*kgo.Client, map[int32]*kgo.Broker, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(2*time.Second),
+		kgo.RequestTimeoutOverhead(2*time.Second))
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a client: %w", err)
+	}
+	brokers := map[int32]*kgo.Broker{}
+	for i, seed := range client.SeedBrokers() {
+		brokers[ids[i]] = seed
+	}
+	return client, brokers, nil
+}
+
+// checkTopics looks once whether each node knows each topic, with a leader for each of its
+// partitions that a node which runs could lead.
+func checkTopics(ctx context.Context, ids []int32, seeds, topics []string) error {
+	client, brokers, err := eachNode(ids, seeds)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	request := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		request.Topics = append(request.Topics, topic)
+	}
+	for _, id := range ids {
+		response, err := request.RequestWith(ctx, brokers[id])
+		if err != nil {
+			return fmt.Errorf("node %d does not answer: %w", id, err)
+		}
+		for _, topic := range response.Topics {
+			if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
+				return fmt.Errorf("node %d does not know the topic %s: %w", id, *topic.Topic, err)
+			}
+			for _, partition := range topic.Partitions {
+				runs := func(replica int32) bool { return slices.Contains(ids, replica) }
+				if partition.Leader < 0 && slices.ContainsFunc(partition.Replicas, runs) {
+					return fmt.Errorf("node %d knows of no leader of %s-%d", id, *topic.Topic, partition.Partition)
+				}
+			}
 		}
 	}
 	return nil
