@@ -96,7 +96,7 @@ func (e *engine) start(ctx context.Context, config *config, keep string, logf fu
 		return nil, err
 	}
 	if err := c.start(ctx, config, ref, labels); err != nil {
-		logs := c.logTails(context.WithoutCancel(ctx), failureLogLines)
+		logs := c.logTails(context.WithoutCancel(ctx))
 		return nil, errors.Join(fmt.Errorf("%w\n%s", err, logs), c.Close())
 	}
 	if c.kept = keep != ""; c.kept {

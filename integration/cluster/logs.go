@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,11 +14,14 @@ import (
 	"github.com/moby/moby/client"
 )
 
+// How much of each node's log is shown after a failure: the last warnings and errors of
+// its end, and the last lines whatever they are. A reader looks for what the test said,
+// which a longer text would bury.
 const (
-	// failureLogLines is how much of each node's log is shown after a failure.
-	failureLogLines = 80
-	// failureLogBytes bounds it for lines that are long.
-	failureLogBytes = 16 << 10
+	failureLogLines    = 400 // that are looked at
+	failureLogWarnings = 25
+	failureLogLast     = 10
+	failureLogWidth    = 300 // bytes of a line
 )
 
 // Logs returns the last lines that the node printed; also of one that is down.
@@ -39,8 +44,8 @@ func (c *Cluster) Logs(ctx context.Context, id int32, lines int) (string, error)
 	return output.String(), nil
 }
 
-// logTails is the end of every node's log, for a report of a failure.
-func (c *Cluster) logTails(ctx context.Context, lines int) string {
+// logTails is what the end of every node's log has to say, for a report of a failure.
+func (c *Cluster) logTails(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var text strings.Builder
@@ -49,11 +54,30 @@ func (c *Cluster) logTails(ctx context.Context, lines int) string {
 		if err != nil {
 			continue
 		}
-		tail, err := c.Logs(ctx, id, lines)
+		log, err := c.Logs(ctx, id, failureLogLines)
 		if err != nil {
-			tail = err.Error()
+			log = err.Error()
 		}
-		fmt.Fprintf(&text, "--- log of node %d (%v), last %d lines ---\n%s\n", id, n.state, lines, lastBytes(tail, failureLogBytes))
+		fmt.Fprintf(&text, "--- node %d (%v), the end of its log ---\n%s", id, n.state, digest(log))
+	}
+	return text.String()
+}
+
+// routine are lines that say that all is well.
+var routine = regexp.MustCompile(`^\S* ?\S* ?(INFO|DEBUG|TRACE) `)
+
+// digest keeps of a log the last lines that are not routine, and its last lines.
+func digest(log string) string {
+	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
+	end := max(0, len(lines)-failureLogLast)
+	telling := slices.DeleteFunc(slices.Clone(lines[:end]), routine.MatchString)
+	telling = telling[max(0, len(telling)-failureLogWarnings):]
+	var text strings.Builder
+	for _, line := range append(telling, lines[end:]...) {
+		if len(line) > failureLogWidth {
+			line = line[:failureLogWidth] + "…"
+		}
+		fmt.Fprintln(&text, line)
 	}
 	return text.String()
 }

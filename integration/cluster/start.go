@@ -6,8 +6,8 @@ import (
 )
 
 // Start starts a cluster for one test and removes it when the test and its
-// subtests are over, or the process ends. If the test has failed by then, the
-// ends of all nodes' logs are printed.
+// subtests are over, or the process ends. If the test has failed by then, what
+// the ends of all nodes' logs have to say is printed.
 //
 // Where no Docker engine answers the test fails; it is never skipped.
 func Start(t testing.TB, options ...Option) *Cluster {
@@ -28,6 +28,6 @@ func Start(t testing.TB, options ...Option) *Cluster {
 // logFailure prints the nodes' logs if the test has failed.
 func (c *Cluster) logFailure(t testing.TB) {
 	if t.Failed() {
-		t.Logf("Kafka cluster %s:\n%s", c.name, c.logTails(context.Background(), failureLogLines))
+		t.Logf("Kafka cluster %s:\n%s", c.name, c.logTails(context.Background()))
 	}
 }
