@@ -21,6 +21,9 @@ type election struct {
 	areLive       []int32
 	unseen        int32
 	gap           time.Duration // between the looks
+	// lost led in the epoch before, where that was seen to be without a leader only
+	// because no election had been held yet.
+	lost *int32
 }
 
 // longestGap is how far apart two looks may lie for what was not seen between them to
@@ -68,11 +71,22 @@ func (e election) cause() (Cause, []string) {
 	default:
 		return e.fromLive(moved, &seen)
 	}
-	if after.Leader == nil {
+	switch {
+	case after.Leader == nil && notElected(before, after):
+		seen.note("no election is held yet: the epoch is still %d", *after.LeaderEpoch)
+		return CauseBrokerGone, seen
+	case after.Leader == nil:
 		seen.note("no replica in sync could take over")
 		return CauseBrokerGone, seen
 	}
 	return e.mayBeUnclean(CauseBrokerGone, &seen)
+}
+
+// notElected says that a partition is without a leader in the epoch in which it had one:
+// a broker tells of none when the leader is gone, and the election may be held later, as
+// it is with ZooKeeper.
+func notElected(before, after Partition) bool {
+	return before.Leader != nil && after.Leader == nil && before.LeaderEpoch != nil && after.LeaderEpoch != nil && *before.LeaderEpoch == *after.LeaderEpoch
 }
 
 // fromLive is an election away from a leader that is live and in sync.
@@ -108,6 +122,10 @@ func (e election) fromNone(seen *evidence) (Cause, []string) {
 		seen.note("no replica was in the ISR or the ELR, and broker %d is the last leader known", to)
 	default:
 		return e.mayBeUnclean(CauseUnknown, seen)
+	}
+	if e.lost != nil && *e.lost != to && e.unseen == 0 && before.LeaderEpoch != nil {
+		seen.note("it is the election that followed when broker %d, which led in epoch %d, was gone", *e.lost, *before.LeaderEpoch)
+		return CauseBrokerGone, *seen
 	}
 	if wasLive {
 		seen.note("broker %d was among the live brokers before", to)

@@ -73,3 +73,52 @@ func TestCauses(t *testing.T) {
 		})
 	}
 }
+
+// TestAnElectionThatFollowsLateHasItsCause has brokers tell that a leader is gone before
+// another is elected, as with ZooKeeper.
+func TestAnElectionThatFollowsLateHasItsCause(t *testing.T) {
+	changes := func(d *Differ, brokers []int32, p Partition) (changes []*LeaderChange) {
+		for _, e := range d.Partitions(PartitionsLook{At: time.Unix(int64(d.partitionLooks), 0), Brokers: brokers, Partitions: []Partition{p}}) {
+			if e.Leader != nil {
+				changes = append(changes, e.Leader)
+			}
+		}
+		return changes
+	}
+	start := func() *Differ {
+		d := NewDiffer(Config{})
+		changes(d, []int32{1, 2, 3}, part(1, 5, 1, 2, 3))
+		gone := changes(d, []int32{2, 3}, part(-1, 5, 1, 2, 3))
+		if len(gone) != 1 || gone[0].Cause != CauseBrokerGone || gone[0].To != nil || !strings.Contains(strings.Join(gone[0].Evidence, "; "), "no election is held yet") {
+			t.Fatalf("%+v", gone)
+		}
+		return d
+	}
+	for _, test := range []struct {
+		name    string
+		brokers []int32
+		then    Partition
+		cause   Cause
+		says    string
+	}{
+		{"another is elected", []int32{2, 3}, part(2, 6, 2, 3), CauseBrokerGone, "broker 1, which led in epoch 5, was gone"},
+		{"it is back before", []int32{1, 2, 3}, part(1, 5, 1, 2, 3), CauseBrokerBack, "broker 1 was not among the live brokers before, and is"},
+		{"an election was not seen", []int32{2, 3}, part(2, 7, 2, 3), CauseUnknown, "one election between was not seen"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := start()
+			got := changes(d, test.brokers, test.then)
+			if len(got) != 1 || got[0].From != nil || got[0].Cause != test.cause || !strings.Contains(strings.Join(got[0].Evidence, "; "), test.says) {
+				t.Errorf("%+v", got)
+			}
+			if len(d.lost) != 0 {
+				t.Errorf("it remembers %v", d.lost)
+			}
+		})
+	}
+	d := start()
+	d.Partitions(PartitionsLook{At: time.Unix(9, 0), Brokers: []int32{2, 3}})
+	if len(d.lost) != 0 {
+		t.Errorf("a topic was deleted, and it remembers %v", d.lost)
+	}
+}

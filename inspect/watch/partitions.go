@@ -114,6 +114,7 @@ func (d *Differ) topicEvents(seen []Partition, first bool, wereLive []int32, aft
 		if known {
 			n := len(state.partitions)
 			from = &n
+			d.forgetTopic(name)
 		}
 		d.topics[name] = &topicState{id: seen[0].TopicID, partitions: slices.Clone(seen), look: d.partitionLooks}
 		if first || !d.watches(name) {
@@ -169,12 +170,18 @@ func (d *Differ) deleted(unanswered []string, after, at time.Time) []Event {
 	var events []Event
 	for _, name := range gone {
 		from := len(d.topics[name].partitions)
-		delete(d.topics, name)
+		d.forgetTopic(name)
 		if d.watches(name) {
 			events = append(events, Event{Kind: KindTopic, At: at, After: after, Topic: &TopicChange{Topic: name, From: &from, Partitions: []Partition{}}})
 		}
 	}
 	return events
+}
+
+// forgetTopic drops what is known of a topic.
+func (d *Differ) forgetTopic(topic string) {
+	delete(d.topics, topic)
+	maps.DeleteFunc(d.lost, func(key partitionKey, _ int32) bool { return key.topic == topic })
 }
 
 // isOlder says that a look is of before what is known already: brokers do not hear of
@@ -209,7 +216,8 @@ func (d *Differ) brokerEvents(were []int32, wereAt map[int32]string, after, at t
 
 func (d *Differ) partitionEvents(before, now Partition, wereLive []int32, after, at time.Time) []Event {
 	var events []Event
-	if change := leaderChange(election{before: before, after: now, wereLive: wereLive, areLive: d.brokers, gap: at.Sub(after)}); change != nil {
+	lost := d.lostLeader(before, now)
+	if change := leaderChange(election{before: before, after: now, wereLive: wereLive, areLive: d.brokers, gap: at.Sub(after), lost: lost}); change != nil {
 		if d.watches(now.Topic) {
 			events = append(events, Event{Kind: KindLeader, At: at, After: after, Leader: change})
 		}
@@ -231,6 +239,25 @@ func (d *Differ) partitionEvents(before, now Partition, wereLive []int32, after,
 		events = append(events, Event{Kind: KindISR, At: at, After: after, ISR: change})
 	}
 	return events
+}
+
+// lostLeader remembers who led a partition that lost its leader without an election, and
+// returns it when one is held.
+func (d *Differ) lostLeader(before, now Partition) *int32 {
+	key := partitionKey{now.Topic, now.Partition}
+	if notElected(before, now) {
+		d.lost[key] = *before.Leader
+		return nil
+	}
+	if now.Leader == nil {
+		return nil
+	}
+	leader, ok := d.lost[key]
+	if !ok {
+		return nil
+	}
+	delete(d.lost, key)
+	return &leader
 }
 
 func leaderChange(e election) *LeaderChange {
