@@ -228,6 +228,6 @@ func (g groupctl) try(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, g.path, append([]string{"-b", strings.Join(g.c.Seeds(), ",")}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, g.path, append([]string{"-b", strings.Join(g.c.Seeds(), ","), "--timeout", "20s"}, args...)...).CombinedOutput()
 	return string(out), err
 }
