@@ -73,7 +73,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 10*time.Second)
 				g.everybody[0].once.Do(g.everybody[0].leave)
 			},
-			cause: explain.Fine, says: "joined or went for good",
+			cause: explain.Fine, says: "not back when the record ends",
 		},
 		{
 			name: "a member that leaves again and again", set: three, bring: flap,
@@ -270,7 +270,7 @@ func causes() []causeCase {
 				pauseFor(ctx, 14*time.Second)
 				g.everybody[0].once.Do(g.everybody[0].leave)
 			},
-			cause: explain.Fine, found: map[source]explain.Cause{fromEvents: explain.Fine}, says: "joined or went for good",
+			cause: explain.Fine, found: map[source]explain.Cause{fromEvents: explain.Fine}, says: "not back when the record ends",
 		},
 		{
 			name: "a leader that is slow to plan",

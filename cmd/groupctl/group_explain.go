@@ -164,19 +164,12 @@ func diagnosisText(t *table, d explain.Diagnosis) {
 	if state == "" {
 		state = "state unknown"
 	}
-	lasted := d.To.Sub(d.From).Round(time.Second)
-	unseen := ""
-	if d.Unseen > 0 {
-		unseen = fmt.Sprintf(" (and %d more that were not seen)", d.Unseen)
-	}
-	t.row(fmt.Sprintf("%s: %s%s; %s%s seen in %v", name(d.Group), printable(state), members, counted(d.Rebalances, "rebalance"), unseen, lasted))
+	lasted := strings.Replace(d.To.Sub(d.From).Round(time.Second).String(), "m0s", "m", 1)
+	t.row(fmt.Sprintf("%s: %s%s; %s seen in %s", name(d.Group), printable(state), members, counted(d.Rebalances, "rebalance"), lasted))
+	accounts(t, d)
 	for i, v := range d.Verdicts {
 		t.gap()
-		explains := ""
-		if v.Explains > 0 && d.Rebalances > 0 {
-			explains = fmt.Sprintf(", accounts for %d of %s", min(v.Explains, d.Rebalances), counted(d.Rebalances, "rebalance"))
-		}
-		t.row(fmt.Sprintf("%d. %s (%s%s)", i+1, strings.ToUpper(strings.ReplaceAll(string(v.Cause), "-", " ")), v.Sure, explains))
+		t.row(fmt.Sprintf("%d. %s (%s)", i+1, strings.ToUpper(words(v.Cause)), strings.Join(append([]string{string(v.Sure)}, shares(v, d.Rebalances)...), ", ")))
 		paragraph(t, "   ", "   ", v.Says)
 		for _, e := range v.Evidence {
 			paragraph(t, fmt.Sprintf("   %s  ", clock(e.At, "")), "              ", e.Text)
@@ -190,6 +183,41 @@ func diagnosisText(t *table, d explain.Diagnosis) {
 		}
 	}
 }
+
+// shares say what a verdict has to do with how many of some rebalances.
+func shares(v explain.Verdict, of int) (all []string) {
+	if v.Explains > 0 {
+		all = append(all, fmt.Sprintf("accounts for %d of %s", v.Explains, counted(of, "rebalance")))
+	}
+	if v.Cause == explain.Unexplained && v.Explains > 0 {
+		all[0] = fmt.Sprintf("%d of %s", v.Explains, counted(of, "rebalance"))
+	}
+	if v.Prolongs > 0 {
+		all = append(all, fmt.Sprintf("prolonged %d of %s", v.Prolongs, counted(of, "rebalance")))
+	}
+	return all
+}
+
+// accounts shows what accounts for how many of the rebalances, where that is not one thing.
+func accounts(t *table, d explain.Diagnosis) {
+	if len(d.Accounts) < 2 && d.Unseen == 0 || d.Rebalances == 0 {
+		return
+	}
+	line := func(n int, what string) { t.row(fmt.Sprintf("%6d  %s", n, what)) }
+	for _, a := range d.Accounts {
+		switch {
+		case a.Cause == explain.Fine:
+			line(a.Rebalances, "members came, went or asked for it: nothing is wrong with that")
+		case a.Verdict != nil:
+			line(a.Rebalances, fmt.Sprintf("verdict %d, %s", *a.Verdict+1, words(a.Cause)))
+		}
+	}
+	if d.Unseen > 0 {
+		line(d.Unseen, "more, of which only the numbers of the generations tell")
+	}
+}
+
+func words(c explain.Cause) string { return strings.ReplaceAll(string(c), "-", " ") }
 
 // paragraph breaks text between words.
 func paragraph(t *table, first, other, text string) {

@@ -15,11 +15,11 @@ const followWithin = 15 * time.Second
 
 // unreadable: the leader's plan fails again and again since somebody joined, or what a
 // member that is there says of itself does not decode.
-func (h *history) unreadable() []Verdict {
+func (h *history) unreadable() []*finding {
 	if v := h.undecoded(true); v != nil {
-		return []Verdict{*v}
+		return []*finding{v}
 	}
-	v := Verdict{Cause: UnreadableMetadata, Sure: Certain, Do: repairMembers}
+	v := find(UnreadableMetadata, Certain, repairMembers)
 	for _, w := range h.waits {
 		if !w.planFails() {
 			continue
@@ -29,7 +29,6 @@ func (h *history) unreadable() []Verdict {
 		if turns < fewestTurns && w.completing() < longUnsettled || turns == 0 && !h.outlasts(w) {
 			v.Sure = Possible
 		}
-		v.Explains = 0
 		suspects := w.newcomers()
 		v.Members = sortedRefs(suspects)
 		if turns == 0 {
@@ -43,7 +42,7 @@ func (h *history) unreadable() []Verdict {
 		} else {
 			v.Says = "The leader's plan fails again and again: most likely it cannot read what a member says of itself."
 		}
-		return []Verdict{v}
+		return []*finding{v}
 	}
 	return nil
 }
@@ -99,15 +98,24 @@ func says(members []watch.MemberRef) string {
 	return namedAll(members) + " say"
 }
 
-// betweenTypes: members of both protocols, conversions, or a member refused for it.
-func (h *history) betweenTypes() []Verdict {
-	v := Verdict{
-		Cause: BetweenTypes, Sure: Certain,
-		Do: "Finish the migration: set group.protocol=consumer (kgo: no custom balancer) on the members that are left, or bring all of them back. A classic group whose assignments carry user data cannot be migrated online; groupkit does not put any in.",
+// betweenTypes: members of both protocols, conversions, or a member refused for it. A
+// rebalance in which a group changed its type, and that is over, is nothing wrong.
+func (h *history) betweenTypes() []*finding {
+	found := h.mixedTypes()
+	by := h.ordinary
+	if len(found) > 0 {
+		by = found[0]
 	}
 	for _, r := range h.rounds {
-		r.explained = r.explained || r.before.Type != r.after.Type
+		if r.before.Type != r.after.Type {
+			by.takes(r)
+		}
 	}
+	return found
+}
+
+func (h *history) mixedTypes() []*finding {
+	v := find(BetweenTypes, Certain, "Finish the migration: set group.protocol=consumer (kgo: no custom balancer) on the members that are left, or bring all of them back. A classic group whose assignments carry user data cannot be migrated online; groupkit does not put any in.")
 	var mixed *Observation
 	flips := 0
 	var last string
@@ -134,14 +142,14 @@ func (h *history) betweenTypes() []Verdict {
 			v.Members = append(v.Members, saidBy(*o.Said))
 		}
 		v.Says = fmt.Sprintf("The group is between types: %s still %s the classic protocol, and others KIP-848.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"))
-		return []Verdict{v}
+		return []*finding{v}
 	}
 	if mixed != nil {
 		classic, modern := sorts(*mixed.Look)
 		v.Members = classic
 		v.quote(mixed.At, mixed.Source, fmt.Sprintf("%d of %d members speak the classic protocol: %s", len(classic), len(classic)+len(modern), namedAll(classic)))
 		v.Says = fmt.Sprintf("The group is between types: %s still %s the classic protocol, and the others KIP-848.", namedAll(classic), plural(len(classic), "speaks", "speak"))
-		return []Verdict{v}
+		return []*finding{v}
 	}
 	var refused time.Time
 	for _, o := range h.said {
@@ -155,12 +163,12 @@ func (h *history) betweenTypes() []Verdict {
 	if len(v.Members) > 0 {
 		v.Sure = h.stillRefused(refused)
 		v.Says = fmt.Sprintf("The group cannot change its type: %s, which %s KIP-848, %s refused.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"), plural(len(v.Members), "was", "were"))
-		return []Verdict{v}
+		return []*finding{v}
 	}
 	if flips >= 2 {
 		v.Sure = Likely
 		v.Says = fmt.Sprintf("The group changed its type %s: members of both protocols take turns.", times(flips))
-		return []Verdict{v}
+		return []*finding{v}
 	}
 	return nil
 }
@@ -207,13 +215,10 @@ func (h *history) stillRefused(last time.Time) Sureness {
 
 // protocols: somebody is refused for its protocols, or the group changes between
 // assignors.
-func (h *history) protocols() []Verdict {
-	var verdicts []Verdict
+func (h *history) protocols() []*finding {
+	var verdicts []*finding
 	refused := map[string]watch.MemberRef{}
-	v := Verdict{
-		Cause: ProtocolMismatch, Sure: Certain,
-		Do: "Give all members at least one assignor in common (partition.assignment.strategy, kgo.Balancers), and the same protocol type. To change it, roll twice: first with both, then without the old one.",
-	}
+	v := find(ProtocolMismatch, Certain, "Give all members at least one assignor in common (partition.assignment.strategy, kgo.Balancers), and the same protocol type. To change it, roll twice: first with both, then without the old one.")
 	var last time.Time
 	for _, o := range h.said {
 		if strings.Contains(o.Said.Error, "INCONSISTENT_GROUP_PROTOCOL") {
@@ -241,21 +246,19 @@ func (h *history) protocols() []Verdict {
 		v.Says = fmt.Sprintf("%s %s refused: its protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), is, are))
 		verdicts = append(verdicts, v)
 	}
-	switched := Verdict{
-		Cause: ProtocolMismatch, Sure: Likely,
-		Do: "Give all members the same assignors, in the same order (partition.assignment.strategy, kgo.Balancers): of those that all of them have the group takes the one that most prefer.",
-	}
+	switches := 0
+	switched := find(ProtocolMismatch, Likely, "Give all members the same assignors, in the same order (partition.assignment.strategy, kgo.Balancers): of those that all of them have the group takes the one that most prefer.")
 	for _, r := range h.rounds {
 		if r.before.Type != r.after.Type || r.before.Assignor == nil || r.after.Assignor == nil || *r.before.Assignor == *r.after.Assignor {
 			continue
 		}
-		switched.Explains++
-		r.explained = true
+		switches++
+		switched.takes(r)
 		switched.quote(r.at, r.source, fmt.Sprintf("%s: the assignor went from %q to %q; %s", generationOf(r), *r.before.Assignor, *r.after.Assignor, changes(r)))
 	}
-	if switched.Explains > 0 {
-		switched.Says = fmt.Sprintf("The group changed its assignor %s: its members do not prefer the same.", times(switched.Explains))
-		if switched.Explains == 1 {
+	if switches > 0 {
+		switched.Says = fmt.Sprintf("The group changed its assignor %s: its members do not prefer the same.", times(switches))
+		if switches == 1 {
 			switched.Sure = Possible
 		}
 		verdicts = append(verdicts, switched)
@@ -264,11 +267,8 @@ func (h *history) protocols() []Verdict {
 }
 
 // subscriptions: members that stayed subscribe to other topics.
-func (h *history) subscriptions() []Verdict {
-	v := Verdict{
-		Cause: SubscriptionChanged, Sure: Certain,
-		Do: "Give all members the same subscription from the start, and change it in one rollout. A pattern is resolved anew whenever topics come and go: make it narrower, or name the topics.",
-	}
+func (h *history) subscriptions() []*finding {
+	v := find(SubscriptionChanged, Certain, "Give all members the same subscription from the start, and change it in one rollout. A pattern is resolved anew whenever topics come and go: make it narrower, or name the topics.")
 	who := map[string]watch.MemberRef{}
 	for _, r := range h.rounds {
 		were, seen := byID(r.before), map[string]bool{}
@@ -277,10 +277,7 @@ func (h *history) subscriptions() []Verdict {
 			if !stayed || was.Topics == nil || m.Topics == nil || slices.Equal(was.Topics, m.Topics) {
 				continue
 			}
-			if !r.explained || v.Explains == 0 {
-				v.Explains++
-			}
-			r.explained = true
+			v.takes(r)
 			who[m.ID] = m.MemberRef
 			seen[m.ID] = true
 			v.quote(r.at, r.source, fmt.Sprintf("%s: %s subscribed to %s, and before to %s", generationOf(r), named(m.MemberRef), topics(m.Topics), topics(was.Topics)))
@@ -289,10 +286,7 @@ func (h *history) subscriptions() []Verdict {
 			if seen[c.Member] {
 				continue
 			}
-			if !r.explained || v.Explains == 0 {
-				v.Explains++
-			}
-			r.explained = true
+			v.takes(r)
 			ref := refIn(r.after, c.Member)
 			who[c.Member] = ref
 			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the leader says that %s subscribes to other topics", generationOf(r), named(ref)))
@@ -303,7 +297,7 @@ func (h *history) subscriptions() []Verdict {
 	}
 	v.Members = sortedRefs(who)
 	v.Says = fmt.Sprintf("%s changed what %s to.", namedAll(v.Members), plural(len(who), "it subscribes", "they subscribe"))
-	return []Verdict{v}
+	return []*finding{v}
 }
 
 func topics(names []string) string {
@@ -318,11 +312,8 @@ func topics(names []string) string {
 }
 
 // partitions: topics have more or fewer partitions than when the group planned last.
-func (h *history) partitions() []Verdict {
-	v := Verdict{
-		Cause: PartitionsChanged, Sure: Certain,
-		Do: "Nothing, if partitions were added on purpose: one rebalance hands them out. To spare the group that, add them when it may pause.",
-	}
+func (h *history) partitions() []*finding {
+	v := find(PartitionsChanged, Certain, "Nothing, if partitions were added on purpose: one rebalance hands them out. To spare the group that, add them when it may pause.")
 	for topic, sizes := range h.sizes {
 		for i := 1; i < len(sizes); i++ {
 			was, is := sizes[i-1].Topic.Partitions, sizes[i].Topic.Partitions
@@ -333,9 +324,8 @@ func (h *history) partitions() []Verdict {
 			for _, r := range h.rounds {
 				// Clients look for new partitions every few minutes, so the rebalance may
 				// come late.
-				if r.at.After(sizes[i-1].At) && !r.explained && r.isQuiet() {
-					r.explained = true
-					v.Explains++
+				if r.at.After(sizes[i-1].At) && r.by == nil && r.isQuiet() {
+					v.takes(r)
 					v.quote(r.at, r.source, generationOf(r)+" followed")
 					break
 				}
@@ -347,10 +337,7 @@ func (h *history) partitions() []Verdict {
 			if len(h.sizes[c.Topic]) > 1 {
 				continue // that was seen itself
 			}
-			if !r.explained {
-				v.Explains++
-			}
-			r.explained = true
+			v.takes(r)
 			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the leader says that %s has %s", generationOf(r), c.Topic, c.Detail))
 		}
 	}
@@ -372,10 +359,7 @@ func (h *history) partitions() []Verdict {
 				continue // the topic itself was looked at, or this is no sign
 			}
 			v.Sure = Likely
-			if !r.explained {
-				v.Explains++
-			}
-			r.explained = true
+			v.takes(r)
 			v.quote(r.at, r.source, fmt.Sprintf("%s: %s of %s are assigned, and %d before", generationOf(r), many(int(size), "partition"), topic, was))
 		}
 	}
@@ -387,7 +371,7 @@ func (h *history) partitions() []Verdict {
 		v.Sure = Possible
 		v.Says = "A topic that the group consumes has another number of partitions; no rebalance was seen for it."
 	}
-	return []Verdict{v}
+	return []*finding{v}
 }
 
 // wholeTopics are topics of which every partition up to the highest one is assigned.
@@ -413,19 +397,18 @@ func wholeTopics(g watch.Group) map[string]int32 {
 }
 
 // slowPlans: the leader takes long.
-func (h *history) slowPlans() []Verdict {
-	v := Verdict{
-		Cause: SlowPlan, Sure: Certain,
-		Do: "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout (session.timeout.ms, kgo.SessionTimeout) costs the leader its place.",
-	}
+func (h *history) slowPlans() []*finding {
+	v := find(SlowPlan, Certain, "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout (session.timeout.ms, kgo.SessionTimeout) costs the leader its place.")
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
+	plans := 0
 	for _, r := range h.rounds {
 		if r.planned < h.limits.SlowPlan || r.failed {
 			continue
 		}
 		longest = max(longest, r.planned)
-		v.Explains++
+		plans++
+		v.Prolongs++
 		leader := "the leader"
 		if r.after.Leader != nil {
 			if m, ok := byID(r.after)[*r.after.Leader]; ok {
@@ -444,7 +427,7 @@ func (h *history) slowPlans() []Verdict {
 		ref := saidBy(*h.saidBy[p.member][0].Said)
 		who[p.member] = ref
 		longest = max(longest, p.to.Sub(p.from))
-		v.Explains++
+		plans++
 		v.quote(p.from, SourceMember, fmt.Sprintf("%s said that it makes the plan of generation %d, and had it %s later", named(ref), p.generation, roughly(p.to.Sub(p.from))))
 	}
 	if !slices.ContainsFunc(h.waits, wait.planFails) {
@@ -455,15 +438,15 @@ func (h *history) slowPlans() []Verdict {
 				continue
 			}
 			longest = max(longest, w.completing())
-			v.Explains++
+			plans++
 			v.Sure = Likely
 			v.quote(w.from, SourcePoll, fmt.Sprintf("all have joined, and the group waits for its leader's plan for at least %s", roughly(w.completing())))
 		}
 	}
-	if v.Explains == 0 {
+	if plans == 0 {
 		return nil
 	}
 	v.Members = sortedRefs(who)
-	v.Says = fmt.Sprintf("The leader takes up to %s to plan, %s.", roughly(longest), times(v.Explains))
-	return []Verdict{v}
+	v.Says = fmt.Sprintf("The leader takes up to %s to plan, %s.", roughly(longest), times(plans))
+	return []*finding{v}
 }

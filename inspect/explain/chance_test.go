@@ -68,7 +68,7 @@ func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
 		{
 			"generations whose plan fails come to be in quick succession", [][]Observation{
 				rounds(0, 1, 1, 1, "a-1", "b-1"), failed, {assigned(37.4, "a-1", 11), assigned(37.4, "b-1", 11)},
-			}, Unexplained, Possible, "1 rebalance of 1",
+			}, Unexplained, Possible, "1 of 1 rebalance",
 		},
 		{
 			"one joins at once for the round after the one that was slow", [][]Observation{

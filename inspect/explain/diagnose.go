@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,23 +31,27 @@ func Diagnose(group string, observations []Observation, limits Limits) Diagnosis
 		members := len(h.looks[n-1].Look.Members)
 		d.State, d.Members = h.looks[n-1].Look.State, &members
 	}
-	d.Verdicts = h.verdicts()
+	all := h.findings()
+	d.Verdicts, d.Accounts = make([]Verdict, 0, len(all)), h.accounts(all)
+	for _, f := range all {
+		d.Verdicts = append(d.Verdicts, f.Verdict)
+	}
 	d.Unknown = h.unknown()
 	return d
 }
 
-// verdicts asks for each cause, those first that explain a round more closely.
-func (h *history) verdicts() []Verdict {
+// findings asks for each cause, those first that explain a round more closely.
+func (h *history) findings() []*finding {
 	departures := h.departures()
-	var all []Verdict
-	for _, ask := range []func() []Verdict{
+	var all []*finding
+	for _, ask := range []func() []*finding{
 		h.unreadable,
 		h.betweenTypes,
 		h.protocols,
 		h.duplicates,
-		func() []Verdict { return h.slow(departures) },
-		func() []Verdict { return h.expired(departures) },
-		func() []Verdict { return h.restarts(departures) },
+		func() []*finding { return h.slow(departures) },
+		func() []*finding { return h.expired(departures) },
+		func() []*finding { return h.restarts(departures) },
 		h.subscriptions,
 		h.partitions,
 		h.slowPlans,
@@ -57,29 +60,28 @@ func (h *history) verdicts() []Verdict {
 	}
 	past := h.undecoded(false)
 	if replaced := h.replacedByOthers(departures); replaced != nil {
-		all = append(all, *replaced)
+		all = append(all, replaced)
 	}
-	ordinary := h.ordinary()
+	ordinary := h.takeOrdinary()
 	h.followers()
 	if rest := h.unexplained(); rest != nil {
-		all = append(all, *rest)
+		all = append(all, rest)
 	}
-	slices.SortStableFunc(all, func(a, b Verdict) int {
-		return cmp.Or(cmp.Compare(a.Sure.rank(), b.Sure.rank()), cmp.Compare(b.Explains, a.Explains))
-	})
+	inOrder(all)
 	if len(all) == 0 {
-		all = []Verdict{h.fine(ordinary)}
+		h.fine(ordinary, departures)
+		all = append(all, h.ordinary)
 	}
 	if past != nil {
-		all = append(all, *past) // it is possible at most
+		all = append(all, past) // it is possible at most
 	}
-	for i := range all {
-		finish(&all[i])
+	for _, f := range all {
+		finish(f)
 	}
 	return all
 }
 
-func finish(v *Verdict) {
+func finish(v *finding) {
 	if v.Members == nil {
 		v.Members = []watch.MemberRef{}
 	}
@@ -118,31 +120,34 @@ func gather(all []Evidence) []Evidence {
 func (h *history) followers() {
 	for i, r := range h.rounds {
 		if r.isQuiet() && len(r.toldOf("revoked")) > 0 {
-			r.explained, r.follows = true, true // the leader says so
+			r.follows = true // the leader says so
+			if i > 0 && h.rounds[i-1].by != nil {
+				h.rounds[i-1].by.takes(r)
+			}
+			h.ordinary.takes(r)
 		}
 		if i == 0 {
 			// Of the one before only its outcome is known.
 			if r.isQuiet() && !r.beforeAt.IsZero() && r.at.Sub(r.beforeAt) < followWithin {
-				r.explained, r.follows = true, true
+				h.ordinary.takes(r)
+				r.follows = true
 			}
 			continue
 		}
 		before := h.rounds[i-1]
-		if !r.explained && before.explained && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
-			r.explained, r.follows = true, true
+		if r.by == nil && before.by != nil && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
+			before.by.takes(r)
+			r.follows = true
 		}
 	}
 }
 
 func (r *round) isQuiet() bool { return len(r.joined)+len(r.left) == 0 }
 
-func (h *history) unexplained() *Verdict {
-	v := Verdict{
-		Cause: Unexplained, Sure: Possible,
-		Do: "Look at what members log at these times, or give their events: a member asks for a rebalance itself when its subscription, its metadata or its leader's view of the topics changes, and joins again after an error.",
-	}
+func (h *history) unexplained() *finding {
+	v := find(Unexplained, Possible, "Look at what members log at these times, or give it with --events: a member asks for a rebalance itself when its subscription, its metadata or its leader's view of the topics changes, and joins again after an error.")
 	for _, r := range h.rounds {
-		if r.explained {
+		if r.by != nil {
 			continue
 		}
 		v.Explains++
@@ -157,20 +162,21 @@ func (h *history) unexplained() *Verdict {
 	if v.Explains == 0 {
 		return nil
 	}
-	v.Says = fmt.Sprintf("%s of %s cannot be explained by what was seen.", many(v.Explains, "rebalance"), many(len(h.rounds), "rebalance"))
-	return &v
+	v.Says = fmt.Sprintf("%d of %s cannot be explained by what was seen.", v.Explains, many(len(h.rounds), "rebalance"))
+	return v
 }
 
-// ordinary takes the rounds in which members joined, or went for good, those that founded
-// the group, and those that a member asked for, as its leader says.
-func (h *history) ordinary() []*round {
+// takeOrdinary takes the rounds in which members came or went, those that founded the
+// group, and those that a member asked for, and returns them with those that it has.
+func (h *history) takeOrdinary() []*round {
 	var taken []*round
 	for _, r := range h.rounds {
-		if r.explained || r.isQuiet() && !r.isAskedFor() {
-			continue
+		if r.by == nil && (!r.isQuiet() || r.isAskedFor()) {
+			h.ordinary.takes(r)
 		}
-		r.explained = true
-		taken = append(taken, r)
+		if r.by == h.ordinary {
+			taken = append(taken, r)
+		}
 	}
 	return taken
 }
@@ -180,91 +186,8 @@ func (r *round) isAskedFor() bool {
 	return len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
 }
 
-// fine is the verdict where there is no other.
-func (h *history) fine(ordinary []*round) Verdict {
-	v := Verdict{Cause: Fine, Sure: Certain, Do: "Nothing.", Explains: len(ordinary)}
-	var state string
-	if n := len(h.looks); n > 0 {
-		look := h.looks[n-1]
-		state = look.Look.State
-		v.quote(look.At, SourcePoll, fmt.Sprintf("the group is %s, with %s", state, many(len(look.Look.Members), "member")))
-	}
-	for _, r := range ordinary {
-		v.quote(r.at, r.source, generationOf(r)+": "+changes(r))
-	}
-	commits := 0
-	for _, all := range h.commits {
-		commits += len(all)
-	}
-	if commits > 0 {
-		first := h.all[0].At
-		v.quote(first, h.commitSource(), many(commits, "commit")+" were seen since then")
-	}
-	patience := h.limits.Slow
-	if n := len(h.looks); n > 0 && h.looks[n-1].Look.Type != "classic" {
-		patience += heartbeatOfBroker // until its members have heard
-	}
-	if n := len(h.waits); n > 0 && !h.waits[n-1].over && h.waits[n-1].to.Sub(h.waits[n-1].from) >= patience {
-		w := h.waits[n-1]
-		v.Sure = Possible
-		if w.completing() == 0 && w.preparing() > 0 && w.still < h.limits.Slow && len(w.members) > 1 {
-			v.Says = "Members join one after the other, and the group waits for them."
-			v.Do = "Nothing, if it was deployed or scaled just now; it is stable soon after the last one has joined. Otherwise watch it for longer."
-			return v
-		}
-		v.Cause = Unexplained
-		v.Says = fmt.Sprintf("The group has not been stable for at least %s, for a reason that was not seen.", roughly(w.to.Sub(w.from)))
-		v.Do = "Watch it for longer, and give its members' events: one of them is slow, or joins again and again."
-		return v
-	}
-	absent := slices.ContainsFunc(h.all, func(o Observation) bool { return o.Absent })
-	switch {
-	case len(h.looks) == 0 && absent:
-		v.Cause = Empty
-		v.Says = "The group does not exist."
-		v.Do = "Check its name, and that a member has joined it."
-	case state == "Empty" && len(ordinary) == 0:
-		v.Cause = Empty
-		v.Says = "The group has no members."
-		v.Do = "Start its members, or look at what they log if they should be running: a member that is refused is not seen here."
-	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0 && !h.isLogged && !h.isTold:
-		v.Cause, v.Sure = Unexplained, Possible
-		v.Says = "Nothing was seen of the group."
-		v.Do = "Watch it for longer, or allow READ on __consumer_offsets."
-	case len(h.rounds) == 0 && len(h.waits) > 0:
-		v.Says = "The group was rebalancing at first, and went on."
-	case len(h.rounds) == 0:
-		v.Says = fmt.Sprintf("The group did not rebalance in %s.", roughly(h.all[len(h.all)-1].At.Sub(h.all[0].At)))
-	default:
-		asked := slices.ContainsFunc(ordinary, (*round).isAskedFor)
-		v.Says = fmt.Sprintf("The group rebalanced %s, as members joined or went for good.", times(len(h.rounds)))
-		if asked {
-			v.Says = fmt.Sprintf("The group rebalanced %s, as members joined, went for good or asked for it.", times(len(h.rounds)))
-		}
-		if h.waitsNotSeen() > 0 {
-			v.Sure = Likely
-		}
-		if len(ordinary) > mostOrdinary {
-			v.Sure = Possible
-			v.Do = "If an autoscaler adds and removes members that often, have it wait longer between its steps."
-			if asked {
-				v.Do = "See what asks for it that often: the evidence has what the leader says. " + v.Do
-			}
-		}
-	}
-	if v.Cause == Fine {
-		h.outOfIt(&v)
-	}
-	if n := len(h.looks); v.Cause == Fine && n > 0 && !h.looks[n-1].Look.Settled() {
-		v.Sure = Possible
-		v.Says += " It was rebalancing when it was seen last."
-		v.Do = "Watch it for longer, such as with --for 2m."
-	}
-	return v
-}
-
 // outOfIt has nobody be fine for certain of whom members say that they were out of it.
-func (h *history) outOfIt(v *Verdict) {
+func (h *history) outOfIt(v *finding) {
 	n := 0
 	for _, o := range h.said {
 		if o.Said.Error != "" && (o.Said.Kind == "lost" || o.Said.Kind == "fenced") {
@@ -290,9 +213,6 @@ func (h *history) waitsNotSeen() int {
 	}
 	return n
 }
-
-// mostOrdinary is how many rounds of members that come and go are nothing to speak of.
-const mostOrdinary = 6
 
 func changes(r *round) string {
 	var parts []string

@@ -13,11 +13,8 @@ import (
 
 // duplicates: two processes use one instance id. The coordinator takes the newer one for
 // the older one restarted, and fences that.
-func (h *history) duplicates() []Verdict {
-	v := Verdict{
-		Cause: DuplicateInstance,
-		Do:    "Give each process an instance id of its own, such as one with the ordinal of its pod (group.instance.id, kgo.InstanceID), and see that a process has ended before another takes its place.",
-	}
+func (h *history) duplicates() []*finding {
+	v := find(DuplicateInstance, Certain, "Give each process an instance id of its own, such as one with the ordinal of its pod (group.instance.id, kgo.InstanceID), and see that a process has ended before another takes its place.")
 	fenced := map[string]watch.MemberRef{}
 	instances := map[string]bool{}
 	var last time.Time
@@ -60,10 +57,9 @@ func (h *history) duplicates() []Verdict {
 	v.Says = strings.ToUpper(text[:1]) + text[1:] + "."
 	shares := func(m watch.Member) bool { return m.Instance != nil && instances[*m.Instance] }
 	for _, r := range h.rounds {
-		if !r.explained && (slices.ContainsFunc(r.joined, shares) || slices.ContainsFunc(r.left, shares)) {
-			r.explained = true
-			v.Explains++
+		if slices.ContainsFunc(r.joined, shares) || slices.ContainsFunc(r.left, shares) {
+			v.takes(r)
 		}
 	}
-	return []Verdict{v}
+	return []*finding{v}
 }

@@ -103,7 +103,10 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"nothing", nil, []Cause{Unexplained}, Possible, "Nothing was seen", ""},
 		{"quiet and busy", slices.Concat([]Observation{logged(0, 1, a, b, c), polled(9, "Stable", a, b, c)}, commits(0, 60, 1, 0, 1, 2, 3, 4, 5)), []Cause{Fine}, Certain, "did not rebalance", "366 commits"},
-		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Likely, "joined or went for good", ""},
+		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Possible, "rebalanced 3 times: 2 members joined, 1 member went and was back 10s later and 1 member went as the record ends.", `"a-1" was back 10s later`},
+		{"scaled down, and the record goes on", []Observation{logged(0, 1, a, b, c), logged(10, 2, a, b), logged(20, 3, a), polled(65, "Stable", a)}, []Cause{Fine}, Likely, "2 members went and are not back when the record ends, 45s after the last of them.", `"c-1" went; it is not back when the record ends, 55s later`},
+		{"scaled down long ago", []Observation{logged(0, 1, a, b), polled(9, "Stable", a, b), polled(9.8, "Stable", a, b), logged(10, 2, a), polled(1000, "Stable", a)}, []Cause{Fine}, Certain, "not back when the record ends, 16m30s later", ""},
+		{"gone, and back after the log of the group had ended", []Observation{logged(0, 1, a, b), logged(10, 2, a), {At: at(20), Source: SourceLog, Record: &watch.GroupRecord{Tombstone: true}}, logged(40, 1, a, member("b-2"))}, []Cause{Fine}, Possible, "was back 30s later", ""},
 		{"no members", []Observation{polled(0, "Empty"), polled(9, "Empty")}, []Cause{Empty}, Certain, "no members", ""},
 		{"no group", []Observation{{At: at(0), Source: SourcePoll, Absent: true}}, []Cause{Empty}, Certain, "does not exist", ""},
 		{
@@ -140,7 +143,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			"left while it worked", slices.Concat(
 				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 39, 1, 2, 3),
-			), []Cause{Fine}, Likely, "went for good", "",
+			), []Cause{Fine}, Likely, "went as the record ends", "the record ends there",
 		},
 		{"a static member away", []Observation{logged(0, 1, static(a), static(b)), logged(20, 2, static(a)), logged(30, 3, static(a), static(member("b-2")))}, []Cause{SessionExpired}, Likely, `"inst-b"`, "does not leave when it stops"},
 		{"a static member replaced in its place", []Observation{logged(0, 1, static(a), static(b)), logged(20, 1, static(a), static(member("b-2", 2, 3))), polled(25, "Stable", static(a), static(member("b-2", 2, 3)))}, []Cause{Fine}, Certain, "", ""},
@@ -168,7 +171,7 @@ func TestVerdicts(t *testing.T) {
 			"waited for, and dropped", []Observation{
 				polled(0, "Stable", a, b), polled(1, "PreparingRebalance", a, b, member("d-1")), polled(60.5, "PreparingRebalance", a, b, member("d-1")),
 				polled(61.5, "CompletingRebalance", a, member("d-1")), polled(62, "Stable", a, member("d-1", 2)),
-			}, []Cause{SlowToRejoin}, Certain, `for "b-1" to join again`, "the members' rebalance timeout is 1m0s",
+			}, []Cause{SlowToRejoin}, Certain, `for "b-1" to join again`, "the members' rebalance timeout is 1m",
 		},
 		{
 			"waited for, and who is said", []Observation{
@@ -183,11 +186,11 @@ func TestVerdicts(t *testing.T) {
 		},
 		{"a slow plan", []Observation{logged(0, 1, a, b), slowPlan}, []Cause{SlowPlan}, Certain, "up to 6s to plan", `the plan of "a-1" came`},
 		{"a slow plan that had begun before the first look", []Observation{polled(0, "CompletingRebalance", a, b), polled(6, "CompletingRebalance", a, b), polled(6.5, "Stable", a, b)}, []Cause{SlowPlan}, Likely, "up to 6s to plan", "waits for its leader's plan"},
-		{"a quick rebalance that had begun before the first look", []Observation{polled(0, "CompletingRebalance", a, b), polled(1, "Stable", a, b)}, []Cause{Fine}, Certain, "was rebalancing at first", ""},
+		{"a quick rebalance that had begun before the first look", []Observation{polled(0, "CompletingRebalance", a, b), polled(1, "Stable", a, b)}, []Cause{Fine}, Certain, "was rebalancing when it was seen first", ""},
 		{"another subscription", []Observation{logged(0, 1, a, b), logged(9, 2, other, b)}, []Cause{SubscriptionChanged}, Certain, `"a-1" changed what it subscribes to`, "subscribed to orders, payments, and before to orders"},
 		{"more partitions", []Observation{logged(0, 1, member("a-1", 0, 1), member("b-1", 2, 3)), logged(9, 2, member("a-1", 0, 1, 4), member("b-1", 2, 3, 5))}, []Cause{PartitionsChanged}, Likely, "another number of partitions", "6 partitions of orders are assigned, and 4 before"},
 		{"metadata that does not decode", []Observation{polled(0, "Stable", a, unreadable)}, []Cause{UnreadableMetadata}, Certain, `"x-1" says`, "does not decode"},
-		{"metadata that did not decode, of one that is gone", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), polled(3000, "Stable", a)}, []Cause{Fine, UnreadableMetadata}, Likely, "went for good", ""},
+		{"metadata that did not decode, of one that is gone", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), polled(3000, "Stable", a)}, []Cause{Fine, UnreadableMetadata}, Likely, "Nothing else is wrong", ""},
 		{"metadata that did not decode, and the topics changed since", []Observation{logged(0, 1, a), logged(10, 2, a, unreadable), logged(70, 3, a), logged(80, 4, other)}, []Cause{SubscriptionChanged, UnreadableMetadata}, Certain, "changed what it subscribes to", ""},
 		{
 			"a plan that fails", []Observation{
@@ -213,12 +216,12 @@ func TestVerdicts(t *testing.T) {
 				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
 				logged(2.1, 2, a, b), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
 				logged(31.1, 3, a, b, c), polled(31.5, "Stable", a, b, c),
-			}, []Cause{Fine}, Certain, "rebalanced twice", "",
+			}, []Cause{Fine}, Certain, "rebalanced twice: 1 member joined and 1 followed from another", "",
 		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
 		{"between types", []Observation{mixed}, []Cause{BetweenTypes}, Certain, `"k-1" still speaks the classic protocol`, "1 of 2 members"},
-		{"the same again, for no reason seen", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b)}, []Cause{Unexplained}, Possible, "2 rebalances of 2 rebalances", "the same members joined again"},
+		{"the same again, for no reason seen", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b)}, []Cause{Unexplained}, Possible, "2 of 2 rebalances", "the same members joined again"},
 		{
 			"one leaves again and again, and a subscription changed", []Observation{
 				logged(0, 1, a, b), logged(10, 2, a, b, member("x-1")), logged(20, 3, a, b), logged(30, 4, a, b, member("x-2")), logged(40, 5, a, b),
@@ -292,6 +295,22 @@ func TestWhateverIsSeenIsJudged(t *testing.T) {
 		d := Diagnose("g", seen, Limits{})
 		if len(d.Verdicts) == 0 {
 			t.Fatalf("seed %d: no verdict", seed)
+		}
+		accounted := 0
+		for _, a := range d.Accounts {
+			accounted += a.Rebalances
+			if a.Rebalances == 0 || len(a.At) != min(a.Rebalances, mostTimes) || a.Verdict == nil && a.Cause != Fine {
+				t.Errorf("seed %d: %+v", seed, a)
+			}
+			if a.Verdict == nil {
+				continue
+			}
+			if v := d.Verdicts[*a.Verdict]; v.Explains != a.Rebalances || v.Cause != a.Cause && v.Cause != Empty {
+				t.Errorf("seed %d: %+v, and the verdict %+v", seed, a, v)
+			}
+		}
+		if accounted != d.Rebalances {
+			t.Errorf("seed %d: %d of %d rebalances are accounted for: %+v", seed, accounted, d.Rebalances, d.Accounts)
 		}
 		for i, v := range d.Verdicts {
 			if v.Says == "" || v.Do == "" || v.Sure == "" || v.Explains < 0 || len(v.Evidence) > mostEvidence {

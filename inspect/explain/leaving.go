@@ -86,7 +86,7 @@ func (r *round) toldInWords() string {
 	for _, c := range r.told {
 		words = append(words, c.String())
 	}
-	return few(words)
+	return few(words, ", ")
 }
 
 // refIn is how a group knows a member.

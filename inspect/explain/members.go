@@ -11,13 +11,11 @@ import (
 )
 
 // slow: the group waits for members that do not join again.
-func (h *history) slow(departures []*departure) []Verdict {
-	v := Verdict{
-		Cause: SlowToRejoin, Sure: Likely,
-		Do: "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records, kgo.PollRecords), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.",
-	}
+func (h *history) slow(departures []*departure) []*finding {
+	v := find(SlowToRejoin, Likely, "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records, kgo.PollRecords), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.")
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
+	waits := 0
 	for _, r := range h.rounds {
 		if r.waited < h.limits.Slow || len(r.before.Members) == 0 || h.waitedForPlanner(r) {
 			continue
@@ -25,7 +23,8 @@ func (h *history) slow(departures []*departure) []Verdict {
 		if slices.ContainsFunc(departures, func(d *departure) bool { return d.round == r && d.how == howExpired && (d.saysOut || h.wasAwaited(d)) }) {
 			continue // for a session to end
 		}
-		v.Explains++
+		waits++
+		v.Prolongs++
 		longest = max(longest, r.waited)
 		v.quote(r.waitedSince, r.waitSource, fmt.Sprintf("before %s the group waited for its members for at least %s%s", generationOf(r), roughly(r.waited), h.bound(r.before)))
 		found := false
@@ -37,47 +36,44 @@ func (h *history) slow(departures []*departure) []Verdict {
 					v.Sure = Certain
 				}
 				found = true
-				r.explained = true
-				if d.returned != nil {
-					d.returned.explained = true
-				}
+				v.takes(r, d.returned)
 			}
 		}
 		if !found {
-			h.lateBySigns(r, who, &v)
+			h.lateBySigns(r, who, v)
 		}
 	}
-	h.alsoDropped(departures, who)
+	h.alsoDropped(departures, who, v)
 	if w := h.waiting(); w != nil {
 		last := h.looks[len(h.looks)-1]
 		before := last.Look
 		if w.before != nil {
 			before = w.before
 		}
-		v.Explains++
+		waits++
 		longest = max(longest, w.preparing())
 		v.quote(w.from, SourcePoll, fmt.Sprintf("the group waits for its members since then, for at least %s%s", roughly(w.preparing()), h.bound(*before)))
 		open := &round{at: last.At, waitedSince: w.from, before: *before, waited: w.preparing()}
-		h.lateBySigns(open, who, &v)
+		h.lateBySigns(open, who, v)
 	}
-	if v.Explains == 0 {
-		if v.Explains = h.slowByCommits(who, &v, &longest); v.Explains == 0 {
+	if waits == 0 {
+		if waits = h.slowByCommits(who, v, &longest); waits == 0 {
 			return h.slowReconciliation(departures)
 		}
 	}
 	v.Members = sortedRefs(who)
 	if len(who) > 0 {
-		v.Says = fmt.Sprintf("The group waits up to %s for %s to join again, %s.", roughly(longest), namedAll(v.Members), times(v.Explains))
+		v.Says = fmt.Sprintf("The group waits up to %s for %s to join again, %s.", roughly(longest), namedAll(v.Members), times(waits))
 	} else {
 		v.Sure = Possible
-		v.Says = fmt.Sprintf("The group waits up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(v.Explains))
+		v.Says = fmt.Sprintf("The group waits up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(waits))
 	}
-	return []Verdict{v}
+	return []*finding{v}
 }
 
 // alsoDropped takes the other times at which one that was dropped went, and why was not
 // seen, for the same.
-func (h *history) alsoDropped(departures []*departure, dropped map[string]watch.MemberRef) {
+func (h *history) alsoDropped(departures []*departure, dropped map[string]watch.MemberRef, v *finding) {
 	names := map[who]bool{}
 	for _, ref := range dropped {
 		names[whoIs(ref)] = true
@@ -87,11 +83,7 @@ func (h *history) alsoDropped(departures []*departure, dropped map[string]watch.
 			continue
 		}
 		d.how = howDropped
-		for _, r := range []*round{d.round, d.returned} {
-			if r != nil {
-				r.explained = true
-			}
-		}
+		v.takes(d.round, d.returned)
 	}
 }
 
@@ -122,7 +114,7 @@ func (h *history) waiting() *wait {
 
 // lateBySigns finds who was late, by what members said, or by who still committed while
 // the others waited.
-func (h *history) lateBySigns(r *round, who map[string]watch.MemberRef, v *Verdict) {
+func (h *history) lateBySigns(r *round, who map[string]watch.MemberRef, v *finding) {
 	members := byID(r.before)
 	until := cmp.Or(r.allJoined, r.at.Add(time.Second)) // what is said later is of the next one
 	joins := map[string]*Observation{}                  // the last of each
@@ -157,7 +149,7 @@ func (h *history) lateBySigns(r *round, who map[string]watch.MemberRef, v *Verdi
 // lateByCommits finds who was late by what members committed. Those who have joined again
 // commit nothing until the group is stable; and who is busy for long between two polls
 // commits at long intervals.
-func (h *history) lateByCommits(r *round, who map[string]watch.MemberRef, v *Verdict) {
+func (h *history) lateByCommits(r *round, who map[string]watch.MemberRef, v *finding) {
 	counted := 0
 	var active, busy []watch.Member
 	texts := map[string]string{}
@@ -212,7 +204,7 @@ func isEager(assignor string) bool {
 
 // slowByCommits finds rounds before which some members went on committing long after
 // others had stopped, where the coordinator was not asked meanwhile.
-func (h *history) slowByCommits(who map[string]watch.MemberRef, v *Verdict, longest *time.Duration) int {
+func (h *history) slowByCommits(who map[string]watch.MemberRef, v *finding, longest *time.Duration) int {
 	found := 0
 	for _, r := range h.rounds {
 		if r.before.Assignor == nil || !isEager(*r.before.Assignor) || r.source != SourceLog || !r.waitedSince.IsZero() || h.lookedBefore(r) {
@@ -244,6 +236,7 @@ func (h *history) slowByCommits(who map[string]watch.MemberRef, v *Verdict, long
 			continue
 		}
 		found++
+		v.Prolongs++
 		*longest = max(*longest, gap)
 		who[slowest.ID] = slowest.MemberRef
 		v.quote(late, SourceLog, fmt.Sprintf("before %s, %s went on committing for %s after another member had stopped%s", generationOf(r), named(slowest.MemberRef), roughly(gap), h.bound(r.before)))
@@ -259,7 +252,7 @@ func (h *history) lookedBefore(r *round) bool {
 }
 
 // expired: members of which the coordinator heard nothing.
-func (h *history) expired(departures []*departure) []Verdict {
+func (h *history) expired(departures []*departure) []*finding {
 	// Members that were killed and replaced, one after the other, are a restart.
 	rolled := map[who]int{}
 	for _, d := range departures {
@@ -267,14 +260,13 @@ func (h *history) expired(departures []*departure) []Verdict {
 			rolled[whoIs(d.member.MemberRef)]++
 		}
 	}
-	v := Verdict{Cause: SessionExpired, Sure: Possible}
+	v := find(SessionExpired, Possible, "")
 	members := map[string]watch.MemberRef{}
 	names := map[who]watch.MemberRef{}
 	var at []time.Time
 	static := true
-	mine := map[*round]bool{} // several may go in one round
 	for _, d := range departures {
-		if d.how != howExpired || d.round.explained && d.sure != Certain && !mine[d.round] {
+		if d.how != howExpired || d.round.by != nil && d.round.by != v && d.sure != Certain {
 			continue
 		}
 		if d.successor != nil && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
@@ -288,14 +280,7 @@ func (h *history) expired(departures []*departure) []Verdict {
 		static = static && d.member.Instance != nil
 		v.Evidence = append(v.Evidence, d.why...)
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s", generationOf(d.round), changes(d.round)))
-		if !d.round.explained {
-			v.Explains++
-			d.round.explained, mine[d.round] = true, true
-		}
-		if d.returned != nil && !d.returned.explained {
-			v.Explains++
-			d.returned.explained = true
-		}
+		v.takes(d.round, d.returned)
 	}
 	if len(members) == 0 {
 		return nil
@@ -310,15 +295,15 @@ func (h *history) expired(departures []*departure) []Verdict {
 	if static {
 		v.Do = "Raise its session timeout (session.timeout.ms, kgo.SessionTimeout) above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
 	}
-	return []Verdict{v}
+	return []*finding{v}
 }
 
 // restarts: members that go and come back, the same again and again, or one after the
 // other.
-func (h *history) restarts(departures []*departure) []Verdict {
+func (h *history) restarts(departures []*departure) []*finding {
 	var open []*departure
 	for _, d := range departures {
-		if !d.round.explained && (d.how == howUnknown || d.how == howLeft || d.how == howExpired && d.successor != nil) {
+		if d.round.by == nil && (d.how == howUnknown || d.how == howLeft || d.how == howExpired && d.successor != nil) {
 			open = append(open, d)
 		}
 	}
@@ -333,7 +318,7 @@ func (h *history) restarts(departures []*departure) []Verdict {
 		}
 		byWho[key] = append(byWho[key], d)
 	}
-	var verdicts []Verdict
+	var verdicts []*finding
 	var rest []*departure
 	for _, key := range order {
 		all := byWho[key]
@@ -363,16 +348,13 @@ func (h *history) restarts(departures []*departure) []Verdict {
 		}
 	}
 	if rolling := h.rolling(rest); rolling != nil {
-		verdicts = append(verdicts, *rolling)
+		verdicts = append(verdicts, rolling)
 	}
 	return verdicts
 }
 
-func (h *history) repeated(all []*departure) Verdict {
-	v := Verdict{
-		Cause: LeavesRepeatedly, Sure: Certain,
-		Do: "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances.",
-	}
+func (h *history) repeated(all []*departure) *finding {
+	v := find(LeavesRepeatedly, Certain, "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances.")
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	for _, d := range all {
@@ -391,12 +373,7 @@ func (h *history) repeated(all []*departure) Verdict {
 		}
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went%s%s", generationOf(d.round), named(d.member.MemberRef), lived, back))
 		v.Evidence = append(v.Evidence, d.why...)
-		for _, r := range []*round{d.began, d.round, d.returned} {
-			if r != nil && !r.explained {
-				r.explained = true
-				v.Explains++
-			}
-		}
+		v.takes(d.began, d.round, d.returned)
 	}
 	v.Members = sortedRefs(members)
 	leaves := "leaves the group and comes back"
@@ -418,7 +395,7 @@ func (h *history) repeated(all []*departure) Verdict {
 const restartWithin = 10 * time.Minute
 
 // rolling: several members, each of them once or so, that are replaced.
-func (h *history) rolling(all []*departure) *Verdict {
+func (h *history) rolling(all []*departure) *finding {
 	var replaced []*departure
 	for _, d := range all {
 		if d.successor != nil || d.returned != nil && d.returned.at.Sub(d.round.at) <= restartWithin {
@@ -428,10 +405,7 @@ func (h *history) rolling(all []*departure) *Verdict {
 	if len(replaced) < 2 {
 		return nil
 	}
-	v := Verdict{
-		Cause: RollingRestart, Sure: Likely,
-		Do: "Give each member an instance id that it keeps over restarts (group.instance.id, kgo.InstanceID), and a session timeout above the time that a restart takes: the group then does not rebalance for a restart at all.",
-	}
+	v := find(RollingRestart, Likely, "Give each member an instance id that it keeps over restarts (group.instance.id, kgo.InstanceID), and a session timeout above the time that a restart takes: the group then does not rebalance for a restart at all.")
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	for _, d := range replaced {
@@ -442,29 +416,23 @@ func (h *history) rolling(all []*departure) *Verdict {
 			back = fmt.Sprintf("another of the same name joined in %s", generationOf(d.returned))
 		}
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went, a dynamic member; %s", generationOf(d.round), named(d.member.MemberRef), back))
-		for _, r := range []*round{d.round, d.returned} {
-			if r != nil && !r.explained {
-				r.explained = true
-				v.Explains++
-			}
-		}
+		v.takes(d.round, d.returned)
 	}
 	for _, d := range all {
 		if d.successor != nil {
-			h.explainOverlap(d, &v)
+			h.explainOverlap(d, v)
 		}
 	}
 	v.Members = sortedRefs(members)
 	v.Says = fmt.Sprintf("%s were replaced one after the other, %s, each time with rebalances: a rolling restart without static membership.", many(len(replaced), "member"), within(at))
-	return &v
+	return v
 }
 
 // explainOverlap gives the round in which a successor joined to the restart.
-func (h *history) explainOverlap(d *departure, v *Verdict) {
+func (h *history) explainOverlap(d *departure, v *finding) {
 	for _, r := range h.rounds {
-		if !r.explained && slices.ContainsFunc(r.joined, func(j watch.Member) bool { return whoIs(j.MemberRef) == whoIs(d.member.MemberRef) }) {
-			r.explained = true
-			v.Explains++
+		if slices.ContainsFunc(r.joined, func(j watch.Member) bool { return whoIs(j.MemberRef) == whoIs(d.member.MemberRef) }) {
+			v.takes(r)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -96,13 +95,12 @@ func without(list, others []watch.TopicPartitions) []string {
 }
 
 // slowReconciliation: in a KIP-848 group, a member does not give up what others wait for.
-func (h *history) slowReconciliation(departures []*departure) []Verdict {
-	v := Verdict{
-		Cause: SlowToRejoin, Sure: Likely,
-		Do: "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms, kgo.RebalanceTimeout) bounds the wait.",
-	}
+func (h *history) slowReconciliation(departures []*departure) []*finding {
+	v := find(SlowToRejoin, Likely, "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms, kgo.RebalanceTimeout) bounds the wait.")
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
+	waits := 0
+	prolonged := map[*round]bool{}
 	for _, u := range h.heldUps() {
 		lasted := u.tooLong(h.limits)
 		if lasted == 0 {
@@ -110,22 +108,27 @@ func (h *history) slowReconciliation(departures []*departure) []Verdict {
 		}
 		who[u.member.ID] = u.member.MemberRef
 		longest = max(longest, lasted)
-		v.Explains++
+		waits++
+		for _, r := range h.rounds {
+			if !r.at.Before(u.since.Add(-2*time.Second)) && !r.at.After(u.last) {
+				prolonged[r] = true
+			}
+		}
 		if u.told.IsZero() {
 			v.quote(u.since, SourcePoll, fmt.Sprintf("%s stayed at epoch %d for at least %s, behind its group", named(u.member.MemberRef), u.epoch, roughly(lasted)))
 			continue
 		}
 		v.Sure = Certain
-		v.quote(u.told, SourcePoll, fmt.Sprintf("%s was told to give up %s, and had not after %s", named(u.member.MemberRef), few(u.what), roughly(lasted)))
+		v.quote(u.told, SourcePoll, fmt.Sprintf("%s was told to give up %s, and had not after %s", named(u.member.MemberRef), few(u.what, ", "), roughly(lasted)))
 	}
 	if len(who) == 0 {
 		return nil
 	}
 	// One that is removed at its rebalance timeout went for this.
-	h.alsoDropped(departures, who)
-	v.Members = sortedRefs(who)
-	v.Says = fmt.Sprintf("The group waits up to %s for %s to give up partitions, %s.", roughly(longest), calledAll(v.Members), times(v.Explains))
-	return []Verdict{v}
+	h.alsoDropped(departures, who, v)
+	v.Members, v.Prolongs = sortedRefs(who), len(prolonged)
+	v.Says = fmt.Sprintf("The group waits up to %s for %s to give up partitions, %s.", roughly(longest), calledAll(v.Members), times(waits))
+	return []*finding{v}
 }
 
 // calledAll names KIP-848 members, whose IDs are UUIDs, by their clients too.
@@ -134,12 +137,4 @@ func calledAll(members []watch.MemberRef) string {
 		return fmt.Sprintf("%s (%s)", named(members[0]), calledWho(members[0]))
 	}
 	return namedAll(members)
-}
-
-func few(names []string) string {
-	const most = 3
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }

@@ -44,7 +44,7 @@ func TestMembersThatAreReplaced(t *testing.T) {
 		{
 			"a static member restarts, and the record of the generation itself is compacted away", []Observation{
 				logged(0, 4, a), entered(logged(3000, 5, a, b2), 10),
-			}, Fine, "joined or went for good", 1,
+			}, Fine, "1 member joined.", 1,
 		},
 		{
 			"a static member restarts, by polls", []Observation{
@@ -54,7 +54,7 @@ func TestMembersThatAreReplaced(t *testing.T) {
 		{
 			"a static member restarts while the group rebalances for another", []Observation{
 				logged(0, 5, a, b), entered(logged(20, 6, a, b2, member("c-1", 4)), 13),
-			}, Fine, "joined or went for good", 1,
+			}, Fine, "1 member joined and 1 static member restarted", 1,
 		},
 		{
 			"the plan of a group with static members is slow", []Observation{
@@ -64,17 +64,17 @@ func TestMembersThatAreReplaced(t *testing.T) {
 		{
 			"scaled up, and down again 40 minutes later, under one name", slices.Concat([]Observation{
 				logged(0, 1, member("n-1", 0, 1)), logged(300, 2, first, second), logged(2700, 3, member("n-2", 0, 1)),
-			}, commits(2600, 2699, 1, 0, 1)), Fine, "joined or went for good", 2,
+			}, commits(2600, 2699, 1, 0, 1)), Fine, "1 member joined and 1 member went as the record ends", 2,
 		},
 		{
 			"the same where nothing is committed", []Observation{
 				logged(0, 1, member("n-1", 0, 1)), logged(300, 2, first, second), logged(2700, 3, member("n-2", 0, 1)),
-			}, Fine, "joined or went for good", 2,
+			}, Fine, "1 member joined and 1 member went as the record ends", 2,
 		},
 		{
 			"a successor joins a classic group, and then the old one goes", []Observation{
 				logged(0, 1, member("n-1", 0, 1)), logged(10, 2, first, second), logged(20, 3, member("n-2", 0, 1)),
-			}, Fine, "joined or went for good", 2,
+			}, Fine, "went after another of the same name had joined", 2,
 		},
 		{
 			"killed and started anew in a group of KIP-848", []Observation{
@@ -84,18 +84,18 @@ func TestMembersThatAreReplaced(t *testing.T) {
 		{
 			"a group of KIP-848 is scaled up, and down again", []Observation{
 				logged(0, 1, modern), logged(10, 2, modern, successor), logged(2700, 3, successor),
-			}, Fine, "joined or went for good", 2,
+			}, Fine, "1 member joined and 1 member went as the record ends", 2,
 		},
 		{
 			"the same within a minute, and it worked until it went", slices.Concat([]Observation{
 				logged(0, 1, modern), logged(10, 2, modern, successor), logged(55, 3, successor),
-			}, commits(1, 54.5, 0.5, 0, 1)), Fine, "joined or went for good", 2,
+			}, commits(1, 54.5, 0.5, 0, 1)), Fine, "went after another of the same name had joined", 2,
 		},
 		{
 			"scaled down at night, and up in the morning, on two hosts", []Observation{
 				logged(0, 1, member("a-1"), member("b-1"), member("c-1")), logged(10, 2, member("b-1"), member("c-1")), logged(20, 3, member("c-1")),
 				logged(30000, 4, member("a-2"), member("c-1")), logged(30010, 5, member("a-2"), member("b-2"), member("c-1")),
-			}, Fine, "joined or went for good", 4,
+			}, Fine, "2 members went and were back, each within 8h20m", 4,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

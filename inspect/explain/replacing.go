@@ -18,7 +18,7 @@ const (
 // replacedByOthers: members that were there go, and as many of other names join and stay, one
 // after the other, as where pods get a new name each time. An autoscaler takes away
 // what it has added.
-func (h *history) replacedByOthers(departures []*departure) *Verdict {
+func (h *history) replacedByOthers(departures []*departure) *finding {
 	stays := func(id string) bool {
 		_, there := byID(h.rounds[len(h.rounds)-1].after)[id]
 		return there
@@ -27,23 +27,20 @@ func (h *history) replacedByOthers(departures []*departure) *Verdict {
 	joined := 0
 	for _, r := range h.rounds {
 		for _, m := range r.joined {
-			if len(r.before.Members) > 0 && !r.explained && stays(m.ID) {
+			if len(r.before.Members) > 0 && r.by == nil && stays(m.ID) {
 				came = append(came, r)
 			}
 		}
 		joined += len(r.joined)
 	}
-	v := Verdict{
-		Cause: RollingRestart, Sure: Possible,
-		Do: "Nothing, if it was a deployment and is over. To spare the group the rebalances of the next one, give each member an instance id that the one in its place has too (group.instance.id, kgo.InstanceID), such as the name of a StatefulSet's pod, and a session timeout above the time that a restart takes; or replace more of them at a time.",
-	}
+	v := find(RollingRestart, Possible, "Nothing, if it was a deployment and is over. To spare the group the rebalances of the next one, give each member an instance id that the one in its place has too (group.instance.id, kgo.InstanceID), such as the name of a StatefulSet's pod, and a session timeout above the time that a restart takes; or replace more of them at a time.")
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	taken := map[*round]bool{}
 	gone := 0
 	for _, d := range departures {
 		gone++
-		if d.began != nil || d.round.explained || d.returned != nil || d.how == howReplaced {
+		if d.began != nil || d.round.by != nil || d.returned != nil || d.how == howReplaced {
 			continue
 		}
 		for i, r := range came {
@@ -65,10 +62,9 @@ func (h *history) replacedByOthers(departures []*departure) *Verdict {
 		return nil
 	}
 	for r := range taken {
-		r.explained = true
-		v.Explains++
+		v.takes(r)
 	}
 	v.Members = sortedRefs(members)
 	v.Says = fmt.Sprintf("%s were replaced by others of new names, %s, with %s: most likely a rolling deployment.", many(len(at), "member"), within(at), many(v.Explains, "rebalance"))
-	return &v
+	return v
 }

@@ -35,8 +35,9 @@ type round struct {
 	// allJoined is when all had joined, by what members said, zero if they did not.
 	allJoined time.Time
 	unseen    int
-	// explained: a verdict has it; follows: it was given to the one before.
-	explained, follows bool
+	// by accounts for it, nil if nothing does; follows: it was given to the one before.
+	by      *finding
+	follows bool
 }
 
 // history is what was observed, in order.
@@ -55,6 +56,8 @@ type history struct {
 	plannings []planning // that took long
 	sizes     map[string][]Observation
 	timeouts  map[string]timeouts // by member
+	founders  map[who][]time.Time // when each was among the first members of a group that was deleted before
+	ordinary  *finding            // has the rounds with which nothing is wrong
 	isLogged  bool                // records of generations
 	isTold    bool                // what members said of generations
 }
@@ -90,8 +93,9 @@ type stateAt struct {
 
 func newHistory(group string, observations []Observation, limits Limits) *history {
 	h := &history{
-		group: group, limits: limits.withDefaults(),
+		group: group, ordinary: find(Fine, Certain, "Nothing."), limits: limits.withDefaults(),
 		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{}, saidBy: map[string][]Observation{}, hosting: map[string][]Observation{},
+		founders: map[who][]time.Time{},
 	}
 	h.all = slices.Clone(observations)
 	slices.SortStableFunc(h.all, func(a, b Observation) int { return a.At.Compare(b.At) })
@@ -159,6 +163,16 @@ func (h *history) roundsFromLog() {
 			continue
 		}
 		now := groupOf(h.group, record)
+		switch {
+		case last == nil:
+			for _, m := range now.Members {
+				h.founders[whoIs(m.MemberRef)] = append(h.founders[whoIs(m.MemberRef)], o.At)
+			}
+		case len(now.Members) == 0:
+			now.Type = last.Type // which an empty one does not tell
+		case len(last.Members) == 0:
+			last.Type = now.Type
+		}
 		before, beforeAt := last, lastAt
 		last, lastAt = &now, o.At
 		if before == nil || *before.Generation == record.Generation && (sameMembers(*before, now) || replacedInPlace(*before, now)) {
@@ -188,6 +202,9 @@ func groupOf(name string, record *watch.GroupRecord) watch.Group {
 	}
 	if len(record.Members) == 0 {
 		g.State = "Empty"
+	}
+	if slices.ContainsFunc(record.Members, func(m watch.Member) bool { return m.Classic != nil }) {
+		g.Type = "consumer"
 	}
 	return g
 }

@@ -41,21 +41,37 @@ func namedAll(members []watch.MemberRef) string {
 		}
 		names = append(names, named(m))
 	}
-	if len(names) < 2 {
-		return strings.Join(names, "")
+	return listed(names)
+}
+
+// listed joins words as people do.
+func listed(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
 // roughly rounds a time to what a person wants of it.
 func roughly(d time.Duration) string {
 	switch {
+	case d >= time.Hour:
+		d = d.Round(time.Minute)
 	case d >= 10*time.Second:
-		return d.Round(time.Second).String()
+		d = d.Round(time.Second)
 	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
+		d = d.Round(100 * time.Millisecond)
+	default:
+		d = d.Round(time.Millisecond)
 	}
-	return d.Round(time.Millisecond).String()
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func times(n int) string {
@@ -97,9 +113,22 @@ func rhythm(at []time.Time) string {
 	return fmt.Sprintf("%s within %s", times(n), roughly(span))
 }
 
+// generationOf names a round: by its generation, or, where the broker plans, its epoch.
 func generationOf(r *round) string {
-	if r.after.Generation != nil {
+	switch {
+	case r.after.Generation == nil:
+		return "a rebalance"
+	case r.after.Type == "classic":
 		return fmt.Sprintf("generation %d", *r.after.Generation)
 	}
-	return "a rebalance"
+	return fmt.Sprintf("epoch %d", *r.after.Generation)
+}
+
+// few names some and counts the others.
+func few(names []string, between string) string {
+	const most = 3
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], between), len(names)-most)
+	}
+	return strings.Join(names, between)
 }

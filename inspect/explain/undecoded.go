@@ -12,9 +12,9 @@ const repairMembers = "Stop or repair these members: see that their client, its 
 
 // undecoded are members of which what they say does not decode: those that are there,
 // or those that are gone, nil if there are none.
-func (h *history) undecoded(present bool) *Verdict {
+func (h *history) undecoded(present bool) *finding {
 	bad := map[string]watch.MemberRef{}
-	v := Verdict{Cause: UnreadableMetadata, Sure: Certain, Do: repairMembers}
+	v := find(UnreadableMetadata, Certain, repairMembers)
 	there := h.present()
 	wanted := func(id string) bool {
 		_, known := bad[id]
@@ -50,14 +50,13 @@ func (h *history) undecoded(present bool) *Verdict {
 		v.Do = "Nothing, while it stays away. Before it comes back, see that its client, its version and its assignor's metadata fit the group."
 		isBad := func(m watch.Member) bool { _, is := bad[m.ID]; return is }
 		for _, r := range h.rounds {
-			if !r.explained && (slices.ContainsFunc(r.joined, isBad) || slices.ContainsFunc(r.left, isBad)) {
-				r.explained = true
-				v.Explains++
+			if r.by == nil && (slices.ContainsFunc(r.joined, isBad) || slices.ContainsFunc(r.left, isBad)) {
+				v.takes(r)
 				v.quote(r.at, r.source, generationOf(r)+": "+changes(r))
 			}
 		}
 	}
-	return &v
+	return v
 }
 
 // present are the members that were there when the group was seen last, nil if it never

@@ -75,10 +75,15 @@ type Diagnosis struct {
 	To   time.Time `json:"to"`
 	// Sources are what the observations came from.
 	Sources []Source `json:"sources"`
-	// Rebalances are how many completed, and Unseen how many more did according to the
-	// generations.
+	// Rebalances are how many were seen to complete, and Unseen how many more did
+	// according to the generations.
 	Rebalances int `json:"rebalances"`
 	Unseen     int `json:"unseen"`
+	// Accounts say what accounts for how many of the Rebalances, and for how many nothing
+	// does. Each rebalance counts once, so that they add up to Rebalances; there are none
+	// where there was no rebalance. They come in the order of Verdicts, then those with
+	// which nothing is wrong, and last those that nothing accounts for.
+	Accounts []Account `json:"accounts"`
 	// NotStable is how long the coordinator was seen to wait in all, as far as it was
 	// asked.
 	NotStable watch.Millis `json:"notStableMs"`
@@ -89,6 +94,20 @@ type Diagnosis struct {
 	Verdicts []Verdict `json:"verdicts"`
 	// Unknown says what could not be seen, and what it would take.
 	Unknown []string `json:"unknown"`
+}
+
+// Account is the part of the rebalances that one thing accounts for.
+type Account struct {
+	// Cause is that of the verdict; [Fine] for those in which members came and went, or
+	// asked for it; [Unexplained] for those of which no cause was seen.
+	Cause Cause `json:"cause"`
+	// Verdict is the index of the verdict among [Diagnosis.Verdicts], nil for those that
+	// are [Fine] beside verdicts that are not.
+	Verdict *int `json:"verdict"`
+	// Rebalances are how many, and At when they completed: the first ten and the last ten,
+	// where there are more than twenty.
+	Rebalances int         `json:"rebalances"`
+	At         []time.Time `json:"at"`
 }
 
 // Verdict is one cause, with its evidence.
@@ -103,8 +122,12 @@ type Verdict struct {
 	Do string `json:"do"`
 	// Evidence is what was seen, in the order of time.
 	Evidence []Evidence `json:"evidence"`
-	// Explains is how many of the rebalances it accounts for.
+	// Explains is how many of the rebalances it accounts for: it is why they began. No
+	// other verdict counts the same.
 	Explains int `json:"explains"`
+	// Prolongs is how many of the rebalances it made long, whatever they began for. It is 0
+	// but of [SlowToRejoin] and [SlowPlan].
+	Prolongs int `json:"prolongs"`
 }
 
 // Evidence is one thing that was seen.
@@ -116,7 +139,3 @@ type Evidence struct {
 
 // mostEvidence is how many pieces a verdict quotes.
 const mostEvidence = 8
-
-func (v *Verdict) quote(at time.Time, source Source, text string) {
-	v.Evidence = append(v.Evidence, Evidence{At: at.UTC(), Source: source, Text: text})
-}
