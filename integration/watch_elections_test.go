@@ -73,14 +73,11 @@ func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
 	c := cluster.Start(t, cluster.WithNodes(5), cluster.WithControllersPublished(), cluster.WithProperty("auto.leader.rebalance.enable", "false"))
 	client := newClient(t, c)
 	admin := kadm.NewClient(client)
-	controller, err := inspect.New(client).Controller(t.Context())
-	if err != nil || controller.Data.Node == nil {
-		t.Fatalf("%v: %+v", err, controller)
-	}
+	controller := controllerOf(t, inspect.New(client), func(inspect.Controller) bool { return true }, patience)
 	// The nodes that are not the controller.
 	var nodes []int32
 	for _, id := range c.NodeIDs() {
-		if id != *controller.Data.Node {
+		if id != *controller.Node {
 			nodes = append(nodes, id)
 		}
 	}
@@ -100,9 +97,7 @@ func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
 	startReader(t, c, group, topic)
 	w := startWatch(t, c, inspect.Watched{})
 	w.await(t, "there are brokers and partitions", func(e watch.Event) bool { return e.Snapshot != nil && len(e.Snapshot.Brokers) == 5 })
-	w.await(t, "there is a controller", func(e watch.Event) bool {
-		return e.Snapshot != nil && e.Snapshot.Controller != nil && *e.Snapshot.Controller.Node == *controller.Data.Node
-	})
+	w.await(t, "there is a controller", func(e watch.Event) bool { return e.Snapshot != nil && e.Snapshot.Controller != nil })
 	w.await(t, "there is the group", func(e watch.Event) bool {
 		known := e.Group != nil && e.Group.Group == group
 		return known || e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Groups, func(g watch.Group) bool { return g.Group == group })
@@ -197,26 +192,27 @@ func TestWatchTellsElectionsWithTheirCauses(t *testing.T) {
 	reviveA()
 	guests.leaves()
 
-	// The controller dies. Who asks the controllers hears of the next one from itself.
+	// The controller dies. Who asks the controllers hears of the next one from itself. A
+	// busy machine may have had another take its place before.
+	controller = controllerOf(t, inspect.New(client), func(inspect.Controller) bool { return true }, patience)
 	direct := startWatch(t, c, inspect.Watched{Elections: true, Topics: []string{topic}, Controllers: newControllersClient(t, c)})
 	direct.await(t, "there is a controller", func(e watch.Event) bool { return e.Snapshot != nil && e.Snapshot.Controller != nil })
-	shown := showsController(t, c, *controller.Data.Epoch)
-	reviveController := kill(t, c, *controller.Data.Node)
+	later := func(e watch.Event) bool {
+		return e.Controller != nil && e.Controller.To != nil && e.Controller.ToEpoch != nil && *e.Controller.ToEpoch > *controller.Epoch
+	}
+	shown := showsController(t, c, *controller.Epoch)
+	reviveController := kill(t, c, *controller.Node)
 	killed := time.Now()
-	e = direct.await(t, "another is the controller, as controllers say", func(e watch.Event) bool { return e.Controller != nil && e.Controller.To != nil })
-	if delay := e.At.Sub(<-shown); delay > mostLate {
-		t.Errorf("a killed controller, from controllers: told %v after controllers said so, want at most %v", delay, mostLate)
-	} else {
-		t.Logf("latency: %-38s told %4d ms after it was observed", "the controller, from controllers", delay.Milliseconds())
+	e = direct.await(t, "another is the controller, as controllers say", later)
+	select {
+	case at := <-shown:
+		observed.delays.hold(t, e, "the controller, from controllers", at)
+	case <-time.After(patience):
+		t.Error("no controller says that it is one")
 	}
 	t.Logf("a killed controller, from controllers: told %v after it was killed", e.At.Sub(killed).Round(time.Millisecond))
-	e = w.await(t, "another is the controller", func(e watch.Event) bool {
-		return e.Controller != nil && e.Controller.To != nil && *e.Controller.To != *controller.Data.Node
-	})
+	e = w.await(t, "another is the controller", later)
 	t.Logf("a killed controller: told %v after it was killed", e.At.Sub(killed).Round(time.Millisecond))
-	if *e.Controller.ToEpoch <= *controller.Data.Epoch {
-		t.Errorf("%+v", e.Controller)
-	}
 	guests.joins()
 	reviveController()
 	guests.leaves()
@@ -258,7 +254,7 @@ func (g *guests) joins() {
 
 func (g *guests) leaves() {
 	g.t.Helper()
-	g.guest.client.LeaveGroup()
+	g.guest.leave()
 	g.w.await(g.t, g.name()+" left", func(e watch.Event) bool {
 		return e.Generation != nil && e.Generation.Group == g.group && slices.ContainsFunc(e.Generation.Left, g.is)
 	})

@@ -19,18 +19,21 @@ import (
 const observedEvery = 50 * time.Millisecond
 
 // mostLate bounds how much later than an observer a watch may tell of a change: the two
-// seconds that it promises, and what a machine adds that runs brokers and other tests.
+// seconds that it promises, and what other tests on the machine add. By how much brokers answer
+// late meanwhile comes on top.
 const mostLate = 5 * time.Second
 
 // observer notes when something was first seen to be so, each time that it becomes so.
 type observer struct {
+	delays *delays
+
 	mu   sync.Mutex
 	now  map[string]map[string]bool // by who was asked
 	seen map[string]time.Time       // when it became so last, as the first saw that was asked
 }
 
-func newObserver() *observer {
-	return &observer{now: map[string]map[string]bool{}, seen: map[string]time.Time{}}
+func newObserver(delays *delays) *observer {
+	return &observer{delays: delays, now: map[string]map[string]bool{}, seen: map[string]time.Time{}}
 }
 
 // take notes all that is so as one tells that is asked.
@@ -63,17 +66,23 @@ func (o *observer) late(t *testing.T, e watch.Event, format string, args ...any)
 		shown = o.seen[fact]
 		return !shown.IsZero(), fmt.Sprint(o.seen)
 	})
-	delay := e.At.Sub(shown)
-	t.Logf("latency: %-38s told %4d ms after it was observed", fact, delay.Milliseconds())
-	if delay > mostLate {
-		t.Errorf("%s: told %v after it was observed, want at most %v", fact, delay, mostLate)
+	o.delays.hold(t, e, fact, shown)
+}
+
+// hold logs how long after it was shown something was told, and fails if that is too late.
+func (d *delays) hold(t *testing.T, e watch.Event, fact string, shown time.Time) {
+	t.Helper()
+	delay, busy := e.At.Sub(shown), d.between(shown, e.At)
+	t.Logf("latency: %-38s told %4d ms after it was observed, brokers late by %d", fact, delay.Milliseconds(), busy.Milliseconds())
+	if delay-busy > mostLate {
+		t.Errorf("%s: told %v after it was observed, of which brokers were late by %v; want at most %v", fact, delay, busy, mostLate)
 	}
 }
 
 // observeMetadata asks each broker for its metadata all the time.
 func observeMetadata(t *testing.T, c *cluster.Cluster, topics ...string) *observer {
 	t.Helper()
-	o := newObserver()
+	o := newObserver(measureDelays(t, c))
 	client := newClient(t, c, kgo.DialTimeout(time.Second))
 	ctx, cancel := context.WithCancel(context.Background())
 	var asking sync.WaitGroup
@@ -118,17 +127,22 @@ func metadataFacts(resp *kmsg.MetadataResponse, nodes []int32) []string {
 	return facts
 }
 
-// observeGeneration looks at the generation that a member knows all the time.
-func observeGeneration(t *testing.T, client *kgo.Client) *observer {
+// observeGeneration looks at the generation that a member knows all the time. One that
+// another follows too soon to be seen is observed with that.
+func observeGeneration(t *testing.T, c *cluster.Cluster, client *kgo.Client) *observer {
 	t.Helper()
-	o := newObserver()
+	o := newObserver(measureDelays(t, c))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for ; ctx.Err() == nil; pauseFor(ctx, observedEvery/5) {
 			_, generation := client.GroupMetadata()
-			o.take("member", fmt.Sprintf("generation %d", generation))
+			var facts []string
+			for g := range generation + 1 {
+				facts = append(facts, fmt.Sprintf("generation %d", g))
+			}
+			o.take("member", facts...)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -141,14 +155,16 @@ type sentTo struct {
 	at map[int32][]time.Time
 }
 
-func (s *sentTo) OnBrokerWrite(broker kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+// OnBrokerWrite implements kgo.HookBrokerWrite. What counts is when a request was handed to
+// the client: connecting to a busy broker takes long, and then all that waited goes at once.
+func (s *sentTo) OnBrokerWrite(broker kgo.BrokerMetadata, key int16, _ int, waited, took time.Duration, err error) {
 	if key != int16(kmsg.ApiVersions) && broker.NodeID >= 0 && err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.at == nil {
 			s.at = map[int32][]time.Time{}
 		}
-		s.at[broker.NodeID] = append(s.at[broker.NodeID], time.Now())
+		s.at[broker.NodeID] = append(s.at[broker.NodeID], time.Now().Add(-waited-took))
 	}
 }
 

@@ -82,7 +82,7 @@ func TestWatchTellsEveryGenerationFromTheLog(t *testing.T) {
 	c := cluster.Shared(t)
 	topic, group := newTopic(t, c, 4), unique(t, "group")
 	first := startReader(t, c, group, topic, kgo.ClientID("first"))
-	observed := observeGeneration(t, first.client)
+	observed := observeGeneration(t, c, first.client)
 	w := startWatch(t, c, inspect.Watched{GroupNames: []string{group}})
 	w.await(t, "the group is there", func(e watch.Event) bool {
 		return e.Snapshot != nil && len(e.Snapshot.Groups) == 1 || e.Group != nil
