@@ -89,7 +89,9 @@ func electionsAreDocumented(t *testing.T, c *cluster.Cluster) {
 
 	revive := kill(t, c, controller)
 	successorOf(t, c, controller)
-	leadersOf(t, in, "orders", func(rows []inspect.Partition) bool { return *rows[0].Leader == second && len(rows[0].ISR) == 2 })
+	leadersOf(t, in, "orders", func(rows []inspect.Partition) bool {
+		return rows[0].Leader != nil && *rows[0].Leader == second && len(rows[0].ISR) == 2
+	})
 	g.page(t, "controller after", "cluster", "controller")
 	g.page(t, "coordinator after", "group", "coordinator", group)
 	g.page(t, "leaders after", "topic", "leaders", "orders")
@@ -100,7 +102,7 @@ func electionsAreDocumented(t *testing.T, c *cluster.Cluster) {
 	})
 	g.page(t, "not preferred", "topic", "leaders", "--not-preferred", "orders")
 	g.page(t, "elect", "elect", "preferred", "orders:0")
-	other.client.LeaveGroup()
+	other.leave()
 }
 
 // groupCoordinatedBy returns a name that would make a group be coordinated by the broker.

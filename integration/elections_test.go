@@ -14,7 +14,9 @@ import (
 // TestElections kills brokers of one cluster, one after the other; each is back
 // before the next dies. Its voters can change while it runs, and do at the end.
 func TestElections(t *testing.T) {
-	c := cluster.Start(t, cluster.WithDynamicQuorum(), cluster.WithProperty("auto.create.topics.enable", "true"))
+	c := cluster.Start(t, cluster.WithDynamicQuorum(), cluster.WithProperty("auto.create.topics.enable", "true"),
+		// Every 5 minutes the controller would move leaders back by itself.
+		cluster.WithProperty("auto.leader.rebalance.enable", "false"))
 	for _, election := range []struct {
 		name string
 		run  func(*testing.T, *cluster.Cluster)
@@ -25,6 +27,8 @@ func TestElections(t *testing.T) {
 		{"terms of leaders outlive their coordinator", termsOutliveTheirCoordinator},
 		{"a partition leader that dies is replaced in replica order", partitionLeaderIsReplaced},
 		{"all of them are as documented", electionsAreDocumented},
+		{"a preferred election gives partitions back", partitionsAreGivenBack},
+		{"a preferred election is watched", preferredElectionIsWatched},
 		{"the transactions topic is created on request only", transactionsTopicIsCreatedOnRequest},
 		{"the offsets topic is created on request only", offsetsTopicIsCreatedOnRequest},
 		{"a controller without a vote observes", controllerObserves},
@@ -52,7 +56,7 @@ func kill(t *testing.T, c *cluster.Cluster, id int32) (revive func()) {
 			return
 		}
 		dead = false
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		defer cancel()
 		if err := c.Restart(ctx, id); err != nil {
 			t.Fatal(err)
@@ -92,8 +96,34 @@ func startReader(t *testing.T, c *cluster.Cluster, group, topic string, opts ...
 			})
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); <-done; r.leave() })
 	return r
+}
+
+// leave has the reader leave its group. kgo waits without end where nobody coordinates it.
+func (r *reader) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = r.client.LeaveGroupContext(ctx) // who does not leave is put out
+}
+
+// is returns the id and generation under which the reader is in its group, which is stable:
+// brokers may say so before the answers have arrived. Members that speak the classic
+// protocol are in the generation of the others.
+func (r *reader) is(t *testing.T, others ...*reader) (id string, generation int32) {
+	t.Helper()
+	eventually(t, "the member knows that it is one", func() (bool, string) {
+		id, generation = r.client.GroupMetadata()
+		seen := fmt.Sprint(id, generation)
+		for _, other := range others {
+			_, its := other.client.GroupMetadata()
+			if seen = fmt.Sprint(seen, " ", its); its != generation {
+				return false, seen
+			}
+		}
+		return id != "" && generation > 0, seen
+	})
+	return id, generation
 }
 
 func (r *reader) count() int {

@@ -103,8 +103,8 @@ func TestGroupctlWatchesAMemberJoin(t *testing.T) {
 
 	second := startReader(t, c, group, topic, eager, kgo.ClientID("second"))
 	settled(t, c, group, topic, 2, 4)
-	leader, _ := first.client.GroupMetadata()
-	joined, last := second.client.GroupMetadata()
+	leader, _ := first.is(t, second)
+	joined, last := second.is(t)
 	seen(lines, "the member joined", func() string { return ", +" + joined[:len("second-12345678")] + "@" })
 	seen(lines, "its generation", func() string { return fmt.Sprintf("%d, not stable for ", last) })
 	seen(objects, "its generation", func() string { return fmt.Sprintf(`"to":%d,`, last) })
@@ -127,11 +127,9 @@ func TestGroupctlWatchesAMemberJoin(t *testing.T) {
 	}
 }
 
-// TestGroupctlWatchesAPreferredElection watches a topic as text and as objects, while
-// groupctl elects the leader that is preferred.
-func TestGroupctlWatchesAPreferredElection(t *testing.T) {
-	t.Parallel()
-	c := cluster.Shared(t)
+// preferredElectionIsWatched watches a topic as text and as objects, while groupctl elects
+// the leader that is preferred.
+func preferredElectionIsWatched(t *testing.T, c *cluster.Cluster) {
 	ctl := buildGroupctl(t, c)
 	topic := newPlacedTopic(t, c, [][]int32{{1, 2, 3}})
 	client := newClient(t, c)
@@ -143,13 +141,13 @@ func TestGroupctlWatchesAPreferredElection(t *testing.T) {
 	if _, err := kadm.NewClient(client).AlterPartitionAssignments(t.Context(), moves); err != nil {
 		t.Fatal(err)
 	}
-	before := leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
+	before := leadersOfAll(t, c, topic, func(rows []inspect.Partition) bool {
 		return len(rows) == 1 && rows[0].NotPreferred() && *rows[0].Leader == 1 && len(rows[0].ISR) == 3
 	})[0]
 	var notPreferred []inspect.Partition
 	eventually(t, "groupctl finds it", func() (bool, string) {
-		ctl.run(t, 0, &notPreferred, "topic", "leaders", "--not-preferred", topic)
-		return len(notPreferred) == 1, fmt.Sprintf("%+v", notPreferred)
+		_, err := ctl.ask(t, 0, &notPreferred, "topic", "leaders", "--not-preferred", topic)
+		return err == nil && len(notPreferred) == 1, fmt.Sprintf("%v, %+v", err, notPreferred)
 	})
 
 	lines := ctl.watch(t, "watch", "elections", topic)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
@@ -101,15 +104,18 @@ func partitionLeaderIsReplaced(t *testing.T, c *cluster.Cluster) {
 	}
 	var partitions kadm.TopicsSet
 	partitions.Add(topic, 0, 1, 2, 3)
-	results, err := kadm.NewClient(client).ElectLeaders(t.Context(), kadm.ElectPreferredReplica, partitions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for partition, result := range results[topic] {
-		if result.Err != nil && !errors.Is(result.Err, kerr.ElectionNotNeeded) {
-			t.Errorf("partition %d: %v", partition, result.Err)
+	eventually(t, "the preferred election is held", func() (bool, string) {
+		results, err := kadm.NewClient(client).ElectLeaders(t.Context(), kadm.ElectPreferredReplica, partitions)
+		if err != nil {
+			return false, err.Error()
 		}
-	}
+		for partition, result := range results[topic] {
+			if result.Err != nil && !errors.Is(result.Err, kerr.ElectionNotNeeded) {
+				return false, fmt.Sprintf("partition %d: %v", partition, result.Err)
+			}
+		}
+		return true, ""
+	})
 	leadersOf(t, in, topic, func(rows []inspect.Partition) bool {
 		return !slices.ContainsFunc(rows, func(p inspect.Partition) bool { return p.Leader == nil || *p.Leader != *p.Preferred })
 	})
@@ -145,35 +151,54 @@ func leadersOf(t *testing.T, in *inspect.Inspector, topic string, wanted func([]
 		for _, p := range rows {
 			seen += fmt.Sprintf("[%d leader %s of %v, in sync %v] ", p.Partition, show(p.Leader), p.Replicas, p.ISR)
 		}
-		return wanted(rows), seen
+		return len(rows) > 0 && wanted(rows), seen
 	})
 	return rows
 }
 
-// brokersAre looks at all brokers, of which some are down.
+// leadersOfAll waits until each of the brokers, all of which run, tells that the partitions
+// of a topic are as wanted.
+func leadersOfAll(t *testing.T, c *cluster.Cluster, topic string, wanted func([]inspect.Partition) bool) (rows []inspect.Partition) {
+	t.Helper()
+	for _, id := range c.NodeIDs() {
+		rows = leadersOf(t, inspect.New(newClient(t, c, onlyNode(c, id))), topic, wanted)
+	}
+	return rows
+}
+
+// onlyNode has a client ask that node, whatever others it hears of.
+func onlyNode(c *cluster.Cluster, id int32) kgo.Opt {
+	address, dialer := c.Address(id), net.Dialer{Timeout: 2 * time.Second}
+	return kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, address)
+	})
+}
+
+// brokersAre waits until the view of all brokers shows which are down: one that is asked
+// may hear of it late.
 func brokersAre(t *testing.T, in *inspect.Inspector, down ...int32) {
 	t.Helper()
-	answer, err := in.Brokers(t.Context())
-	if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || len(answer.Data) != 3 {
-		t.Fatalf("%v: %+v", err, answer)
-	}
-	led, skew := 0, 0.0
-	for i, b := range answer.Data {
-		isDown := slices.Contains(down, b.ID)
-		if int(b.ID) != i+1 || b.Up == isDown || b.Host == nil || b.Port == nil || b.Rack == nil || *b.Rack != fmt.Sprintf("rack-%d", b.ID) {
-			t.Errorf("broker %+v", b)
+	eventually(t, fmt.Sprintf("the brokers %v are down", down), func() (bool, string) {
+		answer, err := in.Brokers(t.Context())
+		if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 || len(answer.Data) != 3 {
+			return false, fmt.Sprintf("%v: %+v", err, answer)
 		}
-		if isDown != (b.Skew == nil) || isDown && *b.Leads != 0 || *b.Replicas == 0 || *b.Preferred == 0 {
-			t.Errorf("broker %d, down: %v, leads %d, holds %d, skew %v", b.ID, isDown, *b.Leads, *b.Replicas, b.Skew)
+		led, skew := 0, 0.0
+		for i, b := range answer.Data {
+			isDown := slices.Contains(down, b.ID)
+			if int(b.ID) != i+1 || b.Up == isDown || b.Host == nil || b.Port == nil || b.Rack == nil || *b.Rack != fmt.Sprintf("rack-%d", b.ID) {
+				return false, fmt.Sprintf("broker %+v", b)
+			}
+			if isDown != (b.Skew == nil) || isDown && *b.Leads != 0 || *b.Replicas == 0 || *b.Preferred == 0 {
+				return false, fmt.Sprintf("broker %d, down: %v, leads %d, holds %d, skew %v", b.ID, isDown, *b.Leads, *b.Replicas, b.Skew)
+			}
+			led += *b.Leads
+			if b.Skew != nil {
+				skew += *b.Skew
+			}
 		}
-		led += *b.Leads
-		if b.Skew != nil {
-			skew += *b.Skew
-		}
-	}
-	if led < 5 || math.Abs(skew) > 1e-9 {
-		t.Errorf("%d partitions are led, and the skews sum up to %v", led, skew)
-	}
+		return led >= 5 && math.Abs(skew) <= 1e-9, fmt.Sprintf("%d partitions are led, and the skews sum up to %v", led, skew)
+	})
 }
 
 func partitionOf(t *testing.T, in *inspect.Inspector, topic string, partition int32) inspect.Partition {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,10 +64,7 @@ func newElectionLab(t *testing.T, options ...cluster.Option) *electionLab {
 	l.in = inspect.New(l.client, inspect.SkipMinISR())
 	l.of = map[int32]*inspect.Inspector{}
 	for _, id := range c.NodeIDs() {
-		address, dialer := c.Address(id), net.Dialer{Timeout: 2 * time.Second}
-		l.of[id] = inspect.New(newClient(t, c, kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, address)
-		})), inspect.SkipMinISR())
+		l.of[id] = inspect.New(newClient(t, c, onlyNode(c, id)), inspect.SkipMinISR())
 	}
 	started := time.Now()
 	l.ctl = buildGroupctl(t, c)
@@ -200,11 +196,8 @@ func (l *electionLab) commitFor(groups []string) {
 		working.Go(func() {
 			for name := range names {
 				ctx, cancel := context.WithTimeout(l.t.Context(), patience)
-				responses, err := admin.CommitOffsets(ctx, name, offsets)
+				err := commitOffsets(ctx, admin, name, offsets)
 				cancel()
-				if err == nil {
-					err = responses.Error()
-				}
 				if err != nil {
 					errs <- fmt.Errorf("group %s: %w", name, err)
 				}
