@@ -114,7 +114,7 @@ func TestAGroupMayHaveAProtocolTypeOfItsOwn(t *testing.T) {
 		t.Errorf("the brokers report protocol type %q, %v", groups[group].ProtocolType, err)
 	}
 	tool, err := c.Exec(t.Context(), 1, "java", "-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp", "/opt/kafka/libs/*", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-		"--bootstrap-server", c.InternalSeeds()[0], "--list")
+		"--bootstrap-server", c.InternalSeeds()[0], "--timeout", "60000", "--list")
 	if err != nil || strings.Contains(tool, group) {
 		t.Errorf("Kafka's tool lists %q, %v", tool, err)
 	}

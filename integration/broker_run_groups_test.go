@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,9 +46,10 @@ type streamsMember struct {
 func startStreamsMember(t *testing.T, c *cluster.Cluster, group, topic string) *streamsMember {
 	t.Helper()
 	m := &streamsMember{client: newClient(t, c), group: group, id: unique(t, "member")}
-	if err := m.heartbeat(t.Context(), m.join(topic)); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "the coordinator lets the member join", func() (bool, string) {
+		err := m.heartbeat(t.Context(), m.join(topic))
+		return err == nil, fmt.Sprint(err)
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -56,7 +58,9 @@ func startStreamsMember(t *testing.T, c *cluster.Cluster, group, topic string) *
 			select {
 			case <-ctx.Done():
 				m.epoch.Store(-1) // leaves
-				_ = m.heartbeat(context.Background(), m.beat())
+				leaving, cancel := context.WithTimeout(context.Background(), patience)
+				_ = m.heartbeat(leaving, m.beat())
+				cancel()
 				return
 			case <-time.After(500 * time.Millisecond):
 			}

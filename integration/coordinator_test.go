@@ -52,12 +52,27 @@ func TestTheComputedCoordinatorIsTheOneThatTheBrokersName(t *testing.T) {
 	c := cluster.Shared(t)
 	client := newClient(t, c)
 	names := groupNames()
-	answer, err := inspect.New(client).Coordinators(t.Context(), names...)
-	if err != nil || answer.Err() != nil {
-		t.Fatal(err, answer.Err())
-	}
-	// Asked for here again, by another way through another client.
-	named := kadm.NewClient(newClient(t, c)).FindGroupCoordinators(t.Context(), names...)
+	others := kadm.NewClient(newClient(t, c))
+	var answer inspect.Answer[[]inspect.Coordinator]
+	eventually(t, "all computed coordinators are those that the brokers name", func() (bool, string) {
+		var err error
+		answer, err = inspect.New(client).Coordinators(t.Context(), names...)
+		if err != nil || answer.Err() != nil || len(answer.Warnings) > 0 {
+			return false, fmt.Sprint(err, answer.Err(), answer.Warnings)
+		}
+		// Asked for here again, by another way through another client.
+		named := others.FindGroupCoordinators(t.Context(), names...)
+		for _, row := range answer.Data {
+			brokers := named[row.Name]
+			if brokers.Err != nil {
+				return false, fmt.Sprintf("%q: %v", row.Name, brokers.Err)
+			}
+			if row.Leader == nil || *row.Leader != brokers.NodeID || row.Coordinator == nil || *row.Coordinator != brokers.NodeID || row.Agrees == nil || !*row.Agrees {
+				return false, fmt.Sprintf("%q of hash %d in partition %d: led by %v, named %d", row.Name, row.Hash, *row.Partition, show(row.Leader), brokers.NodeID)
+			}
+		}
+		return true, ""
+	})
 	rows := map[string]inspect.Coordinator{}
 	negative, smallest := 0, 0
 	for _, row := range answer.Data {
@@ -68,19 +83,9 @@ func TestTheComputedCoordinatorIsTheOneThatTheBrokersName(t *testing.T) {
 		if row.Hash == math.MinInt32 {
 			smallest++
 		}
-		brokers := named[row.Name]
-		if brokers.Err != nil {
-			t.Fatalf("%q: %v", row.Name, brokers.Err)
-		}
-		if row.Leader == nil || *row.Leader != brokers.NodeID || row.Coordinator == nil || *row.Coordinator != brokers.NodeID || row.Agrees == nil || !*row.Agrees {
-			t.Errorf("%q of hash %d in partition %d: led by %v, named %d", row.Name, row.Hash, *row.Partition, show(row.Leader), brokers.NodeID)
-		}
 	}
 	if len(rows) < 1000 || negative < 300 || smallest < 3 {
 		t.Errorf("only %d names were tried, %d of negative hash and %d of the smallest", len(rows), negative, smallest)
-	}
-	if len(answer.Warnings) > 0 {
-		t.Errorf("warnings %v", answer.Warnings)
 	}
 }
 
@@ -109,10 +114,12 @@ func TestTheComputedPartitionIsWhereTheBrokersKeepTheGroup(t *testing.T) {
 			return err == nil, fmt.Sprint(err)
 		})
 	}
-	answer, err := inspect.New(client).Coordinators(ctx, names...)
-	if err != nil || answer.Err() != nil {
-		t.Fatal(err, answer.Err())
-	}
+	var answer inspect.Answer[[]inspect.Coordinator]
+	eventually(t, "all groups have a coordinator", func() (bool, string) {
+		var err error
+		answer, err = inspect.New(client).Coordinators(ctx, names...)
+		return err == nil && answer.Err() == nil, fmt.Sprint(err, answer.Err())
+	})
 	want := map[string]int32{}
 	for _, row := range answer.Data {
 		want[row.Name] = *row.Partition
@@ -187,13 +194,14 @@ func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 		t.Fatal("the topic was created without being asked for")
 	}
 
-	answer, err = inspect.New(client, inspect.CreateInternalTopics()).Coordinators(t.Context(), "orders")
-	if err != nil || answer.Err() != nil {
-		t.Fatal(err, answer.Err())
-	}
-	if row := answer.Data[0]; row.Partition == nil || *row.PartitionCount != 50 || row.Agrees == nil || !*row.Agrees {
-		t.Errorf("row %+v", row)
-	}
+	eventually(t, "the topic is created, and has a coordinator", func() (bool, string) {
+		answer, err = inspect.New(client, inspect.CreateInternalTopics()).Coordinators(t.Context(), "orders")
+		if err != nil || answer.Err() != nil {
+			return false, fmt.Sprint(err, answer.Err())
+		}
+		row := answer.Data[0]
+		return row.Partition != nil && *row.PartitionCount == 50 && row.Agrees != nil && *row.Agrees, fmt.Sprintf("%+v", row)
+	})
 }
 
 // coordinatorIsReplaced kills the broker that coordinates a group.
@@ -202,6 +210,7 @@ func coordinatorIsReplaced(t *testing.T, c *cluster.Cluster) {
 	topic, group := newTopic(t, c, partitions), unique(t, "group")
 	in := inspect.New(newClient(t, c))
 	first, second := startReader(t, c, group, topic), startReader(t, c, group, topic)
+	settled(t, c, group, topic, 2, partitions) // or the first has read all before the second is in
 	produceValues(t, c, topic, "before", batch)
 	eventually(t, "both readers read", func() (bool, string) {
 		return first.count()+second.count() >= batch && first.count() > 0 && second.count() > 0, fmt.Sprint(first.count(), second.count())
@@ -234,10 +243,11 @@ func coordinatorIsReplaced(t *testing.T, c *cluster.Cluster) {
 		n := distinctValues(first, second)
 		return n == 2*batch, fmt.Sprintf("%d of %d", n, 2*batch)
 	})
-	answer, err := in.Groups(t.Context(), group)
-	if err != nil || answer.Err() != nil || *answer.Data[0].Coordinator != want || len(answer.Data[0].Members) != 2 {
-		t.Errorf("described by the new coordinator: %v %+v", err, answer)
-	}
+	eventually(t, "the new coordinator describes the group", func() (bool, string) {
+		answer, err := in.Groups(t.Context(), group)
+		return err == nil && answer.Err() == nil && len(answer.Data) == 1 && *answer.Data[0].Coordinator == want && len(answer.Data[0].Members) == 2,
+			fmt.Sprintf("%v %+v", err, answer)
+	})
 }
 
 func coordinatorOf(t *testing.T, in *inspect.Inspector, group string) inspect.Coordinator {

@@ -29,6 +29,9 @@ func TestLeadershipEndsWhileTheBrokerHostsTheGroup(t *testing.T) {
 			return state == member.StateLeaderless && !k.Leading(), string(state)
 		})
 	}
+	eventually(t, "the leader told that it is none", func() (bool, string) { // later than it knew
+		return len(leader.all(member.EventResigned)) > 0 && len(leader.all(member.EventLeaderless)) > 0, ""
+	})
 	resigned := leader.all(member.EventResigned)
 	if len(resigned) != 1 || !errors.Is(resigned[0].Err, member.ErrLeaderless) {
 		t.Errorf("the leader resigned because of %v", resigned)

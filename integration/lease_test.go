@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -99,16 +100,18 @@ func TestASuccessorWaitsOutWhatNoLeaseCanSee(t *testing.T) {
 			former := start(lossyDialer(&cut))
 			former.leads(t)
 			id := former.id()
+			at := time.Now()
 			cut.Store(true)
 			succession.remove(t, c, group, id)
 			successor := start()
 			eventually(t, "the successor is elected", func() (bool, string) {
 				return len(successor.all(member.EventElected)) > 0, string(successor.hooks.State())
 			})
-			if !former.hooks.Leading() {
+			successor.leads(t)
+			elected, ended := successor.all(member.EventElected)[0].Time, former.last(member.EventResigned).Time
+			if elected.Sub(at) < delay/2 && ended.Before(elected) { // or its lease may have ended
 				t.Error("the former leader knew of it")
 			}
-			successor.leads(t)
 			t.Logf("the term ended %s before the next one", apart(t, former, successor))
 			cut.Store(false)
 		})
@@ -165,10 +168,11 @@ func TestALeaderIsOverBeforeAnotherIsNamedThoughItStaysInTheGroup(t *testing.T) 
 			}
 			return who
 		}
-		former := leads()
-		if len(former) != 1 {
-			t.Fatalf("%d lead", len(former))
-		}
+		var former []*hooked
+		eventually(t, "one leads", func() (bool, string) { // a round may follow on that which made all share
+			former = leads()
+			return len(former) == 1, fmt.Sprint(len(former))
+		})
 		rounds := len(former[0].all(member.EventAssigned))
 		if message, err := joinAs848(t, client, group, topic); err != nil {
 			t.Fatal(err, message)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/integration/cluster"
@@ -33,20 +34,26 @@ func (m migrating) zooKeeper(t *testing.T, stage string, wanted func(inspect.Con
 		out, _ := exec.CommandContext(t.Context(), m.path, "-o", "json", "cluster", "controller", "--zookeeper", m.c.ZooKeeper()).Output()
 		seen = inspect.Controller{}
 		a := answer{}
-		if err := errors.Join(json.Unmarshal(out, &a), json.Unmarshal(a.Data, &seen)); err != nil {
-			t.Fatalf("%s: %v in %s", stage, err, out)
+		err := json.Unmarshal(out, &a)
+		if err == nil {
+			err = json.Unmarshal(a.Data, &seen)
+		}
+		if err != nil || seen.ZooKeeper == nil {
+			return false, fmt.Sprintf("%v in %s", err, out)
 		}
 		migrates := seen.ZooKeeper.Migration != nil
 		if warned := len(a.Warnings) == 1 && a.Warnings[0].Code == inspect.CodeMigrating; warned != migrates {
-			t.Errorf("%s: warnings %v", stage, a.Warnings)
+			return false, fmt.Sprintf("warnings %v", a.Warnings)
 		}
 		return seen.Node != nil && wanted(seen), string(a.Data)
 	})
-	table, err := exec.CommandContext(t.Context(), m.path, "cluster", "controller", "--zookeeper", m.c.ZooKeeper()).CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v", stage, err)
-	}
-	t.Logf("%s:\n%s", stage, table)
+	eventually(t, stage+", as a table", func() (bool, string) {
+		table, err := exec.CommandContext(t.Context(), m.path, "cluster", "controller", "--zookeeper", m.c.ZooKeeper()).CombinedOutput()
+		if err == nil {
+			t.Logf("%s:\n%s", stage, table)
+		}
+		return err == nil, fmt.Sprintf("%v: %s", err, table)
+	})
 	return seen
 }
 
@@ -58,26 +65,33 @@ func (m migrating) brokersTell(t *testing.T, stage string, kraft bool) {
 			t.Errorf("%s: %v", stage, a.Errors)
 		}
 	} else {
-		var c inspect.Controller
-		m.run(t, 0, &c, "cluster", "controller")
-		if *c.Mode != inspect.ModeKRaft || *c.Node != m.kraft || len(c.Voters) != 1 || c.ZooKeeper != nil {
-			t.Errorf("%s: %+v", stage, c)
-		}
+		eventually(t, stage+", the brokers tell of the controller", func() (bool, string) {
+			var c inspect.Controller
+			_, err := m.ask(t, 0, &c, "cluster", "controller")
+			return err == nil && *c.Mode == inspect.ModeKRaft && c.Node != nil && *c.Node == m.kraft && len(c.Voters) == 1 && c.ZooKeeper == nil, fmt.Sprintf("%v: %+v", err, c)
+		})
 	}
-	var coordinators []inspect.Coordinator
-	m.run(t, 0, &coordinators, "group", "coordinator", "no such group", "日本")
-	for _, row := range coordinators {
-		if row.Agrees == nil || !*row.Agrees {
-			t.Errorf("%s: %+v", stage, row)
-		}
-	}
+	eventually(t, stage+", groups have coordinators", func() (bool, string) {
+		var coordinators []inspect.Coordinator
+		_, err := m.ask(t, 0, &coordinators, "group", "coordinator", "no such group", "日本")
+		disagrees := func(row inspect.Coordinator) bool { return row.Agrees == nil || !*row.Agrees }
+		return err == nil && !slices.ContainsFunc(coordinators, disagrees), fmt.Sprintf("%v: %+v", err, coordinators)
+	})
 	// The client may take a broker of either mode.
-	for range 8 {
-		brokers, err := inspect.New(newClient(t, m.c)).Brokers(t.Context())
-		if err != nil || brokers.Err() != nil || len(brokers.Data) != 2 || *brokers.Data[0].Replicas != 50 || *brokers.Data[0].Leads+*brokers.Data[1].Leads != 50 {
-			t.Errorf("%s: %v, %+v", stage, err, brokers)
+	eventually(t, stage+", the brokers are as they are", func() (bool, string) {
+		for range 8 {
+			client, err := kgo.NewClient(kgo.SeedBrokers(m.c.Seeds()...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			brokers, err := inspect.New(client).Brokers(t.Context())
+			client.Close()
+			if err != nil || brokers.Err() != nil || len(brokers.Data) != 2 || *brokers.Data[0].Replicas != 50 || *brokers.Data[0].Leads+*brokers.Data[1].Leads != 50 {
+				return false, fmt.Sprintf("%v, %+v", err, brokers)
+			}
 		}
-	}
+		return true, ""
+	})
 }
 
 func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
@@ -140,7 +154,10 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 	// Brokers that are no controllers observe.
 	eventually(t, "both brokers keep up with the controller", func() (bool, string) {
 		var q inspect.Controller
-		a := m.run(t, 0, &q, "cluster", "controller")
+		a, err := m.ask(t, 0, &q, "cluster", "controller")
+		if err != nil {
+			return false, err.Error()
+		}
 		keepsUp := func(o inspect.QuorumNode) bool {
 			return o.Lag != nil && *o.Lag < 100 && o.LastCaughtUp != nil && o.LastFetch != nil
 		}
@@ -154,7 +171,10 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 	over := m.zooKeeper(t, "over", func(inspect.Controller) bool { return true })
 	eventually(t, "the quorum has gone on without ZooKeeper", func() (bool, string) {
 		var q inspect.Controller
-		a := m.run(t, 0, &q, "cluster", "controller")
+		a, err := m.ask(t, 0, &q, "cluster", "controller")
+		if err != nil {
+			return false, err.Error() // the controller may not have come back yet
+		}
 		return q.HighWatermark != nil && *q.HighWatermark > *over.ZooKeeper.Migration.MetadataOffset+10, string(a.Data)
 	})
 	m.brokersTell(t, "over", true)
@@ -166,8 +186,8 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 	lines := printed()
 	t.Logf("groupctl followed:\n%s", lines)
 	documented(t, "migration watch", "cluster controller --zookeeper localhost:2181 --watch", lines)
-	want := fmt.Sprintf(`(?s)controller %d, epoch \d+, held by zookeeper; brokers 1,2\n.*migration: begun\n.*→ %[2]d, epoch \d+, held by kraft\n.*migration: writes-both, by KRaft controller %[2]d, epoch \d+\n.*brokers down 1; now 2\n.*brokers down 2; now none`, *before.Node, m.kraft)
-	if !regexp.MustCompile(want).MatchString(lines) || strings.Contains(lines, "not seen") {
+	want := fmt.Sprintf(`(?s)controller %d, epoch \d+, held by zookeeper; brokers 1,2\n.*migration: begun\n.*→ %[2]d, epoch \d+, held by kraft[^\n]*\n.*migration: writes-both, by KRaft controller %[2]d, epoch \d+\n.*brokers down 1; now 2\n.*brokers down 2; now none`, *before.Node, m.kraft)
+	if !regexp.MustCompile(want).MatchString(lines) {
 		t.Errorf("the watch does not tell\n%s", want)
 	}
 
@@ -175,7 +195,7 @@ func TestAClusterMigratesFromZooKeeperToKRaft(t *testing.T) {
 	if err := c.Kill(t.Context(), m.kraft); err != nil {
 		t.Fatal(err)
 	}
-	if a := m.run(t, 1, nil, "cluster", "controller"); a.Errors[0].Code != inspect.CodeTimeout || !strings.Contains(a.Errors[0].Message, "fewer than half of the voters are up") {
+	if a := m.run(t, 1, nil, "--timeout", "8s", "cluster", "controller"); a.Errors[0].Code != inspect.CodeTimeout || !strings.Contains(a.Errors[0].Message, "fewer than half of the voters are up") {
 		t.Errorf("without a controller: %v", a.Errors)
 	}
 	if c := m.zooKeeper(t, "silent", stage(inspect.MigrationSilent)); *c.Node != m.kraft || *c.Mode != inspect.ModeKRaft {

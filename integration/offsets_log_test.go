@@ -32,7 +32,10 @@ func offsetsLog(t *testing.T, c *cluster.Cluster, group string) []inspect.LogEnt
 	if err != nil || answer.Data == nil {
 		return nil
 	}
-	if len(answer.Data.Unknown) > 0 || !answer.Data.Complete {
+	if answer.Err() != nil || !answer.Data.Complete {
+		return nil // who is slow to read gives up at some time
+	}
+	if len(answer.Data.Unknown) > 0 {
 		t.Fatalf("%+v", answer)
 	}
 	for _, e := range answer.Data.Entries {
@@ -91,23 +94,21 @@ func TestTheLogTellsWhoLedJoinedAndLeft(t *testing.T) {
 				}
 			}
 		}
-		return slices.Contains(joined, b) && slices.Contains(left, a) && len(leaders) > 0 && leaders[len(leaders)-1] == b, fmt.Sprintf("joined %v, left %v, led %v", joined, left, leaders)
+		sum := int64(0) // of all that is committed, which may be later
+		for _, at := range committed {
+			sum += at
+		}
+		return slices.Contains(joined, b) && slices.Contains(left, a) && len(leaders) > 0 && leaders[len(leaders)-1] == b && sum == 40,
+			fmt.Sprintf("joined %v, left %v, led %v, committed %v", joined, left, leaders, committed)
 	})
 	if leaders[0] != a || !traits {
 		t.Errorf("first leader %s, want %s; traits seen: %v", leaders[0], a, traits)
 	}
-	sum := int64(0)
-	for _, at := range committed {
-		sum += at
-	}
-	if sum != 40 {
-		t.Errorf("commits %v, want 40 in all", committed)
-	}
-	// What the history ends with is what describing shows.
-	rows, seen := groupsIfAny(t, c, group)
-	if len(rows) != 1 || rows[0].Since == nil || time.Since(*rows[0].Since) > patience || *rows[0].Leader != b || rows[0].Members[0].Leader == nil || !*rows[0].Members[0].Leader {
-		t.Errorf("%s", seen)
-	}
+	eventually(t, "what the history ends with is what describing shows", func() (bool, string) {
+		rows, seen := groupsIfAny(t, c, group)
+		return len(rows) == 1 && rows[0].Since != nil && time.Since(*rows[0].Since) < 5*patience && rows[0].Leader != nil && *rows[0].Leader == b &&
+			len(rows[0].Members) == 1 && rows[0].Members[0].Leader != nil && *rows[0].Members[0].Leader, seen
+	})
 }
 
 func TestTheLogOfGroupsWhoseRebalancesTheBrokerRuns(t *testing.T) {
@@ -150,7 +151,11 @@ func TestTheLogOfGroupsWhoseRebalancesTheBrokerRuns(t *testing.T) {
 			return ok && named && racks && kindsOf(entries)[inspect.LogMember] >= 2, fmt.Sprintf("%s; named %v, racks %v; %+v", seen, named, racks, kindsOf(entries))
 		})
 		stop()
-		byPattern.LeaveGroup()
+		leaving, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if err := byPattern.LeaveGroupContext(leaving); err != nil {
+			t.Fatal(err)
+		}
 		eventually(t, "the member left", func() (bool, string) {
 			entries := offsetsLog(t, c, group)
 			return slices.ContainsFunc(entries, func(e inspect.LogEntry) bool { return e.Kind == inspect.LogMember && e.Deleted }), fmt.Sprint(kindsOf(entries))
@@ -169,14 +174,14 @@ func TestTheLogOfGroupsWhoseRebalancesTheBrokerRuns(t *testing.T) {
 		eventually(t, "all kinds are told", func() (bool, string) {
 			return hasAll(offsetsLog(t, c, group), inspect.LogTopology)
 		})
-		rows, seen := groupsIfAny(t, c, group)
-		if len(rows) != 1 || *rows[0].Type != "streams" || len(rows[0].Members) != 1 || rows[0].Since == nil {
-			t.Fatalf("%s", seen)
-		}
-		m := rows[0].Members[0]
-		if !slices.Equal(m.Topics, []string{topic}) || len(m.Target) != 1 || len(m.Target[0].Partitions) != 4 || *m.Rack != "rack-1" {
-			t.Errorf("%+v", m)
-		}
+		eventually(t, "the group is described", func() (bool, string) {
+			rows, seen := groupsIfAny(t, c, group)
+			if len(rows) != 1 || *rows[0].Type != "streams" || len(rows[0].Members) != 1 || rows[0].Since == nil {
+				return false, seen
+			}
+			m := rows[0].Members[0]
+			return slices.Equal(m.Topics, []string{topic}) && len(m.Target) == 1 && len(m.Target[0].Partitions) == 4 && m.Rack != nil && *m.Rack == "rack-1", seen
+		})
 	})
 }
 

@@ -51,7 +51,7 @@ func startRawMember(t *testing.T, c *cluster.Cluster, group, topic, clientID str
 			case <-ctx.Done():
 				return
 			}
-			if err := m.beat(ctx, m.owns); err != nil && ctx.Err() == nil && !errors.Is(err, kerr.CoordinatorLoadInProgress) {
+			if err := m.beat(ctx, m.owns); err != nil && ctx.Err() == nil && !kerr.IsRetriable(err) {
 				t.Errorf("%s in %s: %v", clientID, group, err)
 				return
 			}
@@ -185,14 +185,17 @@ func consumerGroupsOfAnOlderKafka(t *testing.T, c *cluster.Cluster, with, withou
 		return ok, fmt.Sprintf("%+v, lag %+v", row, row.Lag)
 	})
 	var listed []inspect.Group
-	if g.run(t, 0, &listed, "group", "list", "--type", "consumer"); !slices.ContainsFunc(listed, func(l inspect.Group) bool { return l.Group == group && *l.Type == "consumer" }) {
-		t.Errorf("%s is not in the list of consumer groups: %+v", group, listed)
-	}
+	eventually(t, group+" is in the list of consumer groups", func() (bool, string) {
+		_, err := g.ask(t, 0, &listed, "group", "list", "--type", "consumer")
+		return err == nil && slices.ContainsFunc(listed, func(l inspect.Group) bool { return l.Group == group && *l.Type == "consumer" }), fmt.Sprintf("%v: %+v", err, listed)
+	})
 
-	history, err := in.OffsetsLog(t.Context(), group, inspect.LogRange{})
-	if err != nil || history.Err() != nil || len(history.Warnings) > 0 || !history.Data.Complete {
-		t.Fatalf("%v: %+v", err, history)
-	}
+	var history inspect.Answer[*inspect.OffsetsHistory]
+	eventually(t, "the history is whole", func() (bool, string) {
+		var err error
+		history, err = in.OffsetsLog(t.Context(), group, inspect.LogRange{})
+		return err == nil && history.Err() == nil && len(history.Warnings) == 0 && history.Data.Complete, fmt.Sprintf("%v: %+v", err, history)
+	})
 	kinds := map[inspect.LogKind]int{}
 	for _, e := range history.Data.Entries {
 		if e.Unreadable != nil {

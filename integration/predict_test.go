@@ -136,26 +136,35 @@ func (l *electionLab) commandAgrees(line string, o predict.Outcome) {
 	default:
 		return
 	}
-	printsTheSame := func(printed predict.Outcome, args []string) {
-		printed.After, printed.Elections, printed.Idle = o.After, o.Elections, o.Idle // which are not printed
-		if !reflect.DeepEqual(printed, o) {
-			l.t.Errorf("groupctl %v prints %+v, predicted %+v", args, printed, o)
-		}
+	// A node that is slow to fetch is taken for down meanwhile.
+	printsTheSame := func(args []string, ask func() (predict.Outcome, error)) {
+		l.t.Helper()
+		eventually(l.t, fmt.Sprintf("groupctl %v prints what was predicted", args), func() (bool, string) {
+			printed, err := ask()
+			printed.After, printed.Elections, printed.Idle = o.After, o.Elections, o.Idle // which are not printed
+			return err == nil && reflect.DeepEqual(printed, o), fmt.Sprintf("%v: %+v, predicted %+v", err, printed, o)
+		})
 	}
-	var printed predict.Outcome
-	l.ctl.run(l.t, 0, &printed, args...)
-	printsTheSame(printed, args)
+	printsTheSame(args, func() (predict.Outcome, error) {
+		var printed predict.Outcome
+		_, err := l.ctl.ask(l.t, 0, &printed, args...)
+		return printed, err
+	})
 	if len(strings.Split(nodes, ",")) > 1 {
 		return
 	}
 	// One node that goes and comes back is a rolling restart of one round.
 	args = append(args, "--rolling")
-	var rolling predict.Rolling
-	l.ctl.run(l.t, 0, &rolling, args...)
-	if len(rolling.Rounds) != 1 {
-		l.t.Fatalf("groupctl %v prints %d rounds", args, len(rolling.Rounds))
-	}
-	printsTheSame(rolling.Rounds[0].Outcome, args)
+	printsTheSame(args, func() (predict.Outcome, error) {
+		var rolling predict.Rolling
+		if _, err := l.ctl.ask(l.t, 0, &rolling, args...); err != nil {
+			return predict.Outcome{}, err
+		}
+		if len(rolling.Rounds) != 1 {
+			l.t.Fatalf("groupctl %v prints %d rounds", args, len(rolling.Rounds))
+		}
+		return rolling.Rounds[0].Outcome, nil
+	})
 }
 
 // parse reads one step of a script: what the model is told, and what is done.

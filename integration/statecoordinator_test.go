@@ -27,24 +27,27 @@ func TestTheComputedCoordinatorsOfTransactionsAndSharesAreTheBrokers(t *testing.
 				return false, fmt.Sprint(err, answer.Warnings, len(answer.Errors))
 			}
 			rows = answer.Data
+			for _, row := range rows {
+				if row.Kind != kind || row.Topic != topic || *row.PartitionCount != 50 || row.Agrees == nil || !*row.Agrees {
+					return false, fmt.Sprintf("%+v", row)
+				}
+			}
 			return true, ""
 		})
-		for _, row := range rows {
-			if row.Kind != kind || row.Topic != topic || *row.PartitionCount != 50 || row.Agrees == nil || !*row.Agrees {
-				t.Fatalf("%+v", row)
-			}
-		}
 		return rows
 	}
 	rows := agreed("transaction", "__transaction_state", func() (inspect.Answer[[]inspect.Coordinator], error) {
 		return in.TransactionCoordinators(t.Context(), names...)
 	})
-	named := kadm.NewClient(newClient(t, c)).FindTxnCoordinators(t.Context(), names...)
-	for _, row := range rows {
-		if by := named[row.Name]; by.Err != nil || by.NodeID != *row.Coordinator {
-			t.Errorf("%q: %d, named %+v", row.Name, *row.Coordinator, by)
+	eventually(t, "the brokers name the same", func() (bool, string) {
+		named := kadm.NewClient(client).FindTxnCoordinators(t.Context(), names...)
+		for _, row := range rows {
+			if by := named[row.Name]; by.Err != nil || by.NodeID != *row.Coordinator {
+				return false, fmt.Sprintf("%q: %d, named %+v", row.Name, *row.Coordinator, by)
+			}
 		}
-	}
+		return true, ""
+	})
 	if len(rows) < 1000 {
 		t.Errorf("only %d names were tried", len(rows))
 	}
@@ -91,10 +94,12 @@ func transactionsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: newTopic(t, c, 1), Value: []byte("x")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	described, err := kadm.NewClient(client).DescribeTransactions(t.Context(), "writer")
-	if err != nil || described["writer"].Err != nil || described["writer"].Coordinator != *ask().Data[0].Coordinator {
-		t.Errorf("%v: %+v", err, described)
-	}
+	eventually(t, "the transaction has that coordinator", func() (bool, string) {
+		described, err := kadm.NewClient(client).DescribeTransactions(t.Context(), "writer")
+		a := ask()
+		return err == nil && described["writer"].Err == nil && a.Data[0].Coordinator != nil && described["writer"].Coordinator == *a.Data[0].Coordinator,
+			fmt.Sprintf("%v: %+v, %+v", err, described, a)
+	})
 	if err := producer.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 		t.Error(err)
 	}

@@ -200,6 +200,7 @@ func TestMembersOfOtherClientsAreLedToo(t *testing.T) {
 				k = ours()
 			}
 			owned := settled(t, c, group, topic, 2, partitions)
+			eventually(t, "our member has an id", func() (bool, string) { return k.id() != "", "none" })
 			if n := owned.Count(k.id()); n != partitions/2 {
 				t.Errorf("our member has %d of %d partitions, want half: %v", n, partitions, owned)
 			}

@@ -78,6 +78,9 @@ func membersTellWhatTheLogHides(t *testing.T, c *cluster.Cluster) {
 	}
 	var found explain.Diagnosis
 	answer := buildGroupctl(t, c).run(t, 0, &found, args...)
+	if len(found.Verdicts) == 0 {
+		t.Fatalf("%+v", found)
+	}
 	v := found.Verdicts[0]
 	if v.Cause != explain.LeavesRepeatedly || v.Sure != explain.Certain || !strings.Contains(v.Says, `The client "flapper" leaves the group and comes back`) || len(v.Evidence) == 0 || len(g.files()) != 4 {
 		t.Errorf("%+v", found)
