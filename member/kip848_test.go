@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -24,9 +25,15 @@ func onKIP848(cfg *member.Config) {
 
 func fakeCluster848(t *testing.T, partitions int32) *kfake.Cluster {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "t"), kfake.BrokerConfigs(map[string]string{
-		"group.consumer.heartbeat.interval.ms": "100",
-	}))
+	return fakeCluster848With(t, partitions, nil)
+}
+
+// fakeCluster848With starts one whose brokers have further settings.
+func fakeCluster848With(t *testing.T, partitions int32, settings map[string]string) *kfake.Cluster {
+	t.Helper()
+	all := map[string]string{"group.consumer.heartbeat.interval.ms": "100"}
+	maps.Copy(all, settings)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "t"), kfake.BrokerConfigs(all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +107,43 @@ func TestOnKIP848HandlersEndWithTheSession(t *testing.T) {
 		t.Errorf("the context ended because: %v", err)
 	}
 	r.await(t, member.EventLost)
+	committedAt(t, r, 1)
+}
+
+// A heartbeat that is refused is answered too, and kgo starts its session again and again
+// meanwhile, with the partitions that it had. None of that makes the lease longer: the
+// group may have another coordinator, which has given the partitions away.
+func TestOnKIP848RefusedHeartbeatsDoNotKeepTheLease(t *testing.T) {
+	cluster := fakeCluster848With(t, 1, map[string]string{
+		"group.consumer.session.timeout.ms": "6000", "group.consumer.min.session.timeout.ms": "6000",
+	})
+	produce(t, cluster, 1, 1)
+	ended := make(chan error, 1)
+	var once sync.Once
+	r := startRun(t, cluster, onKIP848, func(ctx context.Context, _ []*kgo.Record) (err error) {
+		once.Do(func() {
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			err = ctx.Err()
+		})
+		return err
+	}, kgo.RequestRetries(2))
+	eventually(t, "the handler runs", func() bool { return r.Health().State == member.HealthWorking })
+	assigned := len(r.all(member.EventAssigned))
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ConsumerGroupHeartbeat, kmsg.OffsetFetch}, Err: kerr.NotCoordinator, Count: -1})
+	select {
+	case err := <-ended:
+		if !errors.Is(err, member.ErrLeaseExpired) {
+			t.Errorf("the context ended because: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("the handler goes on: %v, with a lease of %s", r.Health(), r.Health().Lease)
+	}
+	if n := len(r.all(member.EventAssigned)); n == assigned {
+		t.Error("kgo did not start its session again, and nothing was tried")
+	}
+	r.await(t, member.EventFenced)
+	refused.Remove()
 	committedAt(t, r, 1)
 }
 

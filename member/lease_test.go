@@ -205,3 +205,36 @@ func TestWorkThatWasStoppedSeesTheEndAtItsFirstLook(t *testing.T) {
 		}
 	})
 }
+
+// In KIP-848 an answered heartbeat proves nothing, for its answer may be that it is
+// refused: neither kgo's next session nor one in which all partitions are exchanged makes a
+// lease longer. In the classic protocol SyncGroup does both.
+func TestWhatMakesTheLeaseOfHandlersLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, kip848 := range []bool{false, true} {
+			for name, between := range map[string]func(*session){"another session": func(*session) {}, "all partitions exchanged": (*session).idle} {
+				m := &Member{}
+				m.speaksKIP848.Store(kip848)
+				s := &session{m: m, settings: settings{session: 10 * time.Second, rebalance: time.Minute}}
+				answered := func() {
+					now := time.Now()
+					s.synced.Store(&now)
+					s.joined()
+				}
+				answered()
+				l, _ := s.current()
+				full := l.left(time.Now())
+				time.Sleep(time.Second)
+				between(s)
+				answered()
+				want := full
+				if kip848 {
+					want -= time.Second
+				}
+				if l, held := s.current(); held || l.left(time.Now()) != want {
+					t.Errorf("KIP-848 %v, %s: the lease has %s left, want %s; held: %v", kip848, name, l.left(time.Now()), want, held)
+				}
+			}
+		}
+	})
+}

@@ -30,14 +30,14 @@ type session struct {
 	mu       sync.Mutex
 	settings settings // of the client; in KIP-848 the brokers' session timeout, once it is known
 
-	lease *lease // nil while the member has no partition
+	lease *lease // nil before the member is in the group, and in the classic protocol from its last partition given up to the end of the round
 	held  error  // why no handler may run under the lease; nil when they may
 	out   error  // why the member is out of the group; nil when it is in, or never was
 	in    bool   // it was assigned something, if only nothing, and is not out since
 
 	refused time.Time // since when the coordinator has refused the instance id; zero when it does not
 
-	synced atomic.Pointer[time.Time] // when the request was sent that the group last took this member in with
+	synced atomic.Pointer[time.Time] // when the request was sent that the group last took this member in with; in KIP-848 the last heartbeat that was answered, with whatever
 }
 
 // current returns the lease that handlers run under, and whether none may run.
@@ -57,8 +57,8 @@ func (s *session) ended(l *lease) error {
 	return s.held
 }
 
-// joined: a round ended, or brokers assigned something, and the member is in the group.
-// It tells whether it was in before.
+// joined: a round ended, or brokers assigned something, if only nothing, and the member is
+// in the group. It tells whether it was in before.
 func (s *session) joined() (was bool) {
 	from := time.Now()
 	if sent := s.synced.Load(); sent != nil {
@@ -66,9 +66,13 @@ func (s *session) joined() (was bool) {
 	}
 	s.mu.Lock()
 	was, s.in, s.out, s.refused = s.in, true, nil, time.Time{}
-	if s.lease == nil {
+	switch {
+	case s.lease == nil:
 		s.lease, s.held = newLease(s.settings, from), nil
-	} else {
+	case s.m.speaksKIP848.Load():
+		// kgo says so too, with nothing new, when the coordinator refused its
+		// heartbeats for a while. What renews the lease is that confirm asked.
+	default:
 		s.lease.renew(from, nil)
 	}
 	s.mu.Unlock()
@@ -104,8 +108,12 @@ func (s *session) refusedFor(err error) bool {
 	return time.Since(s.refused) > s.settings.session+s.settings.session/4
 }
 
-// idle: the member has no partition.
+// idle: the member has no partition. The lease that the round brings counts from its
+// SyncGroup. In KIP-848, where nothing tells as much, the lease stays.
 func (s *session) idle() {
+	if s.m.speaksKIP848.Load() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lease, s.held = nil, nil
