@@ -21,9 +21,15 @@ type election struct {
 	areLive       []int32
 	unseen        int32
 	gap           time.Duration // between the looks
-	// lost led in the epoch before, where that was seen to be without a leader only
-	// because no election had been held yet.
-	lost *int32
+	// lost is who led last, where the partition has been without a leader since although
+	// replicas could lead; nil if that is not so.
+	lost *lostLeader
+}
+
+// lostLeader led a partition in an epoch.
+type lostLeader struct {
+	node  int32
+	epoch *int32
 }
 
 // longestGap is how far apart two looks may lie for what was not seen between them to
@@ -71,22 +77,24 @@ func (e election) cause() (Cause, []string) {
 	default:
 		return e.fromLive(moved, &seen)
 	}
-	switch {
-	case after.Leader == nil && notElected(before, after):
-		seen.note("no election is held yet: the epoch is still %d", *after.LeaderEpoch)
-		return CauseBrokerGone, seen
-	case after.Leader == nil:
-		seen.note("no replica in sync could take over")
+	if after.Leader == nil {
+		if able := e.able(); len(able) > 0 {
+			seen.note("brokers %s are live and in sync, and none of them is elected yet", list(able))
+		} else {
+			seen.note("no replica in sync could take over")
+		}
 		return CauseBrokerGone, seen
 	}
 	return e.mayBeUnclean(CauseBrokerGone, &seen)
 }
 
-// notElected says that a partition is without a leader in the epoch in which it had one:
-// a broker tells of none when the leader is gone, and the election may be held later, as
-// it is with ZooKeeper.
-func notElected(before, after Partition) bool {
-	return before.Leader != nil && after.Leader == nil && before.LeaderEpoch != nil && after.LeaderEpoch != nil && *before.LeaderEpoch == *after.LeaderEpoch
+// able are the replicas that are live and in sync. A partition without a leader that has
+// some is about to get one: a broker with ZooKeeper tells of none from when the leader is
+// gone until another is elected.
+func (e election) able() []int32 {
+	return slices.DeleteFunc(slices.Clone(e.after.ISR), func(node int32) bool {
+		return !slices.Contains(e.areLive, node) || slices.Contains(e.after.Offline, node)
+	})
 }
 
 // fromLive is an election away from a leader that is live and in sync.
@@ -109,6 +117,10 @@ func (e election) fromNone(seen *evidence) (Cause, []string) {
 	before, after := e.before, e.after
 	if after.Leader == nil {
 		seen.note("it had no leader before, and has none after")
+		if e.lost != nil && slices.Contains(before.ISR, e.lost.node) && !slices.Contains(after.ISR, e.lost.node) {
+			seen.note("broker %d, which led last, left the ISR", e.lost.node)
+			return CauseBrokerGone, *seen
+		}
 		return CauseUnknown, *seen
 	}
 	to := *after.Leader
@@ -123,8 +135,8 @@ func (e election) fromNone(seen *evidence) (Cause, []string) {
 	default:
 		return e.mayBeUnclean(CauseUnknown, seen)
 	}
-	if e.lost != nil && *e.lost != to && e.unseen == 0 && before.LeaderEpoch != nil {
-		seen.note("it is the election that followed when broker %d, which led in epoch %d, was gone", *e.lost, *before.LeaderEpoch)
+	if e.lost != nil && e.lost.node != to && !slices.Contains(e.areLive, e.lost.node) {
+		seen.note("broker %d, which led last%s, is not among the live brokers %s", e.lost.node, inEpoch(e.lost.epoch), list(e.areLive))
 		return CauseBrokerGone, *seen
 	}
 	if wasLive {
@@ -152,6 +164,13 @@ func (e election) mayBeUnclean(otherwise Cause, seen *evidence) (Cause, []string
 	}
 	seen.note("broker %d was neither in the ISR %s nor in the ELR %s, and is alone in sync: records may be lost", to, list(before.ISR), list(before.ELR))
 	return CauseUnclean, *seen
+}
+
+func inEpoch(epoch *int32) string {
+	if epoch == nil {
+		return ""
+	}
+	return fmt.Sprintf(", in epoch %d", *epoch)
 }
 
 func passed(unseen int32) string {

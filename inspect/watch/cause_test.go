@@ -75,50 +75,55 @@ func TestCauses(t *testing.T) {
 }
 
 // TestAnElectionThatFollowsLateHasItsCause has brokers tell that a leader is gone before
-// another is elected, as with ZooKeeper.
+// another is elected, as with ZooKeeper: in the same epoch, in the next one, or in both.
 func TestAnElectionThatFollowsLateHasItsCause(t *testing.T) {
-	changes := func(d *Differ, brokers []int32, p Partition) (changes []*LeaderChange) {
-		for _, e := range d.Partitions(PartitionsLook{At: time.Unix(int64(d.partitionLooks), 0), Brokers: brokers, Partitions: []Partition{p}}) {
-			if e.Leader != nil {
-				changes = append(changes, e.Leader)
-			}
-		}
-		return changes
-	}
-	start := func() *Differ {
-		d := NewDiffer(Config{})
-		changes(d, []int32{1, 2, 3}, part(1, 5, 1, 2, 3))
-		gone := changes(d, []int32{2, 3}, part(-1, 5, 1, 2, 3))
-		if len(gone) != 1 || gone[0].Cause != CauseBrokerGone || gone[0].To != nil || !strings.Contains(strings.Join(gone[0].Evidence, "; "), "no election is held yet") {
-			t.Fatalf("%+v", gone)
-		}
-		return d
-	}
-	for _, test := range []struct {
-		name    string
+	type look struct {
 		brokers []int32
-		then    Partition
+		part    Partition
 		cause   Cause
 		says    string
+	}
+	gone := []int32{2, 3}
+	same := look{gone, part(-1, 5, 1, 2, 3), CauseBrokerGone, "brokers [2,3] are live and in sync, and none of them is elected yet"}
+	next := look{gone, part(-1, 6, 2, 3), CauseBrokerGone, "none of them is elected yet"}
+	for _, test := range []struct {
+		name  string
+		looks []look
 	}{
-		{"another is elected", []int32{2, 3}, part(2, 6, 2, 3), CauseBrokerGone, "broker 1, which led in epoch 5, was gone"},
-		{"it is back before", []int32{1, 2, 3}, part(1, 5, 1, 2, 3), CauseBrokerBack, "broker 1 was not among the live brokers before, and is"},
-		{"an election was not seen", []int32{2, 3}, part(2, 7, 2, 3), CauseUnknown, "one election between was not seen"},
+		{"then another is elected", []look{same, {gone, part(2, 6, 2, 3), CauseBrokerGone, "broker 1, which led last, in epoch 5, is not among the live brokers [2,3]"}}},
+		{"two epochs on", []look{same, {gone, part(2, 7, 2, 3), CauseBrokerGone, "one election between was not seen"}}},
+		{"in the next epoch", []look{next, {gone, part(2, 7, 2, 3), CauseBrokerGone, "broker 1, which led last, in epoch 5"}}},
+		{"in both", []look{same, {gone, part(-1, 6, 2, 3), CauseBrokerGone, "broker 1, which led last, left the ISR"}, {gone, part(2, 7, 2, 3), CauseBrokerGone, "in epoch 5"}}},
+		{"it is back before", []look{same, {[]int32{1, 2, 3}, part(1, 5, 1, 2, 3), CauseBrokerBack, "broker 1 was not among the live brokers before, and is"}}},
+		{"it is back, and another leads", []look{same, {[]int32{1, 2, 3}, part(2, 6, 1, 2, 3), CauseUnknown, "broker 2 was among the live brokers before"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := start()
-			got := changes(d, test.brokers, test.then)
-			if len(got) != 1 || got[0].From != nil || got[0].Cause != test.cause || !strings.Contains(strings.Join(got[0].Evidence, "; "), test.says) {
-				t.Errorf("%+v", got)
+			d := NewDiffer(Config{})
+			at := time.Unix(0, 0)
+			d.Partitions(PartitionsLook{At: at, Brokers: []int32{1, 2, 3}, Partitions: []Partition{part(1, 5, 1, 2, 3)}})
+			for i, look := range test.looks {
+				at = at.Add(time.Second)
+				var told []*LeaderChange
+				for _, e := range d.Partitions(PartitionsLook{At: at, Brokers: look.brokers, Partitions: []Partition{look.part}}) {
+					if e.Leader != nil {
+						told = append(told, e.Leader)
+					}
+				}
+				if len(told) != 1 || told[0].Cause != look.cause || !strings.Contains(strings.Join(told[0].Evidence, "; "), look.says) {
+					t.Fatalf("look %d: %+v, want %s with %q", i, told, look.cause, look.says)
+				}
 			}
 			if len(d.lost) != 0 {
 				t.Errorf("it remembers %v", d.lost)
 			}
 		})
 	}
-	d := start()
-	d.Partitions(PartitionsLook{At: time.Unix(9, 0), Brokers: []int32{2, 3}})
-	if len(d.lost) != 0 {
-		t.Errorf("a topic was deleted, and it remembers %v", d.lost)
+	d := NewDiffer(Config{})
+	d.Partitions(PartitionsLook{At: time.Unix(1, 0), Brokers: []int32{1, 2, 3}, Partitions: []Partition{part(1, 5, 1, 2, 3)}})
+	d.Partitions(PartitionsLook{At: time.Unix(2, 0), Brokers: []int32{2, 3}, Partitions: []Partition{part(-1, 5, 1, 2, 3)}})
+	remembered := len(d.lost)
+	d.Partitions(PartitionsLook{At: time.Unix(3, 0), Brokers: []int32{2, 3}})
+	if remembered != 1 || len(d.lost) != 0 {
+		t.Errorf("a topic was deleted: it remembered %d, and remembers %v", remembered, d.lost)
 	}
 }

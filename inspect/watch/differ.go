@@ -16,9 +16,9 @@ type Differ struct {
 	partitionsAt time.Time
 	// partitionLooks counts the looks at partitions.
 	partitionLooks int
-	// lost are the last leaders of partitions that are without one, and for which no
-	// election was held.
-	lost map[partitionKey]int32
+	// lost are the last leaders of partitions that are without one, although replicas
+	// could lead.
+	lost map[partitionKey]lostLeader
 
 	controller   *Controller
 	controllerAt time.Time
@@ -56,7 +56,7 @@ func NewDiffer(config Config) *Differ {
 	config.Patience = cmp.Or(config.Patience, defaultPatience)
 	return &Differ{
 		config: config,
-		lost:   map[partitionKey]int32{},
+		lost:   map[partitionKey]lostLeader{},
 		groups: groups{known: map[string]*groupState{}, held: map[string]*heldGroup{}},
 		lags:   map[string]map[partitionKey]*lagState{},
 		blind:  map[sightKey]*blindness{},

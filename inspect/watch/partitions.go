@@ -181,7 +181,7 @@ func (d *Differ) deleted(unanswered []string, after, at time.Time) []Event {
 // forgetTopic drops what is known of a topic.
 func (d *Differ) forgetTopic(topic string) {
 	delete(d.topics, topic)
-	maps.DeleteFunc(d.lost, func(key partitionKey, _ int32) bool { return key.topic == topic })
+	maps.DeleteFunc(d.lost, func(key partitionKey, _ lostLeader) bool { return key.topic == topic })
 }
 
 // isOlder says that a look is of before what is known already: brokers do not hear of
@@ -216,8 +216,9 @@ func (d *Differ) brokerEvents(were []int32, wereAt map[int32]string, after, at t
 
 func (d *Differ) partitionEvents(before, now Partition, wereLive []int32, after, at time.Time) []Event {
 	var events []Event
-	lost := d.lostLeader(before, now)
-	if change := leaderChange(election{before: before, after: now, wereLive: wereLive, areLive: d.brokers, gap: at.Sub(after), lost: lost}); change != nil {
+	held := election{before: before, after: now, wereLive: wereLive, areLive: d.brokers, gap: at.Sub(after)}
+	held.lost = d.lastLeader(held)
+	if change := leaderChange(held); change != nil {
 		if d.watches(now.Topic) {
 			events = append(events, Event{Kind: KindLeader, At: at, After: after, Leader: change})
 		}
@@ -241,23 +242,24 @@ func (d *Differ) partitionEvents(before, now Partition, wereLive []int32, after,
 	return events
 }
 
-// lostLeader remembers who led a partition that lost its leader without an election, and
-// returns it when one is held.
-func (d *Differ) lostLeader(before, now Partition) *int32 {
-	key := partitionKey{now.Topic, now.Partition}
-	if notElected(before, now) {
-		d.lost[key] = *before.Leader
+// lastLeader returns who led a partition that has been without a leader since, although
+// replicas could lead, and remembers that until one does.
+func (d *Differ) lastLeader(e election) *lostLeader {
+	key := partitionKey{e.after.Topic, e.after.Partition}
+	if e.before.Leader != nil {
+		if e.after.Leader == nil && len(e.able()) > 0 {
+			d.lost[key] = lostLeader{*e.before.Leader, e.before.LeaderEpoch}
+		}
 		return nil
 	}
-	if now.Leader == nil {
-		return nil
-	}
-	leader, ok := d.lost[key]
+	lost, ok := d.lost[key]
 	if !ok {
 		return nil
 	}
-	delete(d.lost, key)
-	return &leader
+	if e.after.Leader != nil {
+		delete(d.lost, key)
+	}
+	return &lost
 }
 
 func leaderChange(e election) *LeaderChange {
