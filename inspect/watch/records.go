@@ -155,7 +155,7 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	}
 	if state.absent {
 		events = append(events, appeared(now, after, at))
-		*state = groupState{seen: now, at: at, placed: true}
+		*state = groupState{seen: now, at: at, settledAt: state.at, placed: true}
 	}
 	if !replacedOnly(change) || change.From == nil && !state.unsettledAt.IsZero() {
 		change.NotStable = notStableByRecord(state, record, at)

@@ -344,6 +344,20 @@ func TestAGroupOfTheSameNameBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestAGroupThatTheLogShowsFirstWasNotStableSinceItWasAbsent, and not for ever.
+func TestAGroupThatTheLogShowsFirstWasNotStableSinceItWasAbsent(t *testing.T) {
+	d := NewDiffer(Config{})
+	d.Records(RecordsLook{At: after(0), Begun: []int32{7}})
+	d.Groups(GroupsLook{At: after(0), Node: 1, Absent: []string{"g"}})
+	d.Groups(GroupsLook{At: after(time.Second), Node: 1, Absent: []string{"g"}})
+	seen := group("Stable", member("a", 0))
+	record := GroupRecord{Group: "g", Generation: 1, Leader: &seen.Members[0].ID, Members: seen.Members}
+	e := d.Records(RecordsLook{At: after(3 * time.Second), Answered: after(3 * time.Second), Records: []GroupRecord{record}, Partitions: []int32{7}})
+	if len(e) != 2 || e[0].Group == nil || e[1].Generation == nil || e[1].Generation.NotStable != (Span{AtMost: Millis(2 * time.Second)}) {
+		t.Fatalf("%+v", e)
+	}
+}
+
 // TestTheLogSaysThatAStaticMemberWasReplaced: the record has the time at which the group
 // became stable, which may be long ago, and nobody was stopped.
 func TestTheLogSaysThatAStaticMemberWasReplaced(t *testing.T) {
