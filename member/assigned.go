@@ -136,6 +136,9 @@ func (m *Member) lose(parts []*partition, why error) {
 	}
 	for _, p := range parts {
 		p.setPhase(gone, why)
+		if c := p.underWay(); c != nil {
+			time.AfterFunc(m.drainTimeout/2, c.leave) // as of one that is abandoned
+		}
 	}
 	m.polls.pass()
 	m.stopCommit()
@@ -236,6 +239,9 @@ func (m *Member) drain(parts []*partition, why error) error {
 			grace.Reset(0)
 		}
 		w.abandoned.Store(true)
+		if c := p.underWay(); c != nil {
+			c.leave() // others need not wait for it either
+		}
 		err := fmt.Errorf("%s[%d] was given up after %s: %w", p.topic, p.partition, m.drainTimeout+m.drainTimeout/2, ErrAbandoned)
 		m.emit(Event{Kind: EventAbandoned, Topic: p.topic, Partition: p.partition, Err: err})
 		errs = append(errs, err)
@@ -248,6 +254,13 @@ func (p *partition) isOver() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.phase != open
+}
+
+// underWay returns the call under way; nil when there is none.
+func (p *partition) underWay() *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.call
 }
 
 // isReleased tells whether the context of a stalled handler was ended.

@@ -32,7 +32,9 @@ type Config struct {
 	GroupProtocol GroupProtocol
 
 	// Concurrency bounds how many handlers run at the same time. The default
-	// is one for each partition that the member has.
+	// is one for each partition that the member has. A handler that was abandoned,
+	// see DrainTimeout, does not count, nor does one whose context ended half of
+	// DrainTimeout ago because its partition was lost.
 	Concurrency int
 
 	// MaxBatch bounds how many records a handler is called with. The default

@@ -90,6 +90,7 @@ type call struct {
 	context.Context
 	cancel    context.CancelCauseFunc
 	lease     *lease
+	run       *run
 	partition *partition
 	records   []*kgo.Record
 	began     time.Time
@@ -99,6 +100,7 @@ type call struct {
 	beats  atomic.Int64 // calls of Progress
 	halt   atomic.Bool  // no further record is to be begun
 	writes atomic.Bool  // it is no handler's: dead letters are being written
+	left   atomic.Bool  // its slot was given back
 
 	// The watchdog's, under the partition's lock.
 	seen     int64 // done and beats at the last look
@@ -146,6 +148,13 @@ func (c *call) Err() error {
 func (c *call) end(why error) {
 	c.halt.Store(true)
 	c.cancel(why)
+}
+
+// leave gives the call's slot back: it ended, or nobody waits for it any more.
+func (c *call) leave() {
+	if !c.left.Swap(true) {
+		c.run.giveSlot()
+	}
 }
 
 // invoke calls the handler, and makes an error of a panic.

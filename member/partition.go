@@ -221,15 +221,15 @@ func (p *partition) endCall(why error) {
 }
 
 // begin makes the context of a call, unless the partition is not open.
-func (p *partition) begin(ctx context.Context, records []*kgo.Record, lease *lease) *call {
-	c := &call{lease: lease, partition: p, records: records, began: time.Now()}
+func (p *partition) begin(r *run, records []*kgo.Record, lease *lease) *call {
+	c := &call{lease: lease, run: r, partition: p, records: records, began: time.Now()}
 	c.progress = c.began
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.phase != open || p.stopped != nil || p.released {
 		return nil
 	}
-	c.Context, c.cancel = context.WithCancelCause(ctx)
+	c.Context, c.cancel = context.WithCancelCause(r.ctx)
 	p.call = c
 	return c
 }

@@ -233,7 +233,7 @@ func (r *run) begin(p *partition, records []*kgo.Record) *call {
 	lease, fenced := r.m.session.current()
 	var c *call
 	if !fenced && !r.isHalted() {
-		c = p.begin(r.ctx, records, lease)
+		c = p.begin(r, records, lease)
 	}
 	if c == nil {
 		r.giveSlot()
@@ -251,7 +251,7 @@ func (r *run) begin(p *partition, records []*kgo.Record) *call {
 
 func (r *run) end(c *call) {
 	released := c.partition.finish(c)
-	r.giveSlot()
+	c.leave()
 	if released {
 		r.m.unrelease(c.partition)
 	}

@@ -61,7 +61,7 @@ func TestHandlersEndNineTenthsIntoTheSession(t *testing.T) {
 					})
 				}()
 				lease, _ := m.session.current()
-				c := p.begin(t.Context(), p.next(0), lease)
+				c := p.begin(&run{ctx: t.Context()}, p.next(0), lease)
 				<-c.Done()
 				if at := time.Since(began); at != 12*time.Second { // sent after 3 s, and 9 more
 					t.Errorf("the context ended after %s, want 12 s", at)
@@ -110,7 +110,7 @@ func TestHowLongADrainTakes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var events []Event
 				m, p := timedMember(&events)
-				call := p.begin(t.Context(), p.next(0), nil)
+				call := p.begin(&run{ctx: t.Context()}, p.next(0), nil)
 				returned := make(chan struct{})
 				p.last = &worker{done: returned}
 				go func() {
@@ -178,7 +178,7 @@ func TestAPanicInAWorkerEndsRun(t *testing.T) {
 // The watchdog counts from the last progress, tells once, and again after a recovery.
 func TestWhenAHandlerStalls(t *testing.T) {
 	_, p := timedMember(new([]Event))
-	c := p.begin(t.Context(), p.next(0), nil)
+	c := p.begin(&run{ctx: t.Context()}, p.next(0), nil)
 	defer p.finish(c)
 	const timeout = 10 * time.Second
 	look := func(after time.Duration, wantStalled, wantRecovered bool) {
@@ -221,7 +221,7 @@ func TestHandlingAllocatesNothingPerRecord(t *testing.T) {
 		handle := Each(func(context.Context, *kgo.Record) error { return nil })
 		return testing.AllocsPerRun(50, func() {
 			p.add(kgo.FetchPartition{Records: records}, 1<<40)
-			c := p.begin(context.Background(), p.next(0), nil)
+			c := p.begin(&run{ctx: context.Background()}, p.next(0), nil)
 			if err := c.invoke(handle); err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/member"
 )
@@ -151,4 +154,58 @@ func TestAMemberThatStallsEndsItsTermBeforeItLeaves(t *testing.T) {
 		t.Errorf("Run returned %v", err)
 	}
 	eventually(t, "the second leads", b.Leading)
+}
+
+// A handler that hangs keeps its slot of Concurrency until it is abandoned, or its
+// partition has been lost for as long, and no longer.
+func TestAnAbandonedHandlerGivesItsSlotBack(t *testing.T) {
+	for name, giveUp := range map[string]func(*testing.T, *kfake.Cluster, *running){
+		"released": func(t *testing.T, cluster *kfake.Cluster, a *running) {
+			startRun(t, cluster, nil, ignore)
+			a.await(t, member.EventAbandoned)
+		},
+		"lost": func(t *testing.T, cluster *kfake.Cluster, a *running) {
+			unknown := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: -1})
+			a.await(t, member.EventLost)
+			unknown.Remove()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const partitions = 4
+			cluster := fakeCluster(t, partitions)
+			release := make(chan struct{})
+			defer close(release)
+			var hung atomic.Pointer[kgo.Record]
+			var book ledger
+			a := startRun(t, cluster, func(cfg *member.Config) {
+				cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout, cfg.Concurrency = stall, member.StallRelease, stall, 1
+			}, func(_ context.Context, records []*kgo.Record) error {
+				if hung.CompareAndSwap(nil, records[0]) {
+					<-release
+				}
+				book.add(records)
+				return nil
+			})
+			eventually(t, "the first has all", func() bool { return a.Health().Owned == partitions })
+			produce(t, cluster, partitions, 1)
+			eventually(t, "a handler hangs", func() bool { return hung.Load() != nil })
+			giveUp(t, cluster, a)
+			eventually(t, "the others that it has are handled", func() bool {
+				owned := 0
+				for _, p := range a.Partitions() {
+					if p.Partition == hung.Load().Partition {
+						continue
+					}
+					owned++
+					book.mu.Lock()
+					handled := book.seen[p.Partition][0] > 0
+					book.mu.Unlock()
+					if !handled {
+						return false
+					}
+				}
+				return owned > 0
+			})
+		})
+	}
 }
