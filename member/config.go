@@ -66,9 +66,11 @@ type Config struct {
 	// OnFailure decides; the default is 5.
 	Attempts int
 
-	// Backoff gives the pause after failed attempt n, counted from 1. The default
-	// doubles from 100 ms to 10 s, with up to a fifth more or less, and stands in for
-	// one that panics.
+	// Backoff gives the pause after failed attempt n, counted from 1 and again from 1
+	// after each decision. Of a last attempt it is asked where OnFailure chose [Retry].
+	// It is called on the goroutine of the partition's handler. The default doubles
+	// from 100 ms to 10 s, with up to a fifth more or less, and stands in for one that
+	// panics.
 	Backoff func(attempt int) time.Duration
 
 	// OnFailure decides what becomes of records that the handler failed on

@@ -47,7 +47,8 @@ type Decision int
 const (
 	// StopMember ends Run with the *Failure. The records are not committed.
 	StopMember Decision = iota
-	// Retry has the handler try Config.Attempts times more.
+	// Retry has the handler try Config.Attempts times more, after the pause that
+	// Config.Backoff gives.
 	Retry
 	// Skip counts the records as handled, with an EventSkipped.
 	Skip

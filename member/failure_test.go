@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,7 +145,12 @@ func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
 	})
 	t.Run("retry", func(t *testing.T) {
 		var asked atomic.Int32
+		var paused []int // as all of one partition, on one goroutine
 		r, calls := setup(t, func(cfg *member.Config) {
+			cfg.Backoff = func(attempt int) time.Duration {
+				paused = append(paused, attempt)
+				return 0
+			}
 			cfg.OnFailure = func(context.Context, member.Failure) member.Decision {
 				if asked.Add(1) < 3 {
 					return member.Retry
@@ -155,6 +161,9 @@ func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
 		committedAt(t, r, all)
 		if calls(bad) != 9 {
 			t.Errorf("%d calls, want 9", calls(bad))
+		}
+		if want := []int{1, 2, 3, 1, 2, 3, 1, 2}; !slices.Equal(paused, want) {
+			t.Errorf("there was a pause after attempts %v, want %v", paused, want)
 		}
 	})
 	t.Run("stop the partition", func(t *testing.T) {

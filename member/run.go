@@ -322,7 +322,7 @@ func (r *run) decide(p *partition, f *Failure) (n int, ok bool) {
 	done := Event{Topic: p.topic, Partition: p.partition, Offset: f.Records[0].Offset, Records: len(f.Records), Err: f.Err}
 	switch decision {
 	case Retry:
-		return 0, true
+		return 0, r.pause(p, r.m.backoff(f.Attempts))
 	case Skip:
 		done.Kind = EventSkipped
 	case DeadLetter:
