@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A HealthState is what [Member.Health] comes to.
@@ -41,7 +43,7 @@ type Health struct {
 	Stalled []PartitionStatus
 
 	// Err tells why the member is stalled, fenced, joining again, or not able to join,
-	// as EventWaiting does.
+	// as EventWaiting does; or closed, where not by Close.
 	Err error
 }
 
@@ -84,6 +86,8 @@ func (m *Member) Health() Health {
 	switch {
 	case isClosed:
 		h.State, h.Err = HealthClosed, nil
+	case errors.Is(fatal, kgo.ErrClientClosed):
+		h.State, h.Err = HealthClosed, fatal
 	case errors.Is(fatal, ErrStalled):
 		h.State, h.Err = HealthStalled, fatal
 	case fatal != nil:

@@ -164,7 +164,9 @@ func (m *Member) attach(client *kgo.Client) error {
 }
 
 // Client returns the kgo client, for producing and requests of your own. What it polls,
-// commits, pauses and subscribes to is the member's.
+// commits, pauses and subscribes to is the member's, and so is its end: Close closes it.
+// Where it was closed otherwise the member cannot go on, and Run returns
+// kgo.ErrClientClosed.
 func (m *Member) Client() *kgo.Client { return m.client }
 
 // Leading tells whether this member leads the group now; see Hooks.Leading. In KIP-848
@@ -243,6 +245,20 @@ func (m *Member) fail(err error) {
 	if r != nil {
 		r.stop(err)
 	}
+}
+
+// errClientClosed is why Run cannot go on after a Close of the client that is not the
+// member's.
+var errClientClosed = fmt.Errorf("the member's client was closed, and the member is of no use any more; close the member, which closes its client, and make another one: %w", kgo.ErrClientClosed)
+
+// clientClosed: the client was closed. It returns what Run does then.
+func (m *Member) clientClosed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fatal == nil && !m.closed {
+		m.fatal = errClientClosed
+	}
+	return m.fatal
 }
 
 // leaveGroup leaves the group. A static member's place is given up only where Leave or

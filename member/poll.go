@@ -21,7 +21,7 @@ func (r *run) poll() {
 		}
 		fetches := r.m.client.PollFetches(ctx)
 		if fetches.IsClientClosed() {
-			r.stop(nil) // by its owner, through Client
+			r.stop(r.m.clientClosed())
 			return
 		}
 		r.dispatch(fetches)

@@ -32,7 +32,8 @@ type run struct {
 // Run handles records until ctx ends or the member is closed, and then returns nil. When
 // the handler failed and [StopMember] was chosen it returns a *[Failure]; when another
 // process took the member's instance id, [ErrFenced]; when a handler stalled and
-// [StallLeave] is set, [ErrStalled].
+// [StallLeave] is set, [ErrStalled]; when the client was closed, and not the member,
+// kgo.ErrClientClosed. Each but the first of these a later Run returns too.
 //
 // When ctx ends, so do the contexts of handlers; when the member is closed, they may go
 // on for Config.DrainTimeout first. Run waits for them, as long as for a partition that

@@ -306,6 +306,17 @@ func (h memberHook) OnBrokerE2E(broker kgo.BrokerMetadata, key int16, e2e kgo.Br
 	h.m.answered.note(broker.NodeID, sent)
 }
 
+// OnClientClosed implements kgo.HookClientClosed.
+func (h memberHook) OnClientClosed(*kgo.Client) {
+	if <-h.m.ready; h.m.client == nil {
+		return // New failed
+	}
+	_ = h.m.clientClosed() // Run returns it
+	h.m.session.lost(ErrLeft)
+	h.m.quit()
+	h.m.hooks.closed(ErrLeft)
+}
+
 // OnGroupManageError implements kgo.HookGroupManageError.
 func (h memberHook) OnGroupManageError(err error) {
 	if errors.Is(err, errStale) {

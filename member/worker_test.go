@@ -82,6 +82,42 @@ func TestReadyIsWhoRuns(t *testing.T) {
 	}
 }
 
+// A member whose client was closed is closed too, with and without a Run, and no Run
+// begins again.
+func TestAMemberWithoutAClientIsClosed(t *testing.T) {
+	for name, configure := range map[string]func(*member.Config){"classic": nil, "KIP-848": onKIP848} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster848(t, 1)
+			r := startRun(t, cluster, configure, ignore)
+			eventually(t, "it is ready", func() bool { h := r.Health(); return h.Ready() && h.Owned == 1 })
+			r.Client().Close()
+			for _, err := range []error{r.wait(t), r.Run(t.Context(), ignore)} {
+				if !errors.Is(err, kgo.ErrClientClosed) || errors.Is(err, member.ErrClosed) {
+					t.Errorf("Run returned %v", err)
+				}
+			}
+			if h := r.Health(); h.State != member.HealthClosed || h.Ready() || !errors.Is(h.Err, kgo.ErrClientClosed) || r.State() != member.StateClosed {
+				t.Errorf("%+v, %s", h, r.State())
+			}
+			shut(t, r.Member)
+			if err := r.Run(t.Context(), ignore); !errors.Is(err, member.ErrClosed) || r.Health().Err != nil {
+				t.Errorf("after Close Run returned %v, %+v", err, r.Health())
+			}
+			kinds := r.kinds()
+			if last := kinds[len(kinds)-1]; last != member.EventClosed {
+				t.Errorf("the last event is %s", last)
+			}
+
+			m := newConsumer(t, cluster, configure)
+			eventually(t, "it is in the group", func() bool { h := m.Health(); return h.State == member.HealthIdle })
+			m.Client().Close()
+			if h := m.Health(); h.State != member.HealthClosed || h.Ready() {
+				t.Errorf("without a Run: %+v", h)
+			}
+		})
+	}
+}
+
 // A partition that was stopped, or paused because its handler was slow, is fetched and
 // handled again when it comes back after it was lost.
 func TestNoPauseOutlastsAnAssignment(t *testing.T) {
