@@ -44,20 +44,19 @@ func parseAnnouncement(data []byte) (a announcement) {
 }
 
 // SetAnnounce changes whether this member announces itself when it leads, see
-// HooksConfig.Announce. A leader brings about a round, after which assignments are with
-// an announcement or without: to let members that speak KIP-848 in, call it with false
-// in every member.
+// HooksConfig.Announce. Where it leads it brings about a round, after which assignments
+// are with an announcement or without; in other members it counts once they lead. To let
+// members that speak KIP-848 in, call it with false in every member.
 func (h *Hooks) SetAnnounce(on bool) {
 	h.mu.Lock()
-	changed := h.announce != on
-	h.announce = on
-	if changed {
-		h.reasonLocked("announcements were switched")
+	defer h.mu.Unlock()
+	if h.announce == on {
+		return
 	}
-	client := h.client
-	h.mu.Unlock()
-	if changed && client != nil {
-		client.ForceRebalance()
+	h.announce = on
+	if h.adopted != nil || h.round != nil { // the plan that is adopted next may be on its way
+		h.reasonLocked("announcements were switched")
+		h.callRoundLocked(0, "")
 	}
 }
 

@@ -27,8 +27,11 @@ type Config struct {
 	HooksConfig
 
 	// GroupProtocol is the protocol between members and coordinator. The
-	// default is [ClassicProtocol]; [ConsumerProtocol] leaves no place for
-	// Protocols, Traits, Classes, Weights, OnPlan and Lead.
+	// default is [ClassicProtocol]. [ConsumerProtocol] leaves no place for what
+	// concerns a leader, and New refuses it: of HooksConfig all but OnEvent and
+	// Logger (Protocols, Traits, Classes, Weights, OnPlan, Lead, TakeoverDelay,
+	// Announce, Hold, ReplanOnLoad, ReplanInterval and PlanTimeout), and the OnStall
+	// of [StallRelease].
 	GroupProtocol GroupProtocol
 
 	// Concurrency bounds how many handlers run at the same time. The default

@@ -28,9 +28,9 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 		"slow drains": {member.Config{Group: "g", Topics: []string{"t"}, DrainTimeout: 31 * time.Second},
 			[]string{"DrainTimeout of 31s is more than a third of the client's rebalance timeout of 1m0s"}},
 		"leading in KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, GroupProtocol: member.ConsumerProtocol, OnStall: member.StallRelease, HooksConfig: member.HooksConfig{
-			Protocols: balanced, Traits: member.Traits{Capacity: 1}, PlanTimeout: 1,
+			Protocols: balanced, Traits: member.Traits{Capacity: 1}, PlanTimeout: 1, Announce: true,
 			Lead: func(context.Context, member.Term) error { return nil },
-		}}, []string{"both ConsumerProtocol and Protocols", "both ConsumerProtocol and Traits", "both ConsumerProtocol and Lead", "both ConsumerProtocol and PlanTimeout", "both ConsumerProtocol and StallRelease"}},
+		}}, []string{"both ConsumerProtocol and Protocols", "both ConsumerProtocol and Traits", "both ConsumerProtocol and Lead", "both ConsumerProtocol and PlanTimeout", "both ConsumerProtocol and Announce", "both ConsumerProtocol and StallRelease"}},
 		"names": {member.Config{Group: "g", Topics: []string{""}, HooksConfig: member.HooksConfig{Protocols: []member.Protocol{
 			{}, {Assignor: assign.New("", nil)}, {Assignor: assign.Range()}, {Assignor: assign.Balanced{}, Name: "range"},
 			{Assignor: assign.CooperativeSticky(), Eager: true},

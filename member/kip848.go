@@ -55,6 +55,7 @@ func (cfg *Config) checkGroupProtocol() error {
 		{"Protocols", len(cfg.Protocols) > 0}, {"Traits", !cfg.Traits.zero()}, {"Classes", len(cfg.Classes) > 0},
 		{"Weights", cfg.Weights != nil}, {"OnPlan", cfg.OnPlan != nil}, {"Lead", cfg.Lead != nil}, {"PlanTimeout", cfg.PlanTimeout != 0},
 		{"TakeoverDelay", cfg.TakeoverDelay != 0}, {"Hold", cfg.Hold != Hold{}}, {"ReplanOnLoad", cfg.ReplanOnLoad != LoadPolicy{}}, {"ReplanInterval", cfg.ReplanInterval != 0},
+		{"Announce", cfg.Announce},
 	} {
 		if field.set {
 			errs = append(errs, fmt.Errorf("the member's config has both ConsumerProtocol and %s, but in that protocol (KIP-848) the brokers assign partitions and no member leads; leave out %s, or use ClassicProtocol", field.name, field.name))

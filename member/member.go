@@ -199,6 +199,14 @@ func (m *Member) Replan(reason string) {
 	}
 }
 
+// SetAnnounce changes whether this member announces itself when it leads; see
+// Hooks.SetAnnounce. In KIP-848 it does nothing.
+func (m *Member) SetAnnounce(on bool) {
+	if m.cfg.GroupProtocol == ClassicProtocol {
+		m.hooks.SetAnnounce(on)
+	}
+}
+
 // emit tells the user of an event. No lock may be held.
 func (m *Member) emit(e Event) { m.hooks.emit(e) }
 

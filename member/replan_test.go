@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/member"
@@ -69,5 +70,57 @@ func TestReplanIsLimitedAndTellsItsReason(t *testing.T) {
 	joining := m.all(member.EventJoining)
 	if !slices.ContainsFunc(joining, func(e member.Event) bool { return e.Reason == "later; together" }) {
 		t.Errorf("no JoinGroup tells the reason: %v", joining)
+	}
+}
+
+// Who leads brings about a round to announce itself, or not to any more; in others that
+// would cost the group a round for nothing.
+func TestAnnouncementsAreSwitchedByTheLeaderInOneRound(t *testing.T) {
+	cluster := fakeCluster(t, 4)
+	leader := startRun(t, cluster, nil, ignore)
+	eventually(t, "the first leads", leader.Leading)
+	beats := make(chan struct{}, 1000)
+	follower := startRun(t, cluster, nil, ignore, kgo.WithHooks(heartbeats(beats)))
+	eventually(t, "both have half", func() bool { return leader.Health().Owned == 2 && follower.Health().Owned == 2 })
+	joins := func() int { return len(follower.all(member.EventJoining)) }
+	// quiet has some heartbeats go by, the first of which may be under way. A round that
+	// is forced begins before the next.
+	quiet := func() {
+		for len(beats) > 0 {
+			<-beats
+		}
+		for range 5 {
+			<-beats
+		}
+	}
+	quiet()
+	before := joins()
+	follower.SetAnnounce(true)
+	quiet()
+	if n := joins() - before; n != 0 {
+		t.Errorf("the follower brought about %d rounds", n)
+	}
+	announced := func() string {
+		assigned := follower.all(member.EventAssigned)
+		return assigned[len(assigned)-1].LeaderID
+	}
+	id, _ := leader.Client().GroupMetadata()
+	leader.SetAnnounce(true)
+	eventually(t, "the leader announces itself", func() bool { return announced() == id })
+	leader.SetAnnounce(true)
+	leader.SetAnnounce(false)
+	eventually(t, "it does not any more", func() bool { return announced() == "" })
+}
+
+// heartbeats tells of each heartbeat that was answered.
+type heartbeats chan struct{}
+
+func (h heartbeats) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	if key != int16(kmsg.Heartbeat) || e2e.Err() != nil {
+		return
+	}
+	select {
+	case h <- struct{}{}:
+	default: // nobody waits for it
 	}
 }
