@@ -88,6 +88,9 @@ const (
 	// CodeSubscribedByPattern: a member subscribes by a regular expression
 	// that the broker resolves, so its topics are not told.
 	CodeSubscribedByPattern Code = "SUBSCRIBED_BY_PATTERN"
+	// CodeEventsSkipped: a file of what members say has lines that cannot be read, or none
+	// about the group.
+	CodeEventsSkipped Code = "EVENTS_SKIPPED"
 )
 
 // Problem is one thing that could not be found out, or that makes an answer

@@ -71,6 +71,15 @@ func (g *trouble) log() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(file, nil))
 }
 
+func (g *trouble) logTo(path string) *slog.Logger {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { file.Close() })
+	return slog.New(slog.NewJSONHandler(file, nil))
+}
+
 // start starts a member with hooks of package member, which log what happens to it.
 func (g *trouble) start(name string, opts ...kgo.Opt) *worker {
 	return g.startWith(name, member.HooksConfig{Protocols: []member.Protocol{{Assignor: assign.CooperativeSticky()}}}, opts...)
@@ -206,12 +215,12 @@ func (g *trouble) heard(_ context.Context, since time.Time) (all []explain.Obser
 		if err != nil {
 			return nil, err
 		}
-		said, skipped, err := explain.ReadSaid(file, g.group, since)
+		heard, err := explain.ReadSaid(file, g.group, since)
 		file.Close()
-		if err != nil || skipped > 0 {
-			return nil, fmt.Errorf("%s: %d lines skipped: %w", path, skipped, err)
+		if err != nil || heard.Skipped > 0 {
+			return nil, fmt.Errorf("%s: %d lines skipped: %w", path, heard.Skipped, err)
 		}
-		all = append(all, said...)
+		all = append(all, heard.Said...)
 	}
 	return all, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,9 +31,8 @@ func TestEventsFromAPipeThatDoesNotEnd(t *testing.T) {
 	fmt.Fprintf(w, "{\"time\":%q,\"kind\":\"left\",\"member\":\"a-1\"}\n", now.Format(time.RFC3339Nano))
 	fmt.Fprintf(w, "{\"time\":%q,\"kind\":\"left\",\"member\":\"a-1\"}\n", now.Add(-time.Hour).Format(time.RFC3339Nano))
 	time.AfterFunc(100*time.Millisecond, interrupt)
-	s := &session{}
-	s.stderr = io.Discard
-	said, err := s.readEvents(ctx, []string{fmt.Sprintf("/dev/fd/%d", r.Fd())}, "g", now.Add(-time.Minute))
+	files := eventFiles{paths: []string{fmt.Sprintf("/dev/fd/%d", r.Fd())}}
+	said, err := files.read(ctx, "g", now.Add(-time.Minute))
 	if !errors.Is(err, context.Canceled) || len(said) > 1 {
 		t.Errorf("%v, %d read", err, len(said))
 	}
@@ -47,11 +45,29 @@ func TestOneFileOfEventsThatCannotBeReadLeavesTheOthers(t *testing.T) {
 	if err := os.WriteFile(good, []byte(`{"time":"2026-01-02T03:04:05Z","kind":"left","member":"a-1"}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &session{}
-	s.stderr = io.Discard
-	said, err := s.readEvents(t.Context(), []string{folder, good}, "g", time.Time{})
+	files := eventFiles{paths: []string{folder, good}}
+	said, err := files.read(t.Context(), "g", time.Time{})
 	if err == nil || len(said) != 1 {
 		t.Errorf("%v, %d read", err, len(said))
+	}
+}
+
+// TestFilesWithNothingOfTheGroupAreNamed, and lines that are not read counted.
+func TestFilesWithNothingOfTheGroupAreNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pod-1.jsonl")
+	lines := `{"time":"2026-01-02T03:04:05Z","msg":"group member left","member":"a-1","group":"billing"}` + "\nno JSON\n"
+	if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files := eventFiles{paths: []string{path}}
+	said, err := files.read(t.Context(), "orders", time.Time{})
+	if err != nil || len(said) != 0 || len(files.warnings) != 2 {
+		t.Fatalf("%v, %d read, %v", err, len(said), files.warnings)
+	}
+	for i, want := range []string{"1 of its 2 lines were skipped: no JSON object", `none of its 2 lines is about group "orders"; 1 is about "billing"`} {
+		if !strings.Contains(files.warnings[i].Message, want) {
+			t.Errorf("%q, want %q", files.warnings[i].Message, want)
+		}
 	}
 }
 

@@ -74,9 +74,10 @@ topic __consumer_offsets.`,
 				return &usageError{fmt.Sprintf("cannot read --events: %v", err)}
 			}
 		}
+		files := eventFiles{paths: events}
 		if len(events) > 0 {
 			how.Said = func(ctx context.Context, since time.Time) ([]explain.Observation, error) {
-				return s.readEvents(ctx, events, args[0], since)
+				return files.read(ctx, args[0], since)
 			}
 		}
 		usual := s.timeout
@@ -87,7 +88,9 @@ topic __consumer_offsets.`,
 		command.SetContext(ctx)
 		return answer(command, s, question[explain.Diagnosis]{
 			ask: func(ctx context.Context, in *inspect.Inspector) (inspect.Answer[explain.Diagnosis], error) {
-				return in.Explain(ctx, args[0], how)
+				reply, err := in.Explain(ctx, args[0], how)
+				reply.Warnings = append(reply.Warnings, files.warnings...)
+				return reply, err
 			},
 			hasData: func(d explain.Diagnosis) bool {
 				return d.State != "" || d.Rebalances > 0 || len(d.Verdicts) > 0 && isTrouble(d.Verdicts[0].Cause)
@@ -123,32 +126,52 @@ func isTrouble(c explain.Cause) bool {
 	return c != explain.Fine && c != explain.Empty && c != explain.Unexplained
 }
 
-func (s *session) readEvents(ctx context.Context, paths []string, group string, since time.Time) (all []explain.Observation, err error) {
-	for _, path := range paths {
-		said, failed := s.readEventsOf(ctx, path, group, since)
+// eventFiles are files of what members log, and what is to be known of them.
+type eventFiles struct {
+	paths    []string
+	warnings []inspect.Problem
+}
+
+// read reads those lines that are about a group.
+func (f *eventFiles) read(ctx context.Context, group string, since time.Time) (all []explain.Observation, err error) {
+	for _, path := range f.paths {
+		heard, failed := readEvents(ctx, path, group, since)
 		if failed != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", path, failed))
 		}
-		all = append(all, said...)
+		warn := func(text string) {
+			f.warnings = append(f.warnings, inspect.Problem{Code: inspect.CodeEventsSkipped, Target: group, Message: fmt.Sprintf("--events %s: %s", path, text)})
+		}
+		if heard.Skipped > 0 {
+			warn(fmt.Sprintf("%d of its %s skipped: no JSON object, without a time, or longer than 1 MiB", heard.Skipped, wereLines(heard.Lines)))
+		}
+		if why := heard.Without(group); why != "" && failed == nil {
+			warn(why)
+		}
+		all = append(all, heard.Said...)
 	}
 	return all, err
 }
 
-func (s *session) readEventsOf(ctx context.Context, path, group string, since time.Time) ([]explain.Observation, error) {
+func wereLines(n int) string {
+	if n == 1 {
+		return "1 line was"
+	}
+	return fmt.Sprintf("%d lines were", n)
+}
+
+func readEvents(ctx context.Context, path, group string, since time.Time) (explain.Heard, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return explain.Heard{}, err
 	}
 	defer file.Close()
 	defer context.AfterFunc(ctx, func() { file.Close() })() // a pipe may never end
-	said, skipped, err := explain.ReadSaid(file, group, since)
+	heard, err := explain.ReadSaid(file, group, since)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	if skipped > 0 {
-		fmt.Fprintf(s.stderr, "groupctl: warning: %s of %s skipped: not a JSON object, longer than 1 MiB, or without a time\n", counted(skipped, "line"), printable(path))
-	}
-	return said, err
+	return heard, err
 }
 
 // textWidth is how wide the sentences of a diagnosis are.

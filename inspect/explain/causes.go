@@ -218,18 +218,20 @@ func (h *history) stillRefused(last time.Time) Sureness {
 func (h *history) protocols() []*finding {
 	var verdicts []*finding
 	refused := map[string]watch.MemberRef{}
-	v := find(ProtocolMismatch, Certain, "Give all members at least one assignor in common (partition.assignment.strategy, kgo.Balancers), and the same protocol type. To change it, roll twice: first with both, then without the old one.")
+	v := find(ProtocolMismatch, Certain, "")
+	candidates, consumers := false, false
 	var last time.Time
 	for _, o := range h.said {
 		if strings.Contains(o.Said.Error, "INCONSISTENT_GROUP_PROTOCOL") {
 			last = o.At
 			ref := saidBy(*o.Said)
 			refused[ref.ID+ref.ClientID] = ref
+			candidates, consumers = candidates || o.Said.inElection(), consumers || !o.Said.inElection()
 			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(ref), o.Said.Error))
 		}
 	}
 	if len(refused) > 0 {
-		v.Members = sortedRefs(refused)
+		v.Members, v.Do = sortedRefs(refused), h.adviceOnProtocols(candidates, consumers)
 		group := ""
 		for _, o := range h.looks {
 			if o.Look.Assignor != nil {
@@ -243,7 +245,10 @@ func (h *history) protocols() []*finding {
 		if v.Sure = h.stillRefused(last); v.Sure == Possible {
 			is, are = "was", "were"
 		}
-		v.Says = fmt.Sprintf("%s %s refused: its protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), is, are))
+		v.Says = upperFirst(fmt.Sprintf("%s %s refused: %s protocols are not among those that all members have.", namedAll(v.Members), plural(len(v.Members), is, are), plural(len(v.Members), "its", "their")))
+		if candidates && !consumers {
+			v.Says = upperFirst(fmt.Sprintf("%s %s refused: the group of this name is no election, but of another kind.", namedAll(v.Members), plural(len(v.Members), is, are)))
+		}
 		verdicts = append(verdicts, v)
 	}
 	switches := 0

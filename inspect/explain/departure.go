@@ -142,7 +142,7 @@ func (h *history) findHow(d *departure) {
 		d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it lost its place: %s", named(d.member.MemberRef), said.Said.Error))
 		return
 	}
-	if h.wasPlanning(d) || h.fellSilent(d) {
+	if h.saidItIsOut(d) || h.wasPlanning(d) || h.fellSilent(d) {
 		return
 	}
 	if d.successor != nil && !h.outlived(d) {

@@ -135,7 +135,7 @@ func (h *history) followers() {
 			continue
 		}
 		before := h.rounds[i-1]
-		if r.by == nil && before.by != nil && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
+		if r.by == nil && !r.partly && before.by != nil && !before.follows && r.isQuiet() && r.at.Sub(before.at) < followWithin {
 			before.by.takes(r)
 			r.follows = true
 		}
@@ -153,6 +153,8 @@ func (h *history) unexplained() *finding {
 		v.Explains++
 		if words := r.toldInWords(); words != "" && r.isQuiet() {
 			v.quote(r.at, SourceMember, fmt.Sprintf("%s: the same members joined again; the leader says why: %s", generationOf(r), words))
+		} else if r.partly {
+			v.quote(r.at, r.source, generationOf(r)+": none of those whose logs were given joined or left for it")
 		} else if r.isQuiet() {
 			v.quote(r.at, r.source, generationOf(r)+": the same members joined again, with the same subscriptions")
 		} else {
@@ -181,9 +183,10 @@ func (h *history) takeOrdinary() []*round {
 	return taken
 }
 
-// isAskedFor says whether a member brought the round about itself, as the leader tells.
+// isAskedFor says whether a member brought the round about itself, as the leader tells, or
+// as candidates of an election do for each term that ends, is taken over or resigned.
 func (r *round) isAskedFor() bool {
-	return len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
+	return isElection(r.after) || len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
 }
 
 // outOfIt has nobody be fine for certain of whom members say that they were out of it.

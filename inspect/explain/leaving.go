@@ -23,6 +23,30 @@ func (h *history) saidToLeave(d *departure) bool {
 	return true
 }
 
+// saidItIsOut says whether a member of KIP-848 said that it was out of the group, a while
+// before the coordinator removed it or after that. Its client has lost all its partitions
+// then, since its heartbeats were not answered, or were refused.
+func (h *history) saidItIsOut(d *departure) bool {
+	r := d.round
+	if r.after.Type == "classic" || len(r.before.Members) == 0 {
+		return false
+	}
+	from, to := r.at.Add(-overlapWithin), r.at.Add(2*time.Minute)
+	said := h.saidOf(d.member, from, to, "fenced")
+	if said == nil {
+		said = h.saidOf(d.member, from, to, "lost")
+	}
+	if said == nil {
+		return false
+	}
+	d.how, d.sure = howExpired, Likely
+	if r.source == SourceMember {
+		d.sure = Possible // that the coordinator removed it is not told
+	}
+	d.quote(said.At, SourceMember, fmt.Sprintf("%s said that it was out of the group: %s", named(d.member.MemberRef), said.Said.Error))
+	return true
+}
+
 // saidNothing takes a member for one whose session expired if it had told what it does and
 // said nothing of leaving before it was gone, or said that the coordinator does not
 // acknowledge it any more. A process that dies or is cut off says no more than that; nor

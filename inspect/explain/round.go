@@ -35,6 +35,8 @@ type round struct {
 	// allJoined is when all had joined, by what members said, zero if they did not.
 	allJoined time.Time
 	unseen    int
+	// partly: who was there is known only of those who tell, of whom none came or went.
+	partly bool
 	// by accounts for it, nil if nothing does; follows: it was given to the one before.
 	by      *finding
 	follows bool
@@ -140,9 +142,10 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 			from, to = h.looks[0].At, h.looks[n-1].At
 		}
 		h.roundsFromSaid(told, from, to)
+		h.roundsFromEpochs(from, to)
 	}
 	h.takeWhatWasSaid(told)
-	h.isTold = len(told) > 0
+	h.isTold = h.isTold || len(told) > 0
 	for _, r := range h.rounds {
 		r.joined, r.left = compare(r.before, r.after)
 	}

@@ -1,14 +1,11 @@
 package explain
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/groupkit/groupkit/inspect/watch"
 )
@@ -36,6 +33,9 @@ type Said struct {
 	// Protocol is the assignor's name, and Topics what the member subscribes to.
 	Protocol string   `json:"protocol,omitempty"`
 	Topics   []string `json:"topics,omitempty"`
+	// State is the member's state after the event, where that changed it: "leaderless" once
+	// the broker assigns its partitions (KIP-848).
+	State string `json:"state,omitempty"`
 	// SessionTimeout and RebalanceTimeout are what it joins with, 0 if not told.
 	SessionTimeout   watch.Millis `json:"sessionTimeoutMs,omitempty"`
 	RebalanceTimeout watch.Millis `json:"rebalanceTimeoutMs,omitempty"`
@@ -61,77 +61,6 @@ func (c SaidCause) String() string {
 		words += ": " + c.Detail
 	}
 	return words
-}
-
-// mostSaid bounds how many lines are read, and mostLine one of them.
-const (
-	mostSaid = 1_000_000
-	mostLine = 1 << 20
-)
-
-// ReadSaid reads what members said, a JSON object a line. A line has the fields of
-// [Said], with "time" in RFC 3339, the kind in "kind" or "event", and the error in "error"
-// or "err". What the logger of package member writes with slog's JSON handler is such a
-// line, with "group member" and the kind for its message. So a service's whole log may be
-// given: lines of other groups, where a line names its "group", those of before since, and
-// those that say nothing of membership are passed over. The fields have to be those of the
-// line itself, and not of an object in it. Lines that are no JSON object, have no time or
-// are longer than 1 MiB are skipped, and counted. A million lines are kept at most; there is
-// an error where there are more, and where r fails, beside what was read until then.
-func ReadSaid(r io.Reader, group string, since time.Time) (all []Observation, skipped int, err error) {
-	lines := bufio.NewReaderSize(r, mostLine)
-	for {
-		raw, err := readLine(lines)
-		if err == io.EOF {
-			return all, skipped, nil
-		}
-		if err != nil {
-			return all, skipped, fmt.Errorf("cannot read members' events after %d of them: %w", len(all), err)
-		}
-		var line struct {
-			Said
-			Time  time.Time `json:"time"`
-			Group string    `json:"group"`
-			Event string    `json:"event"`
-			Msg   string    `json:"msg"`
-			Err   string    `json:"err"`
-		}
-		// Fields of other types are somebody else's.
-		if err := json.Unmarshal(raw, &line); err != nil && !isOfAnotherType(err) || line.Time.IsZero() {
-			skipped++
-			continue
-		}
-		if line.Time.Before(since) || line.Group != "" && line.Group != group {
-			continue
-		}
-		said := line.Said
-		said.Error = cmp.Or(said.Error, line.Err)
-		said.Kind = cmp.Or(said.Kind, line.Event)
-		if said.Kind == "" {
-			said.Kind = strings.TrimPrefix(strings.ToLower(line.Msg), "group member ")
-		}
-		said.nameByID()
-		if named := said.Member != "" || said.ClientID != "" || said.Instance != ""; !named && !namesError(said.Error) || !saidKinds[said.Kind] && !namesError(said.Error) {
-			continue // of something else, or of nobody
-		}
-		if len(all) == mostSaid {
-			return all, skipped, fmt.Errorf("members tell of more than %d events; ask for those of a shorter time", mostSaid)
-		}
-		all = append(all, Observation{At: line.Time, Source: SourceMember, Said: &said})
-	}
-}
-
-// readLine returns the next line, valid until the one after it, and nothing for one that is
-// too long.
-func readLine(lines *bufio.Reader) ([]byte, error) {
-	line, goesOn, err := lines.ReadLine()
-	if !goesOn {
-		return line, err
-	}
-	for goesOn && err == nil {
-		_, goesOn, err = lines.ReadLine()
-	}
-	return nil, err
 }
 
 func isOfAnotherType(err error) bool {

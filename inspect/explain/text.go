@@ -14,6 +14,8 @@ func named(m watch.MemberRef) string {
 	switch {
 	case m.Instance != nil:
 		return fmt.Sprintf("%q", *m.Instance)
+	case m.ID == "" && m.ClientID == "":
+		return "a client whose id is not known"
 	case m.ID == "":
 		return fmt.Sprintf("a client %q", m.ClientID)
 	}
@@ -24,6 +26,9 @@ func named(m watch.MemberRef) string {
 func calledWho(m watch.MemberRef) string {
 	if m.Instance != nil {
 		return fmt.Sprintf("%q", *m.Instance)
+	}
+	if m.Host == "" && m.ClientID == "" {
+		return named(m)
 	}
 	if m.Host == "" {
 		return fmt.Sprintf("the client %q", m.ClientID)

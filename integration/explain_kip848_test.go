@@ -1,0 +1,172 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/explain"
+	"github.com/groupkit/groupkit/integration/cluster"
+	"github.com/groupkit/groupkit/member"
+)
+
+// running is a member of KIP-848 that Run has handle records, and that logs what happens to
+// it.
+type running struct {
+	end    func() // stops it as one should
+	frozen chan struct{}
+	path   string // of its log
+}
+
+// startRunning starts one, and waits until the coordinator has taken it in.
+func (g *trouble) startRunning(name string, opts ...kgo.Opt) *running {
+	g.t.Helper()
+	w := &running{frozen: make(chan struct{})}
+	file, err := os.CreateTemp(g.logs, name+"-*.jsonl")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	w.path = file.Name()
+	file.Close()
+	cfg := member.Config{Group: g.group, Topics: []string{g.topic}, GroupProtocol: member.ConsumerProtocol}
+	cfg.Logger = g.logTo(w.path)
+	cfg.Client = append([]kgo.Opt{
+		kgo.SeedBrokers(g.c.Seeds()...), kgo.ClientID(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &freezing{conn, w.frozen}, nil
+		}),
+	}, opts...)
+	m, err := member.New(cfg)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := m.Run(ctx, func(context.Context, []*kgo.Record) error { return nil }); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, member.ErrClosed) {
+			g.t.Errorf("%s: %v", name, err)
+		}
+	}()
+	var once sync.Once
+	w.end = func() {
+		once.Do(func() {
+			closing, stop := context.WithTimeout(context.Background(), 20*time.Second)
+			defer stop()
+			select {
+			case <-w.frozen:
+			default:
+				_ = m.Close(closing)
+			}
+			cancel()
+			<-done
+		})
+	}
+	g.t.Cleanup(w.end)
+	awaitLine(g.t, w.path, "group member assigned")
+	return w
+}
+
+// awaitLine waits until a log has a line with some words.
+func awaitLine(t *testing.T, path, words string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s says %q", path, words), func() (bool, string) {
+		raw, err := os.ReadFile(path)
+		return err == nil && bytes.Contains(raw, []byte(words)), string(raw)
+	})
+}
+
+// configure sets a config of the group, which the brokers hold.
+func (g *trouble) configure(name, value string) {
+	g.t.Helper()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, g.group
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value = name, &value
+	resource.Configs = append(resource.Configs, config)
+	req.Resources = append(req.Resources, resource)
+	resp, err := req.RequestWith(g.t.Context(), newClient(g.t, g.c))
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Resources[0].ErrorCode)
+	}
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// TestWhatMembersOfKIP848SayExplainsTheirGroup has members of KIP-848 go and come, and be
+// cut off, and the group explained from their logs alone, and together with
+// __consumer_offsets.
+func TestWhatMembersOfKIP848SayExplainsTheirGroup(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	for _, test := range []struct {
+		name  string
+		bring func(g *trouble, b *running)
+		cause explain.Cause
+		says  string
+	}{
+		{"one leaves again and again", func(g *trouble, _ *running) {
+			for range 3 {
+				g.startRunning("flapper").end()
+			}
+		}, explain.LeavesRepeatedly, `The client "flapper"`},
+		{"one is cut off", func(g *trouble, b *running) {
+			close(b.frozen)
+			awaitLine(g.t, b.path, "group member lost")
+			g.awaitMembers(1)
+		}, explain.SessionExpired, `the client "b"`},
+		{"it is scaled", func(g *trouble, b *running) {
+			g.startRunning("c")
+			b.end()
+		}, explain.Fine, "joined"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g := newTrouble(t, c)
+			g.configure("consumer.heartbeat.interval.ms", "500")
+			g.configure("consumer.session.timeout.ms", "10000")
+			g.startRunning("a")
+			b := g.startRunning("b")
+			g.awaitMembers(2)
+			test.bring(g, b)
+			in := inspect.New(newClient(t, c))
+			for _, how := range []inspect.Explaining{
+				{For: time.Millisecond, NoLog: true, Said: g.heard},
+				{For: time.Millisecond, Said: g.heard},
+			} {
+				answer, err := in.Explain(t.Context(), g.group, how)
+				told, _ := json.MarshalIndent(answer.Data, "", " ")
+				if err != nil || len(answer.Errors) > 0 {
+					t.Fatalf("%v, %v", err, answer.Errors)
+				}
+				if v := answer.Data.Verdicts[0]; v.Cause != test.cause || !strings.Contains(v.Says, test.says) || len(v.Evidence) == 0 {
+					t.Errorf("without the log: %v, want %s with %q: %s", how.NoLog, test.cause, test.says, told)
+				}
+				for _, v := range answer.Data.Verdicts[1:] {
+					if v.Sure != explain.Possible {
+						t.Errorf("without the log: %v, a verdict too many: %s: %s", how.NoLog, v.Cause, told)
+					}
+				}
+			}
+		})
+	}
+}
