@@ -257,7 +257,7 @@ func TestExplainKnowsWhoJoinedLongAgo(t *testing.T) {
 	for _, budget := range []int64{500_000, 20 * count} {
 		answer := explained(t, inspect.New(newClient(t, fake), inspect.LogBudget(budget, 64<<20, 3*time.Second)), "workers", 600*time.Millisecond)
 		d := answer.Data
-		if len(d.Verdicts) != 1 || d.Verdicts[0].Cause != explain.Fine || !strings.Contains(d.Verdicts[0].Says, "went for good") || d.Rebalances < 15 {
+		if len(d.Verdicts) != 1 || d.Verdicts[0].Cause != explain.Fine || !strings.Contains(d.Verdicts[0].Says, "members went") || d.Rebalances < 15 {
 			t.Errorf("of %d records: %+v", budget, d)
 		}
 	}
