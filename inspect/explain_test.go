@@ -30,6 +30,32 @@ func countFindCoordinator(fake *kfake.Cluster) *atomic.Int32 {
 	return &sent
 }
 
+// looksAtGroups counts the looks at groups. Of a look that follows, the one before was taken.
+func looksAtGroups(fake *kfake.Cluster) *atomic.Int32 {
+	var looks atomic.Int32
+	fake.ControlKey(int16(kmsg.DescribeGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		looks.Add(1)
+		return nil, nil, false
+	})
+	return &looks
+}
+
+// afterLooks does something once so many more were counted, or the test is over.
+func afterLooks(t *testing.T, looks *atomic.Int32, more int32, do func()) {
+	t.Helper()
+	until := looks.Load() + more
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for looks.Load() < until && t.Context().Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+		do()
+	}()
+	t.Cleanup(func() { <-done })
+}
+
 func explained(t *testing.T, in *inspect.Inspector, group string, lasts time.Duration) inspect.Answer[explain.Diagnosis] {
 	t.Helper()
 	answer, err := in.Explain(testContext(t), group, inspect.Explaining{For: lasts})
@@ -64,17 +90,23 @@ func TestStoppedRecordingIsJudgedWithTheLog(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, kfake.SeedTopics(1, "orders"), kfake.SeedTopics(50, offsetsTopic))
 	joinGroup(t, fake, "workers", 1)
+	looks := looksAtGroups(fake)
 	in := inspect.New(newClient(t, fake))
 	stop := make(chan struct{})
-	time.AfterFunc(1200*time.Millisecond, func() { close(stop) })
-	answer, err := in.Explain(testContext(t), "workers", inspect.Explaining{For: time.Hour, Stop: stop})
+	afterLooks(t, looks, 3, func() { close(stop) })
+	patiently, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	answer, err := in.Explain(patiently, "workers", inspect.Explaining{For: time.Hour, Stop: stop})
 	if err != nil || len(answer.Warnings)+len(answer.Errors) > 0 || answer.Data.State != "Stable" {
 		t.Errorf("%v, %+v", err, answer)
 	}
 
-	ctx, cancel := context.WithCancel(testContext(t))
-	defer cancel()
-	time.AfterFunc(1200*time.Millisecond, cancel)
+	ctx, interrupt := context.WithCancel(patiently)
+	defer interrupt()
+	afterLooks(t, looks, 3, func() {
+		time.Sleep(200 * time.Millisecond) // between two looks
+		interrupt()
+	})
 	answer, err = in.Explain(ctx, "workers", inspect.Explaining{For: time.Hour})
 	if err != nil || len(answer.Errors) != 1 || !strings.HasPrefix(answer.Errors[0].Message, "interrupted") || len(answer.Warnings) > 0 || answer.Data.State != "Stable" {
 		t.Fatalf("%v, %+v", err, answer)
@@ -104,8 +136,12 @@ func TestExplainSaysWhichLooksFailed(t *testing.T) {
 		resp.Groups, resp.ErrorCode = append(resp.Groups, group), group.ErrorCode
 		return resp, nil, true
 	})
-	answer := explained(t, inspect.New(newClient(t, fake)), "workers", 1200*time.Millisecond)
-	if len(answer.Errors) > 0 || answer.Data.Members == nil {
+	looks, stop := looksAtGroups(fake), make(chan struct{})
+	afterLooks(t, looks, 4, func() { close(stop) })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	answer, err := inspect.New(newClient(t, fake)).Explain(ctx, "workers", inspect.Explaining{For: time.Hour, Stop: stop})
+	if err != nil || len(answer.Errors) > 0 || answer.Data.Members == nil {
 		t.Errorf("the last looks succeeded: %+v", answer)
 	}
 	for _, want := range []string{"the group is not known, or not all of it: 1 look failed", `DESCRIBE on the group "workers"`} {

@@ -19,6 +19,10 @@ import (
 
 const offsetsTopic = "__consumer_offsets"
 
+// patience is how long a condition may take to come about. It is long, for the machine may
+// be busy; a test that passes does not wait for it.
+const patience = 2 * time.Minute
+
 func newFake(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
 	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(3), kfake.ClusterID("fake")}, options...)...)
@@ -81,7 +85,9 @@ func joinGroup(t testing.TB, fake *kfake.Cluster, group string, members int, opt
 		}
 	}()
 	t.Cleanup(func() { stop(); <-polled })
-	if _, err := fake.WaitGroupStable(testContext(t), group, members); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := fake.WaitGroupStable(ctx, group, members); err != nil {
 		t.Fatal(err)
 	}
 	return client

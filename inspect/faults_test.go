@@ -162,7 +162,7 @@ func TestBrokersThatMisbehaveAtOneRequest(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				got, err := test.ask(ctx, inspect.New(client))
-				if took := time.Since(start); took > 5*time.Second {
+				if took := time.Since(start); took > 20*time.Second {
 					t.Errorf("took %v", took)
 				}
 				if problem, ok := errors.AsType[inspect.Problem](err); (test.holds == "") != ok || ok && (problem.Message == "" || problem.Cause == nil) {

@@ -105,7 +105,7 @@ func TestAnswersInWhichBytesAreFlipped(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), allowed)
 				start := time.Now()
 				answer, err := view(ctx, inspect.New(client, inspect.LogBudget(0, 0, allowed)))
-				if took := time.Since(start); took > allowed+3*time.Second {
+				if took := time.Since(start); took > allowed+20*time.Second {
 					t.Errorf("seed %d took %v", seed, took)
 				}
 				cancel()

@@ -98,7 +98,7 @@ func TestAnswersOfRandomBytes(t *testing.T) {
 					defer cancel()
 					began := time.Now()
 					ask(ctx, inspect.New(client, inspect.LogBudget(10_000, 1<<20, time.Second)))
-					if took := time.Since(began); took > 10*time.Second {
+					if took := time.Since(began); took > 30*time.Second {
 						t.Errorf("%s with %s of random bytes took %v", name, key.Name(), took)
 					}
 				})

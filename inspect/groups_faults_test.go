@@ -57,7 +57,7 @@ func TestABadBrokerCostsItsOwnGroupsAndPartitions(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				answer, err := inspect.New(client, inspect.LogBudget(0, 0, 500*time.Millisecond)).DescribeGroups(ctx, inspect.GroupDetails{Log: true, Lag: true}, groups...)
-				if took := time.Since(start); took > 14*time.Second {
+				if took := time.Since(start); took > 30*time.Second {
 					t.Errorf("it took %v of 10s", took)
 				}
 				if err != nil {

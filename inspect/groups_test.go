@@ -336,17 +336,17 @@ func TestABrokerThatHangsCostsOnlyItsPart(t *testing.T) {
 	})
 	// Waiting for the listing of all brokers would take half of this; that a later
 	// request goes to the broker that hangs, a sixth.
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	start := time.Now()
 	answer, err := inspect.New(newClient(t, fake)).Groups(ctx, "workers")
 	if err != nil || answer.Err() != nil || len(answer.Data) != 1 || answer.Data[0].Leader == nil {
 		t.Errorf("%v: %+v", err, answer)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 17*time.Second {
 		t.Errorf("took %v, though the group's own brokers answered", took)
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel = context.WithTimeout(context.Background(), 6*time.Second)
 	defer cancel()
 	answer, err = inspect.New(newClient(t, fake)).Groups(ctx)
 	if err != nil || len(answer.Data) != 1 || !slices.Equal(codes(answer.Errors), []inspect.Code{inspect.CodeTimeout}) {

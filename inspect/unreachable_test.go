@@ -58,7 +58,7 @@ func TestNoBrokerAnswers(t *testing.T) {
 				if !ok || problem.Code != inspect.CodeUnreachable || problem.Target != "cluster" || len(problems) != 1 {
 					t.Errorf("%s: %v, %+v", method, err, problems)
 				}
-				if took := time.Since(start); took > 10*time.Second {
+				if took := time.Since(start); took > 30*time.Second {
 					t.Errorf("%s took %v", method, took)
 				}
 			}

@@ -21,21 +21,23 @@ func isOfController(e watch.Event) bool { return e.Sight != nil && e.Sight.Part 
 func TestWatchTakesNoQuestionThatWaitsForItsTurnForHeldBack(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
-	var asked atomic.Int32
+	var asked atomic.Pointer[time.Time] // first
 	fake.ControlKey(int16(kmsg.DescribeQuorum), func(kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
-		asked.Add(1)
+		now := time.Now()
+		asked.CompareAndSwap(nil, &now)
 		return nil, nil, false
 	})
 	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil))
 	w := startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{Elections: true, Rate: 0.2})
-	for deadline := time.Now().Add(2 * time.Minute); asked.Load() == 0 && w.count(isOfController) == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); asked.Load() == nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the broker is never asked for the controller")
 		}
 	}
-	if w.count(isOfController) > 0 {
-		t.Errorf("it is told that the controller cannot be found out, and the broker was asked %d times", asked.Load())
+	// A broker that is asked may be slow to answer, on a busy machine.
+	if before := func(e watch.Event) bool { return isOfController(e) && e.At.Before(*asked.Load()) }; w.count(before) > 0 {
+		t.Error("it is told that the controller cannot be found out, and the broker was not asked yet")
 	}
 }
 

@@ -188,10 +188,10 @@ func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
 			trials = append(trials, trial{fault, how})
 		}
 	}
-	// All at once, for they mostly wait. What fails then is tried again with few beside it:
+	// Many at once, for they mostly wait. What fails then is tried again with few beside it:
 	// looks of watches that are short of processor time lie further apart than what happens
 	// here.
-	const few, mostAgain = 12, 30
+	const many, few, mostAgain = 48, 12, 30
 	run := func(trials []trial, atOnce int, failed func(trial, error)) {
 		slots := make(chan struct{}, atOnce)
 		var all sync.WaitGroup
@@ -208,7 +208,7 @@ func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var again []trial
-	run(trials, len(trials), func(one trial, err error) {
+	run(trials, many, func(one trial, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		again = append(again, one)

@@ -148,15 +148,20 @@ func TestWatchDescribesNoMoreOftenForAGroupOfAnother(t *testing.T) {
 		described = append(described, time.Now())
 	})
 	startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{GroupNames: []string{"workers", "secret"}})
-	const first, last = 2, 6 // until the log is read
-	deadline := time.Now().Add(20 * time.Second)
+	const first, last = 2, 9 // until the log is read
+	deadline := time.Now().Add(patience)
 	for {
 		mu.Lock()
 		times := slices.Clone(described)
 		mu.Unlock()
 		if len(times) > last {
-			if apart := times[last].Sub(times[first]) / (last - first); apart < 1400*time.Millisecond {
-				t.Errorf("the group is described every %v, want at least 1.5s", apart)
+			var apart []time.Duration
+			for i := first; i < last; i++ {
+				apart = append(apart, times[i+1].Sub(times[i]))
+			}
+			slices.Sort(apart) // after one that the machine held up the next is early
+			if median := apart[len(apart)/2]; median < 1400*time.Millisecond {
+				t.Errorf("the group is described after %v, want at least 1.5s most often", apart)
 			}
 			return
 		}

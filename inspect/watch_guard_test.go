@@ -127,7 +127,7 @@ func TestWatchTellsOfLagWhereTheOffsetsTopicIsHidden(t *testing.T) {
 	})
 	select {
 	case <-ends:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Error("lag is never looked at")
 	}
 	if n := creating.Load(); n > 0 {
@@ -187,7 +187,7 @@ func TestWatchAsksForTheELRFarIntoATopic(t *testing.T) {
 		return resp, nil, true
 	})
 	startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{Elections: true, Topics: []string{"orders"}})
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for looks.Load() < 4 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -49,7 +49,7 @@ func startWatching(t *testing.T, in *inspect.Inspector, what inspect.Watched) *w
 // await waits for an event and returns it.
 func (w *watching) await(t *testing.T, what string, is func(watch.Event) bool) watch.Event {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		w.mu.Lock()
 		i := slices.IndexFunc(w.events, is)
@@ -221,7 +221,7 @@ func TestWatchAsksControllersAndBrokersWhereNoneAnswers(t *testing.T) {
 	})
 	before := asked.n.Load()
 	controllers.Close()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for asked.n.Load() < before+2 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}
