@@ -28,7 +28,7 @@ func fakeCluster(t *testing.T, partitions int32) *kfake.Cluster {
 // eventually fails the test when cond stays false; it is no pause but a condition.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute) // the machine may be busy
 	for !cond() {
 		if time.Now().After(deadline) {
 			t.Fatalf("this did not come about: %s", what)

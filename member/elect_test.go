@@ -54,7 +54,7 @@ func stand(t *testing.T, cluster *kfake.Cluster, cfg member.ElectionConfig) *tes
 
 func (c *testCandidate) close(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := c.Close(ctx); err != nil {
 		t.Error(err)
@@ -93,7 +93,7 @@ func TestOneOfManyIsElectedAndAllKnowWhereItIs(t *testing.T) {
 	for i := range 5 {
 		candidates = append(candidates, stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: fmt.Appendf(nil, "at %d", i)}))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, err := candidates[3].WaitLeader(ctx); err != nil {
 		t.Fatal(err)
@@ -234,9 +234,10 @@ func TestWhoResignsHandsOverAndStandsAgain(t *testing.T) {
 func TestALeaderThatIsNotAcknowledgedStopsBeforeTheNextOneBegins(t *testing.T) {
 	cluster := fakeCluster(t, 1)
 	o := &office{t: t}
-	a := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("a"), SessionTimeout: time.Second})
+	const session = 4 * time.Second // of which a tenth is left between the two
+	a := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("a"), SessionTimeout: session})
 	first := agree(t, "a", a).Member
-	b := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("b"), SessionTimeout: time.Second})
+	b := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("b"), SessionTimeout: session})
 	agree(t, "a", a, b)
 	cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -268,12 +269,12 @@ func TestAnElectionOutlivesWhatBrokersDo(t *testing.T) {
 			t.Parallel()
 			cluster := fakeCluster(t, 1)
 			o := &office{t: t}
-			a := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("a"), SessionTimeout: time.Second})
+			a := stand(t, cluster, member.ElectionConfig{Lead: o.lead, Payload: []byte("a"), SessionTimeout: 3 * time.Second})
 			eventually(t, "it leads", a.Leading)
 			faults := cluster.Fault(fault)
 			a.SetPriority(1) // brings about a round
 			if fault.Count < 0 {
-				eventually(t, "the term ends", func() bool { return len(a.resigned()) == 1 })
+				eventually(t, "the term ends", func() bool { return len(a.resigned()) > 0 })
 			} else {
 				eventually(t, "the fault was seen", func() bool { return faults.Hits() >= fault.Count })
 			}
@@ -324,7 +325,7 @@ func TestAMemberOfTheElectionThatNobodyCanReadStopsNobody(t *testing.T) {
 }
 
 func TestATakeoverWaitsUnlessTheTermBeforeIsKnownToBeOver(t *testing.T) {
-	const delay = time.Second
+	const delay = 3 * time.Second
 	cluster := fakeCluster(t, 1)
 	o := &office{t: t}
 	cfg := func(payload string) member.ElectionConfig {
@@ -379,14 +380,14 @@ func TestATakeoverWaitsUnlessTheTermBeforeIsKnownToBeOver(t *testing.T) {
 func TestCloseOfAnElectionWaitsForLeadAndKeepsThePlaceMeanwhile(t *testing.T) {
 	cluster := fakeCluster(t, 1)
 	release := make(chan struct{})
-	a := stand(t, cluster, member.ElectionConfig{SessionTimeout: 500 * time.Millisecond, Payload: []byte("a"), Lead: func(context.Context, member.Term) error {
+	a := stand(t, cluster, member.ElectionConfig{SessionTimeout: 2 * time.Second, Payload: []byte("a"), Lead: func(context.Context, member.Term) error {
 		<-release
 		return nil
 	}})
 	agree(t, "a", a)
 	b := stand(t, cluster, member.ElectionConfig{Payload: []byte("b")})
 	agree(t, "a", a, b)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // twice the session
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // twice the session
 	defer cancel()
 	if err := a.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
@@ -501,11 +502,12 @@ func TestWhyAnElectionCannotBeJoinedIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close(t.Context())
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	if _, err = e.WaitLeader(ctx); !errors.Is(err, kerr.InconsistentGroupProtocol) || !strings.Contains(err.Error(), `group "g" is no election`) {
-		t.Errorf("got %v", err)
-	}
+	eventually(t, "why it cannot be joined is told", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := e.WaitLeader(ctx)
+		return errors.Is(err, kerr.InconsistentGroupProtocol) && strings.Contains(err.Error(), `group "g" is no election`)
+	})
 }
 
 func TestAnElectionMayBeClosedAtAnyTime(t *testing.T) {

@@ -96,7 +96,7 @@ func TestCheckTellsWhenTheCoordinatorCannotBeAsked(t *testing.T) {
 	}
 	cluster := fakeCluster(t, 4)
 	cfg, ch := terms(member.HooksConfig{})
-	m := startMember(t, cluster, cfg, short(2*time.Second)...)
+	m := startMember(t, cluster, cfg, short(6*time.Second)...)
 	term := <-ch
 	cluster.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()

@@ -112,13 +112,13 @@ func TestLeadershipIsLostAndWonAgain(t *testing.T) {
 			t.Parallel()
 			cluster := fakeCluster(t, 4)
 			o := &office{t: t}
-			m := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(time.Second)...)
+			m := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(3*time.Second)...)
 			eventually(t, "the member leads", func() bool { return o.busy.Load() == 1 })
 			faults := cluster.Fault(fault)
 			if !slices.Contains(fault.Keys, kmsg.Heartbeat) {
 				m.client.ForceRebalance()
 			}
-			eventually(t, "the term ends", func() bool { return len(m.resigned()) == 1 })
+			eventually(t, "the term ends", func() bool { return len(m.resigned()) > 0 })
 			faults.Remove()
 			eventually(t, "another term begins", func() bool { return o.runs.Load() > 1 && o.busy.Load() == 1 && m.hooks.Leading() })
 			settledOwners(t, 4, m)
@@ -151,9 +151,10 @@ func TestATermBeginsWithThePlanThatIsAdopted(t *testing.T) {
 func TestALeaderThatCannotReachTheCoordinatorStopsBeforeTheNextOneLeads(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	o := &office{t: t}
-	a := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(time.Second)...)
+	const session = 4 * time.Second // of which a tenth is left between the two
+	a := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(session)...)
 	eventually(t, "a leads", a.hooks.Leading)
-	b := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(time.Second)...)
+	b := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, short(session)...)
 	settledOwners(t, 4, a, b)
 	first, _ := a.client.GroupMetadata()
 	// No heartbeat of a is answered any more, neither kgo's nor its own.
@@ -173,7 +174,7 @@ func TestALeaderThatCannotReachTheCoordinatorStopsBeforeTheNextOneLeads(t *testi
 func TestALeaderThatMissesARoundStopsBeforeTheNextOneLeads(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	o := &office{t: t}
-	rebalance := kgo.RebalanceTimeout(1500 * time.Millisecond)
+	rebalance := kgo.RebalanceTimeout(4 * time.Second)
 	a := startMember(t, cluster, member.HooksConfig{Lead: o.lead}, kgo.BlockRebalanceOnPoll(), rebalance)
 	eventually(t, "a leads", a.hooks.Leading)
 	produce(t, cluster, 4, 1)
@@ -263,8 +264,8 @@ func TestLeadThatReturnsEarlyRunsAgainInTheSameTerm(t *testing.T) {
 func TestATakeoverDelayHoldsTheTermBack(t *testing.T) {
 	cluster := fakeCluster(t, 4)
 	o := &office{t: t}
-	cfg := member.HooksConfig{Lead: o.lead, TakeoverDelay: 300 * time.Millisecond}
-	m := startMember(t, cluster, cfg, short(200*time.Millisecond)...)
+	cfg := member.HooksConfig{Lead: o.lead, TakeoverDelay: 2500 * time.Millisecond}
+	m := startMember(t, cluster, cfg, short(2*time.Second)...)
 	eventually(t, "the member leads", func() bool { return o.busy.Load() == 1 && m.hooks.Leading() })
 	elected, began := m.all(member.EventPlanned)[0], m.all(member.EventLeading)[0]
 	if waited := began.Time.Sub(elected.Time); waited < cfg.TakeoverDelay {
