@@ -54,8 +54,12 @@ func measureDelays(t *testing.T, c *cluster.Cluster) *delays {
 	return d
 }
 
-// between adds up by how much the slowest broker was late from one time to another.
+// between adds up by how much the slowest broker was late from one time to another; nothing
+// where d is nil.
 func (d *delays) between(from, to time.Time) (most time.Duration) {
+	if d == nil {
+		return 0
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, late := range d.late {

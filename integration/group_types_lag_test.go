@@ -107,22 +107,27 @@ func TestLagOfAShareGroupIsWhatKafkasOwnToolSays(t *testing.T) {
 // fromTheStart makes a share group read what was there before it.
 func fromTheStart(t *testing.T, c *cluster.Cluster, group string) {
 	t.Helper()
+	groupConfig(t, c, group, "share.auto.offset.reset", "earliest")
+}
+
+// groupConfig sets a configuration of a group, which all brokers then know.
+func groupConfig(t *testing.T, c *cluster.Cluster, group, name, value string) {
+	t.Helper()
 	const groupResource = 32
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
 	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceType(groupResource), group
 	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-	config.Name, config.Value = "share.auto.offset.reset", kmsg.StringPtr("earliest")
+	config.Name, config.Value = name, &value
 	resource.Configs = append(resource.Configs, config)
 	req.Resources = append(req.Resources, resource)
 	resp, err := req.RequestWith(t.Context(), newClient(t, c))
 	if err != nil || resp.Resources[0].ErrorCode != 0 {
 		t.Fatal(err, resp)
 	}
-	// A broker that has not heard of it yet would have the group read from the end on.
 	client := newClient(t, c)
 	for _, id := range c.NodeIDs() {
-		eventually(t, fmt.Sprintf("broker %d knows where the group begins", id), func() (bool, string) {
+		eventually(t, fmt.Sprintf("broker %d knows %s of the group", id, name), func() (bool, string) {
 			ask := kmsg.NewPtrDescribeConfigsRequest()
 			of := kmsg.NewDescribeConfigsRequestResource()
 			of.ResourceType, of.ResourceName, of.ConfigNames = resource.ResourceType, group, []string{config.Name}
@@ -131,8 +136,8 @@ func fromTheStart(t *testing.T, c *cluster.Cluster, group string) {
 			if err != nil || len(told.Resources) != 1 || len(told.Resources[0].Configs) != 1 {
 				return false, fmt.Sprintf("%v: %+v", err, told)
 			}
-			value := told.Resources[0].Configs[0].Value
-			return value != nil && *value == "earliest", fmt.Sprintf("%+v", told.Resources[0])
+			is := told.Resources[0].Configs[0].Value
+			return is != nil && *is == value, fmt.Sprintf("%+v", told.Resources[0])
 		})
 	}
 }

@@ -37,7 +37,7 @@ func startJava(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 		}
 	}
 	command := fmt.Sprintf("java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*:/tmp' org.apache.kafka.tools.VerifiableConsumer"+
-		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 6000 --reset-policy earliest --command-config %s.properties --verbose",
+		" --bootstrap-server %s --topic %s --group-id %s --assignment-strategy %s --session-timeout 30000 --reset-policy earliest --command-config %s.properties --verbose",
 		c.InternalSeeds()[0], topic, group, strings.Join(assignors, ","), j.files)
 	j.sh(fmt.Sprintf("echo heartbeat.interval.ms=200 > %s.properties", j.files)) // learns of rounds at once
 	j.sh(fmt.Sprintf("%s > %s.log 2>&1 & echo $! > %s.pid", command, j.files, j.files))

@@ -45,7 +45,7 @@ func startKcat(t *testing.T, c *cluster.Cluster, group, topic string, protocols 
 	k := &kcat{t: t, owned: make(map[int32]bool), consumed: make(map[string]int)}
 	k.process = exec.Command(path, "-b", strings.Join(c.Seeds(), ","), "-G", group, "-u", "-f", "%s\n",
 		"-X", "partition.assignment.strategy="+strings.Join(protocols, ","),
-		"-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=200", "-X", "auto.commit.interval.ms=200",
+		"-X", "session.timeout.ms=30000", "-X", "heartbeat.interval.ms=200", "-X", "auto.commit.interval.ms=200",
 		"-X", "auto.offset.reset=earliest", "-X", "broker.address.family=v4", topic)
 	stdout, err := k.process.StdoutPipe()
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/integration/cluster"
@@ -112,6 +114,10 @@ func protocolOf(t *testing.T, admin *kadm.Client, group string) string {
 	}
 	return groups[group].Protocol
 }
+
+// patient is a session that a member does not lose on a busy machine. All members leave by
+// themselves where it is used.
+var patient = kgo.SessionTimeout(30 * time.Second)
 
 // named are hooks of a member that offers these protocols, and tells of itself what other
 // clients do not know how to read.

@@ -27,7 +27,8 @@ func removedByAnAdministrator(t *testing.T, c *cluster.Cluster, protocol member.
 	var once sync.Once
 	first := startHandler(t, c, group, topic, "first", func(cfg *member.Config) {
 		cfg.GroupProtocol, cfg.DrainTimeout = protocol, time.Second
-		cfg.Client = append(cfg.Client, kgo.HeartbeatInterval(session-time.Second))
+		// It hears late that it was removed, and is not put out before.
+		cfg.Client = append(cfg.Client, kgo.SessionTimeout(4*session), kgo.HeartbeatInterval(session-time.Second))
 	}, func(ctx context.Context, record *kgo.Record) error {
 		if record.Offset == under {
 			once.Do(func() {
@@ -36,10 +37,14 @@ func removedByAnAdministrator(t *testing.T, c *cluster.Cluster, protocol member.
 				ended <- context.Cause(ctx)
 			})
 		}
-		b.add("first", record)
+		b.add("first", record, time.Now())
 		return nil // what was under way is handled all the same
 	})
-	<-handles
+	select {
+	case <-handles:
+	case <-time.After(patience):
+		t.Fatal("nothing is handled")
+	}
 	id, _ := first.Client().GroupMetadata()
 	second := startRunner(t, c, group, topic, b, func(cfg *member.Config) { cfg.GroupProtocol = protocol })
 	eventually(t, "another is in the group, and kgo has looked whether a round follows, which it does half a second after each", func() (bool, string) {

@@ -66,7 +66,10 @@ func changesProtocol(t *testing.T, old, next member.Protocol, withJava bool) {
 			peers = append(peers, j)
 			return seat{j.stop, func() int { return len(j.has()) }}
 		}
-		r := startRunner(t, c, group, topic, b, func(cfg *member.Config) { cfg.Protocols = offered })
+		r := startRunner(t, c, group, topic, b, func(cfg *member.Config) {
+			cfg.Protocols = offered
+			cfg.Client = append(cfg.Client, patient) // whoever is put out handles records twice
+		})
 		ours = append(ours, r)
 		return seat{func() { r.close(t) }, func() int { return r.Health().Owned }}
 	}
@@ -164,7 +167,9 @@ func TestAGroupWithOtherClientsChangesItsProtocolByRollingRestart(t *testing.T) 
 				c := cluster.Shared(t)
 				topic, group := newTopic(t, c, partitions), unique(t, "group")
 				admin := kadm.NewClient(newClient(t, c))
-				ours := func() *hooked { return startHooked(t, c, group, []string{topic}, named("cooperative-sticky", "range")) }
+				ours := func() *hooked {
+					return startHooked(t, c, group, []string{topic}, named("cooperative-sticky", "range"), patient)
+				}
 				var us *hooked
 				var other peer
 				if weLead {

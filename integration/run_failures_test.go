@@ -58,7 +58,10 @@ func failing(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
 	reader := newClient(t, c, kgo.ConsumeTopics(letters))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	set := reader.PollFetches(ctx).Records()
+	var set []*kgo.Record
+	for len(set) == 0 && ctx.Err() == nil {
+		set = reader.PollFetches(ctx).Records()
+	}
 	if len(set) != 1 || string(set[0].Value) != fmt.Sprint(dead) {
 		t.Errorf("%d dead letters: %v", len(set), set)
 	}
@@ -66,7 +69,7 @@ func failing(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
 	if !r.Resume(topic, 0) {
 		t.Error("there was nothing to resume")
 	}
-	<-r.done
+	r.ended(t)
 	var failure *member.Failure
 	if !errors.As(r.failed, &failure) || failure.Records[0].Offset != ends {
 		t.Errorf("Run returned %v", r.failed)
@@ -114,7 +117,7 @@ func hanging(t *testing.T, c *cluster.Cluster, protocol member.GroupProtocol) {
 		})
 		other := startRunner(t, c, group, topic, works, func(cfg *member.Config) { cfg.GroupProtocol = protocol })
 		if answer == member.StallLeave {
-			<-stuck.done
+			stuck.ended(t)
 			if !errors.Is(stuck.failed, member.ErrStalled) {
 				t.Errorf("Run returned %v", stuck.failed)
 			}

@@ -93,19 +93,20 @@ func startRunner(t *testing.T, c *cluster.Cluster, group, topic string, b *book,
 		case <-time.After(2 * time.Millisecond): // work
 		case <-ctx.Done():
 		}
+		at := time.Now() // when it still had its partition, if the look tells so
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b.add(name, record)
+		b.add(name, record, at)
 		return nil
 	})
 }
 
-func (b *book) add(by string, record *kgo.Record) {
+func (b *book) add(by string, record *kgo.Record, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handled[string(record.Value)]++
-	b.calls = append(b.calls, handling{by, record.Partition, time.Now()})
+	b.calls = append(b.calls, handling{by, record.Partition, at})
 }
 
 // startHandler starts a member that has each record handled by handle.
@@ -191,7 +192,10 @@ func startPacedWriter(t *testing.T, c *cluster.Cluster, topic string, pause time
 		n := 0
 		defer func() { written <- n }()
 		for ; ctx.Err() == nil; n++ {
-			if err := client.ProduceSync(context.Background(), kgo.StringRecord(fmt.Sprint(n))).FirstErr(); err != nil {
+			writing, written := context.WithTimeout(context.Background(), patience)
+			err := client.ProduceSync(writing, kgo.StringRecord(fmt.Sprint(n))).FirstErr()
+			written()
+			if err != nil {
 				t.Errorf("record %d cannot be written: %v", n, err)
 				return
 			}
@@ -202,6 +206,16 @@ func startPacedWriter(t *testing.T, c *cluster.Cluster, topic string, pause time
 		cancel()
 		return <-written
 	})
+}
+
+// ended waits until Run has returned.
+func (r *runner) ended(t *testing.T) {
+	t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(patience):
+		t.Fatal("Run does not return")
+	}
 }
 
 // own waits until the runners have so many partitions each.

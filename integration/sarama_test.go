@@ -37,7 +37,7 @@ func startSarama(t *testing.T, c *cluster.Cluster, group, topic string, protocol
 	config.Consumer.MaxWaitTime = 50 * time.Millisecond // requests to the coordinator wait behind fetches
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Interval = 200 * time.Millisecond
-	config.Consumer.Group.Session.Timeout = 6 * time.Second
+	config.Consumer.Group.Session.Timeout = 30 * time.Second // all of them leave by themselves
 	config.Consumer.Group.Heartbeat.Interval = 200 * time.Millisecond
 	g, err := sarama.NewConsumerGroup(c.Seeds(), group, config)
 	if err != nil {

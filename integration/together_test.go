@@ -35,7 +35,7 @@ func TestMembersOfOtherClientsShareAGroup(t *testing.T) {
 					t.Parallel()
 					c := cluster.Shared(t)
 					topic, group := newTopic(t, c, partitions), unique(t, "group")
-					ours := func() *hooked { return startHooked(t, c, group, []string{topic}, named(protocol)) }
+					ours := func() *hooked { return startHooked(t, c, group, []string{topic}, named(protocol), patient) }
 					var us *hooked
 					var other peer
 					if weLead {
@@ -107,7 +107,7 @@ func TestMembersOfAllClientsShareAGroup(t *testing.T) {
 			t.Parallel()
 			c := cluster.Shared(t)
 			topic, group := newTopic(t, c, partitions), unique(t, "group")
-			us := startHooked(t, c, group, []string{topic}, named(protocol))
+			us := startHooked(t, c, group, []string{topic}, named(protocol), patient)
 			us.leads(t)
 			others := []peer{
 				startJava(t, c, group, topic, protocol),
@@ -120,7 +120,7 @@ func TestMembersOfAllClientsShareAGroup(t *testing.T) {
 				t.Error("the first member leads no more")
 			}
 			us.close()
-			back := startHooked(t, c, group, []string{topic}, named(protocol))
+			back := startHooked(t, c, group, []string{topic}, named(protocol), patient)
 			evenly(t, topic, partitions, []*hooked{back}, others...)
 			handledOnce(t, c, topic, records, records, []*hooked{us, back}, others...)
 			if back.hooks.Leading() {

@@ -33,9 +33,9 @@ func copyInTransactions(ctx context.Context, cfg processConfig, tell func(report
 	session, err := kgo.NewGroupTransactSession(append(hooks.Opts(),
 		kgo.SeedBrokers(cfg.Seeds...), kgo.ConsumerGroup(cfg.Group), kgo.ConsumeTopics(cfg.Topic),
 		kgo.DefaultProduceTopic(cfg.To), kgo.TransactionalID(fmt.Sprintf("%s-%d", cfg.Group, os.Getpid())),
-		kgo.TransactionTimeout(3*time.Second), // how long a killed process keeps offsets from its successor
+		kgo.TransactionTimeout(6*time.Second), // how long a killed process keeps offsets from its successor
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.SessionTimeout(3*time.Second), kgo.HeartbeatInterval(200*time.Millisecond),
+		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(200*time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)...)
 	if err != nil {

@@ -63,7 +63,7 @@ func poll(ctx context.Context, what string, condition func(context.Context) erro
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
-		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, 20*time.Second)
 		err := condition(attempt)
 		cancel()
 		if err == nil {
