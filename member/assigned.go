@@ -328,7 +328,7 @@ func (m *Member) Resume(topic string, number int32) bool {
 	p.mu.Lock()
 	was := p.stopped != nil
 	if was {
-		p.stopped, p.paused = nil, false
+		p.stopped, p.paused, p.progress = nil, false, time.Now()
 	}
 	p.mu.Unlock()
 	if was {

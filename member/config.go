@@ -85,12 +85,13 @@ type Config struct {
 	// decision, and without effect otherwise.
 	DeadLetterTopic string
 
-	// StallTimeout is how long a handler, or OnFailure, may go without progress,
-	// which it makes by returning and a handler by [Progress] too. The default is no
-	// bound.
+	// StallTimeout is how long a partition whose records wait may go without
+	// progress: its handler, or OnFailure, makes some by returning and a handler by
+	// [Progress] too. A pause of Backoff does not count, nor does the time in which the
+	// coordinator does not acknowledge the member. The default is no bound.
 	StallTimeout time.Duration
 
-	// OnStall is what happens then, beside an EventStalled.
+	// OnStall is what happens then, beside an EventStalled, where a handler runs.
 	OnStall StallAction
 
 	// OnRecreated is what happens when a topic was deleted and created again.

@@ -82,10 +82,13 @@ const (
 	EventDeadLettered EventKind = "dead-lettered"
 	// EventPartitionStopped: OnFailure chose StopPartition, for the *Failure in Err.
 	EventPartitionStopped EventKind = "partition-stopped"
-	// EventStalled: the handler makes no progress, see Config.StallTimeout, or dead
-	// letters have not been acknowledged for as long, which only is told.
+	// EventStalled: records wait and the handler makes no progress, see
+	// Config.StallTimeout. Or it cannot even be called, which only is told: an
+	// abandoned handler of the partition has not returned, the handlers of others take
+	// all of Config.Concurrency and make no progress either, or dead letters have not
+	// been acknowledged for as long.
 	EventStalled EventKind = "stalled"
-	// EventRecovered: it does again, or has returned.
+	// EventRecovered: it does again, or nothing waits any more.
 	EventRecovered EventKind = "recovered"
 	// EventFenced: the coordinator has not acknowledged the member in time, or
 	// refuses it, as Err tells. The contexts of all handlers have ended.

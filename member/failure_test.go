@@ -319,21 +319,33 @@ func TestDeadLettersThatWaitTakeNoSlot(t *testing.T) {
 
 // Brokers that do not take dead letters are told of, and are no reason to leave.
 func TestDeadLettersThatAreNotTakenAreToldAndNothingElse(t *testing.T) {
-	cluster := lettersCluster(t, 1)
-	produce(t, cluster, 1, 4)
-	down := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1}) // kgo goes on trying
-	handle, _ := failsOn(1)
-	r := startRun(t, cluster, func(cfg *member.Config) {
-		cfg.Attempts, cfg.DeadLetterTopic, cfg.StallTimeout, cfg.OnStall = 1, "dead", stall, member.StallLeave
-		cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.DeadLetter }
-	}, handle)
-	if e := r.await(t, member.EventStalled); errors.Is(e.Err, member.ErrStalled) || !strings.Contains(e.Err.Error(), "dead letters are not acknowledged") {
-		t.Errorf("got %+v", e)
+	for name, answer := range map[string]*kerr.Error{
+		"kgo goes on trying": kerr.NotLeaderForPartition,
+		"refused at once":    kerr.MessageTooLarge,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := lettersCluster(t, 1)
+			produce(t, cluster, 1, 4)
+			down := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: answer, Count: -1})
+			handle, _ := failsOn(1)
+			r := startRun(t, cluster, func(cfg *member.Config) {
+				cfg.Attempts, cfg.DeadLetterTopic, cfg.StallTimeout, cfg.OnStall = 1, "dead", stall, member.StallLeave
+				cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.DeadLetter }
+			}, handle)
+			const says = "dead letters are not acknowledged"
+			if e := r.await(t, member.EventStalled); errors.Is(e.Err, member.ErrStalled) || !strings.Contains(e.Err.Error(), says) || e.Offset != 1 {
+				t.Errorf("got %+v", e)
+			}
+			if h := r.Health(); h.State != member.HealthStalled || h.Ready() || !strings.Contains(h.String(), says) {
+				t.Errorf("health: %+v", h)
+			}
+			down.Remove()
+			r.await(t, member.EventDeadLettered)
+			committedAt(t, r, 4)
+			r.await(t, member.EventRecovered)
+			eventually(t, "it is ready again", func() bool { return r.Health().Ready() })
+		})
 	}
-	down.Remove()
-	r.await(t, member.EventDeadLettered)
-	committedAt(t, r, 4)
-	r.await(t, member.EventRecovered)
 }
 
 // A batch handler's failure concerns all that it did not tell to be handled, and it is

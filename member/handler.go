@@ -99,12 +99,9 @@ type call struct {
 	done   atomic.Int64 // how many records are handled
 	beats  atomic.Int64 // calls of Progress
 	halt   atomic.Bool  // no further record is to be begun
-	writes atomic.Bool  // it is no handler's: dead letters are being written
 	left   atomic.Bool  // its slot was given back
 
-	// The watchdog's, under the partition's lock.
-	seen     int64 // done and beats at the last look
-	progress time.Time
+	seen int64 // done and beats when the watchdog last looked, under the partition's lock
 }
 
 type callKey struct{}

@@ -19,7 +19,8 @@ const (
 	HealthIdle HealthState = "idle"
 	// HealthWorking: handlers run, or records wait for them.
 	HealthWorking HealthState = "working"
-	// HealthStalled: a handler makes no progress, or a partition was stopped.
+	// HealthStalled: records wait and none is handled, see Config.StallTimeout, or a
+	// partition was stopped.
 	HealthStalled HealthState = "stalled"
 	// HealthFenced: the coordinator does not acknowledge the member, or another
 	// process took its instance id: no handler may run.
@@ -38,7 +39,7 @@ type Health struct {
 	// on; 0 where they may not, or the member has no partition.
 	Lease time.Duration
 
-	// Stalled are partitions whose handler makes no progress or that
+	// Stalled are partitions that make no progress, see Config.StallTimeout, or that
 	// StopPartition stopped.
 	Stalled []PartitionStatus
 
@@ -78,7 +79,7 @@ func (m *Member) Health() Health {
 		if p.Stopped != nil || p.Stalled {
 			h.Stalled = append(h.Stalled, p)
 			if h.Err = p.Stopped; h.Err == nil {
-				h.Err = ErrStalled
+				h.Err = p.stalled
 			}
 		}
 		working = working || p.Queued > 0
@@ -127,9 +128,10 @@ type PartitionStatus struct {
 	Queued int
 
 	// Since is when the handler that runs was called, zero where none does, and
-	// Stalled what the watchdog says of it.
+	// Stalled what the watchdog says of the partition, see EventStalled.
 	Since   time.Time
 	Stalled bool
+	stalled error // why it is
 
 	// Stopped is the *Failure for which StopPartition was chosen.
 	Stopped error
@@ -154,7 +156,7 @@ func (p *partition) status() PartitionStatus {
 	defer p.mu.Unlock()
 	s := PartitionStatus{
 		Topic: p.topic, Partition: p.partition, Committed: p.committed.Offset, HighWatermark: p.highest,
-		Position: p.positionLocked().Offset, Stalled: p.stalled, Stopped: p.stopped,
+		Position: p.positionLocked().Offset, Stalled: p.stalled != nil, stalled: p.stalled, Stopped: p.stopped,
 	}
 	for _, b := range p.queue {
 		s.Queued += len(b.records)

@@ -41,8 +41,12 @@ type partition struct {
 	bytes  int64 // that the records in queue take
 	paused bool  // not fetched, for queue is full or the partition is stopped
 
-	call     *call
-	stalled  bool    // the watchdog told that the call makes no progress
+	call      *call
+	progress  time.Time // when a handler last made progress, or was first needed; later than now during a pause
+	waits     error     // why the worker cannot call the handler yet, see errors of the watchdog; nil where it can
+	unwritten bool      // dead letters wait to be acknowledged
+	stalled   error     // what the watchdog told, for as long as it holds
+
 	released bool    // the leader was asked to move the partition, and call has not returned
 	stopped  error   // why nothing is handled: OnFailure chose so
 	last     *worker // nil when there was none
@@ -100,6 +104,9 @@ func (p *partition) add(polled kgo.FetchPartition, share int64) (pause bool) {
 	}
 	p.forgotten = false
 	p.truncateLocked(polled.Records[0].Offset)
+	if len(p.queue) == 0 {
+		p.progress = time.Now()
+	}
 	p.queue = append(p.queue, batch{polled.Records, bytes})
 	p.bytes += bytes
 	p.notify()
@@ -223,7 +230,6 @@ func (p *partition) endCall(why error) {
 // begin makes the context of a call, unless the partition is not open.
 func (p *partition) begin(r *run, records []*kgo.Record, lease *lease) *call {
 	c := &call{lease: lease, run: r, partition: p, records: records, began: time.Now()}
-	c.progress = c.began
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.phase != open || p.stopped != nil || p.released {
@@ -231,6 +237,7 @@ func (p *partition) begin(r *run, records []*kgo.Record, lease *lease) *call {
 	}
 	c.Context, c.cancel = context.WithCancelCause(r.ctx)
 	p.call = c
+	p.progressLocked()
 	return c
 }
 
@@ -239,6 +246,7 @@ func (p *partition) finish(c *call) (released bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.call = nil
+	p.progressLocked()
 	c.cancel(nil)
 	released, p.released = p.released, false
 	return released

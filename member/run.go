@@ -261,7 +261,16 @@ func (r *run) end(c *call) {
 // takeSlot waits for the right to call a handler, and returns false when there is
 // nothing to call it for any more.
 func (r *run) takeSlot(p *partition) bool {
-	return r.slots == nil || wait(r, p, r.slots)
+	if r.slots == nil {
+		return true
+	}
+	select {
+	case <-r.slots:
+		return true
+	default:
+		defer p.waitFor(errNoSlot)()
+		return wait(r, p, r.slots)
+	}
 }
 
 func (r *run) giveSlot() {
@@ -289,8 +298,15 @@ func (r *run) toCommit() {
 	}
 }
 
-// pause waits, and returns false when the partition is given up or the run ends first.
+// pause waits before the handler is called again, which is no stalling, and returns false
+// when the partition is given up or the run ends first.
 func (r *run) pause(p *partition, d time.Duration) bool {
+	p.countFrom(time.Now().Add(d))
+	return r.sleep(p, d)
+}
+
+// sleep waits, and returns false when the partition is given up or the run ends first.
+func (r *run) sleep(p *partition, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	return wait(r, p, timer.C)
@@ -357,6 +373,8 @@ func (r *run) ask(p *partition, f *Failure) (decision Decision, ok bool) {
 // deadLetter writes the records to the dead-letter topic, and returns false when the
 // partition was given up, or the run ended, before that was acknowledged.
 func (r *run) deadLetter(p *partition, f *Failure) bool {
+	p.setUnwritten(true)
+	defer p.setUnwritten(false)
 	for attempt := 1; ; attempt++ {
 		ended, err := r.write(p, f)
 		switch {
@@ -367,7 +385,7 @@ func (r *run) deadLetter(p *partition, f *Failure) bool {
 		}
 		r.m.emit(Event{Kind: EventHandlerFailed, Topic: p.topic, Partition: p.partition, Offset: f.Records[0].Offset, Records: len(f.Records), Attempt: attempt,
 			Err: fmt.Errorf("the dead letters were not acknowledged by topic %q: %w", r.m.cfg.DeadLetterTopic, err)})
-		if !r.pause(p, r.m.backoff(attempt)) {
+		if !r.sleep(p, r.m.backoff(attempt)) {
 			return false
 		}
 	}
@@ -381,7 +399,6 @@ func (r *run) write(p *partition, f *Failure) (ended bool, err error) {
 		return true, nil
 	}
 	defer r.end(c)
-	c.writes.Store(true)
 	err = r.m.client.ProduceSync(c, deadLetters(r.m.cfg.DeadLetterTopic, f)...).FirstErr()
 	return err != nil && c.Err() != nil, err
 }

@@ -183,7 +183,9 @@ func TestWhenAHandlerStalls(t *testing.T) {
 	const timeout = 10 * time.Second
 	look := func(after time.Duration, wantStalled, wantRecovered bool) {
 		t.Helper()
-		stalled, recovered, _ := p.inspect(c.began.Add(after), timeout)
+		now := c.began.Add(after)
+		e, _ := p.inspect(now, timeout, p.look(now, false))
+		stalled, recovered := e.Kind == EventStalled, e.Kind == EventRecovered
 		if stalled != wantStalled || recovered != wantRecovered {
 			t.Errorf("after %s: stalled %v, recovered %v", after, stalled, recovered)
 		}
@@ -198,6 +200,99 @@ func TestWhenAHandlerStalls(t *testing.T) {
 	look(31*time.Second, false, true)
 	look(40*time.Second, false, false)
 	look(41*time.Second, true, false)
+}
+
+// A partition whose records wait stalls also where no handler is called for them, unless
+// there is a reason that passes.
+func TestWhenAPartitionWithoutACallStalls(t *testing.T) {
+	const timeout = 10 * time.Second
+	for name, c := range map[string]struct {
+		handle  Handler
+		prepare func(m *Member, r *run, p *partition)
+		want    map[int32]error // partition → what is told of it, within a minute
+	}{
+		"the slot's handler hangs": {
+			handle: func(ctx context.Context, _ []*kgo.Record) error { <-ctx.Done(); return nil },
+			want:   map[int32]error{0: ErrStalled, 1: errNoSlot},
+		},
+		"the slot's handler is busy": {
+			handle: func(ctx context.Context, _ []*kgo.Record) error {
+				for ctx.Err() == nil {
+					Progress(ctx, 0)
+					time.Sleep(time.Second)
+				}
+				return nil
+			},
+		},
+		"slots go round": {
+			handle: Each(func(context.Context, *kgo.Record) error {
+				time.Sleep(timeout - 2*time.Second)
+				return nil
+			}),
+		},
+		"a handler before it hangs": {
+			handle:  func(context.Context, []*kgo.Record) error { return nil },
+			prepare: func(_ *Member, _ *run, p *partition) { p.last = &worker{done: make(chan struct{})} },
+			want:    map[int32]error{0: errBehind},
+		},
+		"pauses are long": {
+			handle:  func(context.Context, []*kgo.Record) error { return errors.New("no") },
+			prepare: func(m *Member, _ *run, _ *partition) { m.cfg.Attempts = 100 },
+		},
+		"fenced": {
+			handle:  func(context.Context, []*kgo.Record) error { return nil },
+			prepare: func(m *Member, _ *run, _ *partition) { m.session.held = ErrLeaseExpired },
+		},
+		"stopped": {
+			handle:  func(context.Context, []*kgo.Record) error { return nil },
+			prepare: func(_ *Member, _ *run, p *partition) { p.stopped = errors.New("no") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var events []Event
+				m, first := timedMember(&events)
+				m.cfg = Config{StallTimeout: timeout, Backoff: func(int) time.Duration { return 2 * timeout }}.withDefaults()
+				m.share.Store(1 << 20)
+				r := &run{m: m, handle: c.handle, slots: make(chan struct{}, 1), dirty: make(chan struct{}, 1), halted: make(chan struct{}), over: make(chan struct{})}
+				r.ctx, r.cancel = context.WithCancelCause(t.Context())
+				r.giveSlot()
+				if c.prepare != nil {
+					c.prepare(m, r, first)
+				}
+				second := newPartition(topicPartition{"t", 1})
+				m.partitions[second.topicPartition] = second
+				m.mu.Lock()
+				r.start(first)
+				synctest.Wait()
+				second.add(kgo.FetchPartition{Records: []*kgo.Record{{Topic: "t", Partition: 1}}}, 1<<20)
+				r.start(second)
+				m.mu.Unlock()
+				r.helpers.Go(r.watch)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				told := make(map[int32]error)
+				for _, e := range events {
+					if e.Kind == EventStalled {
+						if at := e.Time.Sub(first.progress); at > timeout*5/4 {
+							t.Errorf("%d is told after %s", e.Partition, at)
+						}
+						told[e.Partition] = e.Err
+					}
+				}
+				for p := range int32(2) {
+					if !errors.Is(told[p], c.want[p]) {
+						t.Errorf("partition %d: told %v, want %v", p, told[p], c.want[p])
+					}
+				}
+				r.stop(nil)
+				r.cancel(nil)
+				r.helpers.Wait()
+				<-first.worker().done
+				<-second.worker().done
+			})
+		})
+	}
 }
 
 func TestTheDefaultBackoffDoublesWithinBounds(t *testing.T) {

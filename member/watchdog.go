@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A StallAction is what happens when a handler makes no progress for
@@ -28,15 +30,20 @@ const (
 // ErrStalled: a handler made no progress for Config.StallTimeout.
 var ErrStalled = errors.New("a handler made no progress")
 
-// errNotWritten is told like ErrStalled, and nothing else is done: another member would
-// not reach the brokers either, and the handler does not hang.
-var errNotWritten = errors.New("the dead letters are not acknowledged")
+// What is told like ErrStalled, and nothing else is done: there is no handler to end, or
+// another member would fare no better.
+var (
+	errBehind     = fmt.Errorf("an earlier handler of the partition, which was given up, has not returned: %w", ErrStalled)
+	errNoSlot     = fmt.Errorf("as many handlers run as Concurrency allows: %w", ErrStalled)
+	errNotWritten = errors.New("the dead letters are not acknowledged")
+)
 
 // watch looks after the handlers until the run ends.
 func (r *run) watch() {
 	m := r.m
 	ticker := time.NewTicker(max(m.cfg.StallTimeout/8, time.Millisecond))
 	defer ticker.Stop()
+	var turn time.Time // when a handler of any partition last made progress
 	for {
 		select {
 		case <-ticker.C:
@@ -47,16 +54,20 @@ func (r *run) watch() {
 		parts := m.list()
 		m.mu.Unlock()
 		sortPartitions(parts)
+		_, fenced := m.session.current()
+		now := time.Now()
 		for _, p := range parts {
-			stalled, recovered, e := p.inspect(time.Now(), m.cfg.StallTimeout)
-			switch {
-			case recovered:
+			if at := p.look(now, fenced); at.After(turn) {
+				turn = at
+			}
+		}
+		for _, p := range parts {
+			e, hangs := p.inspect(now, m.cfg.StallTimeout, turn)
+			if e.Kind != "" {
 				m.emit(e)
-			case stalled:
-				m.emit(e)
-				if errors.Is(e.Err, ErrStalled) {
-					r.stalled(p, e)
-				}
+			}
+			if hangs {
+				r.stalled(p, e)
 			}
 		}
 	}
@@ -74,35 +85,100 @@ func (r *run) stalled(p *partition, e Event) {
 	}
 }
 
-// inspect looks whether the handler has made progress since the last time, and tells
-// when it begins to stall, and when it goes on again.
-func (p *partition) inspect(now time.Time, timeout time.Duration) (stalled, recovered bool, e Event) {
+// look takes note of what the handler told by Progress, and returns when the partition
+// last made progress; zero where it waits for others.
+func (p *partition) look(now time.Time, fenced bool) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.call
-	if c == nil {
-		recovered, p.stalled = p.stalled, false
-		return false, recovered, Event{Kind: EventRecovered, Topic: p.topic, Partition: p.partition}
+	if c := p.call; c != nil {
+		if seen := c.done.Load() + c.beats.Load(); seen != c.seen {
+			c.seen, p.progress = seen, now
+		}
+	} else if fenced && p.stalled == nil && now.After(p.progress) {
+		p.progress = now // no handler may be called
 	}
-	if seen := c.done.Load() + c.beats.Load(); seen != c.seen {
-		c.seen, c.progress = seen, now
+	switch {
+	case p.waits != nil:
+		return time.Time{}
+	case p.progress.After(now):
+		return now
 	}
-	silent := now.Sub(c.progress)
-	if silent < timeout {
-		recovered, p.stalled = p.stalled, false
-		return false, recovered, Event{Kind: EventRecovered, Topic: p.topic, Partition: p.partition}
+	return p.progress
+}
+
+// inspect tells when the partition begins to stall, whether that is because its handler
+// hangs, and when it goes on again. Who waits for a slot has to be patient for as long as
+// the handlers of others make progress: turn is when one last did.
+func (p *partition) inspect(now time.Time, timeout time.Duration, turn time.Time) (e Event, hangs bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, since := p.call, p.progress
+	if p.waits == errNoSlot && turn.After(since) {
+		since = turn
 	}
-	if p.stalled {
-		return false, false, Event{}
+	waits := c != nil || p.phase == open && p.stopped == nil && len(p.queue) > 0
+	silent := now.Sub(since)
+	switch was := p.stalled; {
+	case !waits || silent < timeout:
+		if p.stalled = nil; was != nil {
+			e = Event{Kind: EventRecovered, Topic: p.topic, Partition: p.partition}
+		}
+		return e, false
+	case was != nil:
+		return Event{}, false // it was told
 	}
-	p.stalled = true
-	offset := c.records[min(int(c.done.Load()), len(c.records)-1)].Offset
-	why := ErrStalled
-	if c.writes.Load() {
-		why = errNotWritten
+	switch {
+	case p.unwritten:
+		p.stalled = errNotWritten
+	case c == nil && p.waits != nil:
+		p.stalled = p.waits
+	default:
+		p.stalled, hangs = ErrStalled, c != nil
 	}
-	return true, false, Event{
-		Kind: EventStalled, Topic: p.topic, Partition: p.partition, Offset: offset, Records: len(c.records),
-		Err: fmt.Errorf("%s[%d] at offset %d, for %s: %w", p.topic, p.partition, offset, silent.Round(time.Millisecond), why),
+	var records []*kgo.Record
+	if e = (Event{Kind: EventStalled, Topic: p.topic, Partition: p.partition}); c != nil {
+		records = c.records[min(int(c.done.Load()), len(c.records)-1):]
+		e.Records = len(c.records)
+	} else {
+		records = p.queue[0].records
+		e.Records = len(records)
 	}
+	e.Offset = records[0].Offset
+	e.Err = fmt.Errorf("%s[%d] at offset %d, for %s: %w", p.topic, p.partition, e.Offset, silent.Round(time.Millisecond), p.stalled)
+	return e, hangs
+}
+
+// progressLocked: the handler is called, or returned. Dead letters are no progress
+// before they are acknowledged.
+func (p *partition) progressLocked() {
+	if !p.unwritten {
+		p.progress = time.Now()
+	}
+}
+
+// countFrom has the watchdog count from a time on.
+func (p *partition) countFrom(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.progress = at
+}
+
+// setUnwritten: dead letters wait to be acknowledged, or do no longer.
+func (p *partition) setUnwritten(unwritten bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unwritten = unwritten
+	p.progressLocked()
+}
+
+// waitFor tells the watchdog what the worker waits for, until the function returned is
+// called.
+func (p *partition) waitFor(what error) (over func()) {
+	set := func(what error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waits = what
+	}
+	set(what)
+	return func() { set(nil) }
 }

@@ -3,6 +3,7 @@ package member_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -208,4 +209,36 @@ func TestAnAbandonedHandlerGivesItsSlotBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A partition that comes back to a member whose handler of it still hangs cannot be
+// handled, and that is told.
+func TestAPartitionThatWaitsForAnAbandonedHandlerStalls(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	release := make(chan struct{})
+	var book ledger
+	a := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout = stall, member.StallRelease, stall
+	}, func(_ context.Context, records []*kgo.Record) error {
+		<-release
+		book.add(records)
+		return nil
+	})
+	eventually(t, "the first has it", func() bool { return a.Health().Owned == 1 })
+	produce(t, cluster, 1, 3)
+	a.await(t, member.EventStalled)
+	b := startRun(t, cluster, nil, func(ctx context.Context, _ []*kgo.Record) error { <-ctx.Done(); return ctx.Err() })
+	eventually(t, "it is moved", func() bool { return b.Health().Owned == 1 && a.Health().Owned == 0 })
+	b.stop()
+	_ = b.wait(t)
+	shut(t, b.Member)
+	eventually(t, "it is told when it is back", func() bool { return len(a.all(member.EventStalled)) == 2 })
+	if e := a.all(member.EventStalled)[1]; !errors.Is(e.Err, member.ErrStalled) || !strings.Contains(e.Err.Error(), "an earlier handler") || e.Offset != 0 {
+		t.Errorf("got %+v", e)
+	}
+	if h := a.Health(); h.State != member.HealthStalled || h.Ready() || h.Owned != 1 {
+		t.Errorf("health: %+v", h)
+	}
+	close(release)
+	eventually(t, "all is handled", func() bool { return book.total() == 3 && a.Health().Ready() })
 }

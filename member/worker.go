@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // A worker is the goroutine that handles one partition during one Run.
@@ -38,7 +39,7 @@ func (r *run) start(p *partition) {
 	}
 	p.mu.Lock()
 	w := &worker{done: make(chan struct{}), before: p.last.unended()}
-	p.last = w
+	p.last, p.progress = w, time.Now()
 	p.mu.Unlock()
 	go func() {
 		ended := errGoexit
@@ -64,6 +65,9 @@ func (r *run) start(p *partition) {
 // await waits until the worker and all before it have ended, and returns false when the
 // partition is given up, or the run ends, first.
 func (r *run) await(p *partition, w *worker) bool {
+	if w.unended() != nil {
+		defer p.waitFor(errBehind)()
+	}
 	for w = w.unended(); w != nil; w = w.unended() {
 		if !wait(r, p, w.done) {
 			return false
