@@ -27,8 +27,8 @@ const (
 	CauseRestarted CauseKind = "restarted"
 	// CauseSubscription: Member subscribes to other topics.
 	CauseSubscription CauseKind = "subscription"
-	// CauseTraits: Member tells another capacity, other labels or another rack, or
-	// drains or does not any more.
+	// CauseTraits: Member tells another capacity, other ceilings (MaxPartitions,
+	// MaxWeight), other labels or another rack, or drains or does not any more.
 	CauseTraits CauseKind = "traits"
 	// CauseTopic: Topic was created or deleted, or has another number of partitions.
 	CauseTopic CauseKind = "topic"
@@ -134,7 +134,7 @@ func (r *round) memberCauses(before *round) (causes []Cause) {
 		if !topics.equal(old.Topics, m.Topics) {
 			causes = append(causes, Cause{Kind: CauseSubscription, Member: m.ID})
 		}
-		if old.Capacity != m.Capacity || old.Draining != m.Draining || old.Rack != m.Rack || !maps.Equal(old.Labels, m.Labels) {
+		if !sameTraits(old, m) {
 			causes = append(causes, Cause{Kind: CauseTraits, Member: m.ID, Detail: traitsInWords(old, m)})
 		}
 	}
@@ -176,6 +176,11 @@ func identical(a, b []string) bool {
 	return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0]
 }
 
+func sameTraits(a, b *assign.Member) bool {
+	return a.Capacity == b.Capacity && a.MaxPartitions == b.MaxPartitions && a.MaxWeight == b.MaxWeight &&
+		a.Draining == b.Draining && a.Rack == b.Rack && maps.Equal(a.Labels, b.Labels)
+}
+
 func traitsInWords(old, m *assign.Member) string {
 	switch {
 	case m.Draining && !old.Draining:
@@ -184,10 +189,25 @@ func traitsInWords(old, m *assign.Member) string {
 		return "does not drain any more"
 	case old.Capacity != m.Capacity:
 		return fmt.Sprintf("capacity %v instead of %v", m.EffectiveCapacity(), old.EffectiveCapacity())
+	case old.MaxPartitions != m.MaxPartitions:
+		return "ceiling of partitions " + inPlaceOf(m.MaxPartitions, old.MaxPartitions)
+	case old.MaxWeight != m.MaxWeight:
+		return "ceiling of weight " + inPlaceOf(m.MaxWeight, old.MaxWeight)
 	case old.Rack != m.Rack:
 		return fmt.Sprintf("rack %q instead of %q", m.Rack, old.Rack)
 	}
 	return "labels"
+}
+
+// inPlaceOf tells of two ceilings, of which 0 is none.
+func inPlaceOf[T int32 | float64](is, was T) string {
+	word := func(ceiling T) string {
+		if ceiling == 0 {
+			return "none"
+		}
+		return fmt.Sprint(ceiling)
+	}
+	return word(is) + " instead of " + word(was)
 }
 
 // topicCauses compares topics, both sorted by name.

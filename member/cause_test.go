@@ -68,6 +68,27 @@ func TestARoundTellsWhyItHappened(t *testing.T) {
 	}
 }
 
+func TestEachTraitThatChangesIsACause(t *testing.T) {
+	l := newLeader(t, HooksConfig{})
+	l.round(4, joined("me", l.says()), joined("you", l.says()))
+	for _, step := range []struct {
+		want   string
+		traits Traits
+	}{
+		{"capacity 2 instead of 1", Traits{Capacity: 2}},
+		{"ceiling of partitions 1 instead of none", Traits{Capacity: 2, MaxPartitions: 1}},
+		{"ceiling of weight 2.5 instead of none", Traits{Capacity: 2, MaxPartitions: 1, MaxWeight: 2.5}},
+		{"ceiling of partitions none instead of 1", Traits{Capacity: 2, MaxWeight: 2.5}},
+		{"labels", Traits{Capacity: 2, MaxWeight: 2.5, Labels: map[string]string{"a": "b"}}},
+		{"drains", Traits{Capacity: 2, MaxWeight: 2.5, Labels: map[string]string{"a": "b"}, Draining: true}},
+		{"does not drain any more", Traits{}},
+	} {
+		if got := l.caused(4, joined("me", l.says()), joined("you", l.saysOf([]string{"t"}, step.traits))); got != "traits you: "+step.want {
+			t.Errorf("got %q, want %q", got, step.want)
+		}
+	}
+}
+
 func TestAMemberThatSubscribesAnewIsACause(t *testing.T) {
 	l := newLeader(t, HooksConfig{})
 	l.round(2, joined("me", l.says()), joined("you", l.says()))

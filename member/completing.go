@@ -1,7 +1,6 @@
 package member
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/groupkit/groupkit/assign"
@@ -79,6 +78,5 @@ func inOrder(list []assign.TopicPartitions) []assign.TopicPartitions {
 // asksTheSame tells whether a member tells the same of itself in two rounds, but for
 // its topics and what it owns.
 func asksTheSame(a, b *assign.Member) bool {
-	return a.ID == b.ID && a.Instance == b.Instance && a.Rack == b.Rack &&
-		a.Capacity == b.Capacity && a.MaxPartitions == b.MaxPartitions && a.MaxWeight == b.MaxWeight && a.Draining == b.Draining && maps.Equal(a.Labels, b.Labels)
+	return a.ID == b.ID && a.Instance == b.Instance && sameTraits(a, b)
 }
