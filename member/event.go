@@ -39,6 +39,9 @@ const (
 	// EventLeadDone: Lead returned ErrTermDone, which Err is or wraps, and does not run
 	// again in this term.
 	EventLeadDone EventKind = "lead-done"
+	// EventLoadUnknown: Weights failed, as Err tells, when ReplanOnLoad asked it for the
+	// load; it is asked again when the next look is due.
+	EventLoadUnknown EventKind = "load-unknown"
 	// EventResigned: the term ended; Err tells why. Lead may still be running.
 	EventResigned EventKind = "resigned"
 	// EventLeadReturned: nothing of the term that ended runs any more.

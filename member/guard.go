@@ -10,7 +10,7 @@ import (
 
 // A PanicError is a panic in code that was given to this package, caught.
 type PanicError struct {
-	In    string // the assignor or hook that panicked
+	In    string // the code that panicked, by the name that it is set by: "OnPlan", "Backoff"; "the assignor", "the handler"
 	Value any    // what it panicked with
 	Stack []byte
 }
@@ -29,6 +29,11 @@ type guard struct {
 // lingers until it returns by itself, for Go cannot end it; its result is dropped,
 // and until then further calls fail at once.
 func guarded[T any](g *guard, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	return guardedIn(context.Background(), g, limit, f)
+}
+
+// guardedIn is guarded, and waits no longer than parent goes on either.
+func guardedIn[T any](parent context.Context, g *guard, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	var zero T
 	if limit <= 0 {
 		return zero, fmt.Errorf("%s was not called, because no time was left in this round; make the steps before it faster or raise PlanTimeout", g.what)
@@ -36,7 +41,7 @@ func guarded[T any](g *guard, limit time.Duration, f func(context.Context) (T, e
 	if !g.busy.CompareAndSwap(false, true) {
 		return zero, fmt.Errorf("%s is not back yet from an earlier round; have it return, for nothing else can end it", g.what)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	type result struct {
 		value T
@@ -57,6 +62,8 @@ func guarded[T any](g *guard, limit time.Duration, f func(context.Context) (T, e
 	select {
 	case r := <-done:
 		return r.value, r.err
+	case <-parent.Done():
+		return zero, fmt.Errorf("%s is not waited for any longer: %w", g.what, context.Cause(parent))
 	case <-ctx.Done():
 		return zero, fmt.Errorf("%s was not back after %s; make it faster or raise PlanTimeout", g.what, limit.Round(time.Millisecond))
 	}

@@ -12,7 +12,8 @@ import (
 // LoadPolicy has the leader look at the load from time to time, with
 // [HooksConfig.Weights], and make a new plan when what members have has become uneven
 // and stays so. A plan that Weights shaped fits the load of its time; without a change
-// in the group nothing else would make another one.
+// in the group nothing else would make another one. Where Weights fails, EventLoadUnknown
+// tells, and nothing is done before the next look.
 type LoadPolicy struct {
 	// Every is the time between two looks; 0, the default, is never.
 	Every time.Duration
@@ -116,7 +117,7 @@ func (h *Hooks) watchLoad(t *term) {
 			return
 		}
 		if err != nil {
-			h.emit(Event{Kind: EventFallback, Member: t.Member, Protocol: t.Protocol, Err: fmt.Errorf("the load cannot be looked at: %w", err)})
+			h.emit(Event{Kind: EventLoadUnknown, Member: t.Member, Protocol: t.Protocol, Err: fmt.Errorf("the load cannot be looked at: %w", err)})
 			continue
 		}
 		if is := imbalance(group, adopted.sent); watch.look(is, adopted.sent.Assignment) {
@@ -132,10 +133,7 @@ func (h *Hooks) weighed(ctx context.Context, r *round) (assign.Group, error) {
 		group.Topics[i].Weights = nil
 	}
 	topics := group.Clone().Topics // what lingers may go on reading them
-	weights, err := guarded(&h.loadGuard, h.planTimeout(), func(limited context.Context) (map[string][]float64, error) {
-		limited, cancel := context.WithCancel(limited)
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
+	weights, err := guardedIn(ctx, &h.loadGuard, h.planTimeout(), func(limited context.Context) (map[string][]float64, error) {
 		return h.cfg.Weights(limited, topics)
 	})
 	if err != nil {

@@ -110,8 +110,8 @@ func TestALeaderLooksAtTheLoadWhileItsTermLasts(t *testing.T) {
 			t.Errorf("replan %v after %d looks at an even load", l.hooks.anew, looks)
 		}
 		after(2*time.Minute, func() { failing = errors.New("no") })
-		if n := len(l.of(EventFallback)); n != 2 {
-			t.Errorf("%d events tell of looks that failed, want 2", n)
+		if n := len(l.of(EventLoadUnknown)); n != 2 || len(l.of(EventFallback)) > 0 {
+			t.Errorf("%d events tell of looks that failed, want 2; %d of rounds", n, len(l.of(EventFallback)))
 		}
 		heavy := make([]float64, 4)
 		for _, p := range given["me"] {
@@ -140,5 +140,42 @@ func TestALeaderLooksAtTheLoadWhileItsTermLasts(t *testing.T) {
 		if len(evened["me"]) != 1 {
 			t.Errorf("the plan did not follow the load: %v", evened)
 		}
+	})
+}
+
+// Weights that does not heed its context holds up the end of a term no longer than others.
+func TestALookAtTheLoadDoesNotHoldUpTheEndOfTheTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ignores bool
+		asked := make(chan context.Context, 1)
+		release := make(chan struct{})
+		l := newLeader(t, HooksConfig{
+			Weights: func(ctx context.Context, _ []assign.Topic) (map[string][]float64, error) {
+				if ignores {
+					asked <- ctx
+					<-release
+				}
+				return nil, nil
+			},
+			ReplanOnLoad: LoadPolicy{Every: time.Minute},
+		})
+		l.round(4, joined("me", l.says()))
+		ignores = true
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := make(chan time.Time, 1)
+		go func() { l.hooks.watchLoad(&term{ctx: ctx, cancel: cancel}); ended <- time.Now() }()
+		given := <-asked
+		now := time.Now()
+		cancel(ErrLost)
+		if took := (<-ended).Sub(now); took != 0 {
+			t.Errorf("the look went on for %s", took)
+		}
+		if !errors.Is(context.Cause(given), ErrLost) {
+			t.Errorf("the context of Weights ended because: %v", context.Cause(given))
+		}
+		if told := l.of(EventLoadUnknown); len(told) > 0 {
+			t.Errorf("the end of the term is no failure of Weights: %v", told[0].Err)
+		}
+		close(release)
 	})
 }

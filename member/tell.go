@@ -9,7 +9,7 @@ import (
 // warns tells whether an event of the kind is logged as a warning.
 func (k EventKind) warns() bool {
 	switch k {
-	case EventIsolated, EventFallback, EventLeadFailed, EventLost, EventLeaderless, EventAbandoned, EventHandlerFailed,
+	case EventIsolated, EventFallback, EventLeadFailed, EventLoadUnknown, EventLost, EventLeaderless, EventAbandoned, EventHandlerFailed,
 		EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed,
 		EventFetchFailed, EventRecreated, EventWaiting:
 		return true
