@@ -45,6 +45,7 @@ func (m *Member) assigned(_ context.Context, client *kgo.Client, added map[strin
 	m.shareLocked()
 	m.mu.Unlock()
 	if m.cfg.GroupProtocol == ConsumerProtocol {
+		m.hooks.observed(m.speaksKIP848.Load())
 		if !was {
 			m.emit(Event{Kind: EventSyncing, Reason: "the coordinator has taken the member in"})
 		}

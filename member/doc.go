@@ -113,9 +113,11 @@
 // # Goroutines
 //
 // Callbacks say on which goroutine they run. The package starts goroutines for each
-// term that this member leads, and one for each assignor or hook call that has a
-// deadline. [Hooks.Close] waits for the first. The others end with their call, for
-// which the client's Close waits unless it has overrun. A [Member] has one that keeps
+// term that this member leads, one after each round that it does not lead, and before each
+// that a leader joins, which asks whether a broker assigns partitions in the group, and
+// one for each assignor or hook call that has a deadline. [Hooks.Close] waits for all but
+// the last. Those end with their call, for which the client's Close waits where it is part
+// of a round and has not overrun. A [Member] has one that keeps
 // the lease, one that looks for what keeps it out of the group until it is in, and while
 // it runs one for each partition, in which the handler is called, one that commits and one
 // that is the watchdog; Run and Close wait for them, but for handlers that were abandoned.

@@ -36,7 +36,8 @@ type Health struct {
 	Runs  bool // a call of Run is under way
 
 	// Lease is for how long the coordinator's last acknowledgement lets handlers go
-	// on; 0 where they may not, or the member has no partition.
+	// on, also where the member has no partition; 0 where they may not, and before
+	// it is in the group.
 	Lease time.Duration
 
 	// Stalled are partitions that make no progress, see Config.StallTimeout, or that

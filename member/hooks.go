@@ -30,7 +30,9 @@ type HooksConfig struct {
 	// for the load of partitions: topic → weight by partition, as in
 	// assign.Topic. Topics may be left out. When it fails, or takes more than
 	// half of PlanTimeout, the round goes on without weights, with an
-	// EventFallback. ReplanOnLoad asks too, perhaps at the same time as a round.
+	// EventFallback. ReplanOnLoad asks too, perhaps at the same time as a round. Each
+	// call is on a goroutine of its own; the client's group management waits for that
+	// of a round.
 	Weights func(ctx context.Context, topics []assign.Topic) (map[string][]float64, error)
 
 	// OnPlan, when set, sees every plan that this member makes as leader,
@@ -42,6 +44,8 @@ type HooksConfig struct {
 	// completes the same plan: neither the assignor nor OnPlan is asked again,
 	// unless a member, its subscription or a topic changed meanwhile. Nor is it asked
 	// where the steps before it have taken all of PlanTimeout; what is owned stays then.
+	// Each call is on a goroutine of its own, for which the client's group management
+	// waits, PlanTimeout at most.
 	OnPlan func(ctx context.Context, round Round) (assign.Plan, error)
 
 	// Lead, when set, runs while this member leads the group: from the first
@@ -58,7 +62,8 @@ type HooksConfig struct {
 	// again before the next term. Whatever else it returns by then, nil too, and a
 	// panic, is told by EventLeadFailed, and it is called again with the same ctx and
 	// term: after a second, after twice as long each further time, up to 30 s, and
-	// after a second again once it has run for more than that. It must not call
+	// after a second again once it has run for more than that. Each call is on a
+	// goroutine of its own, for which nothing of the group waits. It must not call
 	// Close, which waits for it.
 	Lead func(ctx context.Context, term Term) error
 
@@ -108,14 +113,16 @@ type HooksConfig struct {
 	Logger *slog.Logger
 }
 
-// Errors that end a term, as context.Cause of the context of Lead.
+// Errors that end a term, as context.Cause of the context of Lead; [ErrResigned] is that of
+// an [Election] too.
 var (
 	// ErrClosed: Hooks or Member were closed.
 	ErrClosed = errors.New("the member was closed")
 	// ErrSucceeded: the coordinator did not name this member the leader again.
 	ErrSucceeded = errors.New("the group has another leader, or none")
 	// ErrLeaderless: the broker assigns partitions in the group, for a member that
-	// speaks KIP-848 joined it.
+	// speaks KIP-848 joined it. Where the coordinator is slow to tell so it is
+	// ErrSucceeded.
 	ErrLeaderless = errors.New("the group has no leader, for a member that speaks KIP-848 joined it and the broker assigns its partitions")
 	// ErrLeaseExpired: the coordinator did not acknowledge the member in time.
 	ErrLeaseExpired = errors.New("the coordinator did not acknowledge the member in time")

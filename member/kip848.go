@@ -23,7 +23,8 @@ const (
 	// ConsumerProtocol is KIP-848 (Kafka 4.0 and later; franz-go recommends 4.3):
 	// the brokers plan, with their uniform assignor, and no member leads. The
 	// session timeout is theirs too. On older brokers the client falls back to
-	// the classic protocol and franz-go's cooperative-sticky.
+	// the classic protocol and franz-go's cooperative-sticky: the state is following
+	// then, whichever member's client plans, and no Leading or Lead comes of it.
 	ConsumerProtocol
 )
 
@@ -85,6 +86,14 @@ func (h *Hooks) observe(client *kgo.Client, s settings) {
 	h.client, h.settings = client, s
 	h.mu.Unlock()
 	h.emit(Event{Kind: EventJoining})
+}
+
+// observed: the client was assigned something, by the broker or, where that does not know
+// KIP-848, by a member that leads.
+func (h *Hooks) observed(byBroker bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.machine.hosted = byBroker
 }
 
 // answered is when a broker last answered a heartbeat of kgo's.

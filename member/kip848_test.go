@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/groupkit/groupkit/member"
 )
@@ -108,6 +109,23 @@ func TestOnKIP848HandlersEndWithTheSession(t *testing.T) {
 	}
 	r.await(t, member.EventLost)
 	committedAt(t, r, 1)
+}
+
+// Brokers that do not know KIP-848 have the client fall back to the classic protocol, in
+// which there is a leader, if none of this package.
+func TestOnOlderBrokersAMemberFollowsALeaderOfTheClients(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "t"), kfake.MaxVersions(kversion.V3_7_0()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	r := startRun(t, cluster, onKIP848, ignore)
+	eventually(t, "it is assigned all", func() bool { return r.Health().Owned == 2 && len(r.all(member.EventAssigned)) > 0 })
+	if s := r.State(); s != member.StateFollowing || r.Leading() {
+		t.Errorf("the member is %s", s)
+	}
+	shut(t, r.Member)
+	r.checkStates(t)
 }
 
 // A heartbeat that is refused is answered too, and kgo starts its session again and again

@@ -36,7 +36,8 @@ func (t Term) Fence() Fence {
 // coordinator and back, and counts as one: the lease runs on from it.
 //
 // Once the term is over the error is what context.Cause of the context of Lead tells:
-// it wraps ErrLost, ErrLeaseExpired, ErrLeaderless, ErrSucceeded, ErrLeft or ErrClosed.
+// it wraps ErrLost, ErrLeaseExpired, ErrLeaderless, ErrSucceeded, ErrLeft or ErrClosed, and
+// of an [Election] ErrResigned too.
 // Any other error says that the coordinator could not be asked within ctx, and nothing
 // about the term; the work may go on for as long as its context does. ctx may be the
 // one of Lead, or a shorter one.
