@@ -56,6 +56,8 @@
 // What no client can promise, and this package does not:
 //
 //   - that work stops which does not look at its context;
+//   - that a virtual machine notices that it was paused, or restored, where its clocks
+//     stood still;
 //   - that nothing overlaps when an administrator removes the member, or when a second
 //     process joins with the same instance id, for then the successor may be leading
 //     before the coordinator can tell this one;
