@@ -90,6 +90,7 @@ func New(cfg Config) (*Member, error) {
 		}
 		m.hooks = hooks
 		hooks.expelled = m.expelled
+		hooks.settings.group = cfg.Group // the client may join before it is attached
 		opts = append(opts, hooks.Opts()...)
 	} else {
 		if problems != nil {
