@@ -101,13 +101,18 @@ func TestStoppedRecordingIsJudgedWithTheLog(t *testing.T) {
 		t.Errorf("%v, %+v", err, answer)
 	}
 
-	ctx, interrupt := context.WithCancel(patiently)
-	defer interrupt()
-	afterLooks(t, looks, 3, func() {
-		time.Sleep(200 * time.Millisecond) // between two looks
+	for range 5 { // until it is between two looks: one that is cut short is told of, too
+		ctx, interrupt := context.WithCancel(patiently)
+		afterLooks(t, looks, 3, func() {
+			time.Sleep(200 * time.Millisecond)
+			interrupt()
+		})
+		answer, err = in.Explain(ctx, "workers", inspect.Explaining{For: time.Hour})
 		interrupt()
-	})
-	answer, err = in.Explain(ctx, "workers", inspect.Explaining{For: time.Hour})
+		if len(answer.Warnings) == 0 {
+			break
+		}
+	}
 	if err != nil || len(answer.Errors) != 1 || !strings.HasPrefix(answer.Errors[0].Message, "interrupted") || len(answer.Warnings) > 0 || answer.Data.State != "Stable" {
 		t.Fatalf("%v, %+v", err, answer)
 	}
@@ -144,7 +149,7 @@ func TestExplainSaysWhichLooksFailed(t *testing.T) {
 	if err != nil || len(answer.Errors) > 0 || answer.Data.Members == nil {
 		t.Errorf("the last looks succeeded: %+v", answer)
 	}
-	for _, want := range []string{"the group is not known, or not all of it: 1 look failed", `DESCRIBE on the group "workers"`} {
+	for _, want := range []string{"to be seen of the group is not known, or not all of it: ", `DESCRIBE on the group "workers"`} {
 		if !slices.ContainsFunc(answer.Warnings, func(p inspect.Problem) bool { return strings.Contains(p.Message, want) }) {
 			t.Errorf("no warning says %q: %+v", want, answer.Warnings)
 		}
@@ -241,7 +246,7 @@ func TestExplainKnowsTheMembersOfALargeGroup(t *testing.T) {
 			if test.shown {
 				describeModern(fake, "workers", epochs, ids...)
 			}
-			in := inspect.New(newClient(t, fake), inspect.LogBudget(test.budget, 64<<20, 3*time.Second))
+			in := inspect.New(newClient(t, fake), inspect.LogBudget(test.budget, 64<<20, time.Minute))
 			answer := explained(t, in, "workers", 600*time.Millisecond)
 			cut := slices.Contains(codes(answer.Warnings), inspect.CodeLogTruncated)
 			if cut != test.cut {
@@ -291,7 +296,7 @@ func TestExplainKnowsWhoJoinedLongAgo(t *testing.T) {
 	writeLog(t, fake, "workers", records...)
 	describeModern(fake, "workers", epochs, ids...)
 	for _, budget := range []int64{500_000, 20 * count} {
-		answer := explained(t, inspect.New(newClient(t, fake), inspect.LogBudget(budget, 64<<20, 3*time.Second)), "workers", 600*time.Millisecond)
+		answer := explained(t, inspect.New(newClient(t, fake), inspect.LogBudget(budget, 64<<20, time.Minute)), "workers", 600*time.Millisecond)
 		d := answer.Data
 		if len(d.Verdicts) != 1 || d.Verdicts[0].Cause != explain.Fine || !strings.Contains(d.Verdicts[0].Says, "members went") || d.Rebalances < 15 {
 			t.Errorf("of %d records: %+v", budget, d)

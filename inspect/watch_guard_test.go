@@ -188,7 +188,7 @@ func TestWatchAsksForTheELRFarIntoATopic(t *testing.T) {
 	})
 	startWatching(t, inspect.New(newClient(t, fake)), inspect.Watched{Elections: true, Topics: []string{"orders"}})
 	deadline := time.Now().Add(patience)
-	for looks.Load() < 4 && time.Now().Before(deadline) {
+	for (looks.Load() < 4 || asked.Load() == 0) && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if l, n := looks.Load(), asked.Load(); l < 4 || n != 1 {
