@@ -31,7 +31,7 @@ func TestDemoWithoutBrokers(t *testing.T) {
 		if got.code != exitFailed || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "no broker answered at 127.0.0.1:1") {
 			t.Errorf("%q: exit %d, stderr %q", args, got.code, got.stderr)
 		}
-		if took := time.Since(began); took > 20*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%q: it took %s", args, took)
 		}
 	}

@@ -92,7 +92,14 @@ func TestInterruptionEndsTheRecordingAlone(t *testing.T) {
 		read.Store(read.Load() || ctx.Err() != nil)
 		return nil, nil, false
 	})
-	time.AfterFunc(time.Second, interrupt)
+	var looks atomic.Int32
+	fake.ControlKey(int16(kmsg.DescribeGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if looks.Add(1) == 3 { // of which two were taken
+			time.AfterFunc(200*time.Millisecond, interrupt)
+		}
+		return nil, nil, false
+	})
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, []string{"-b", address, "group", "explain", "workers", "--for", "1h"}, environment{&stdout, &stderr, func(string) string { return "" }})
 	if strings.Contains(stderr.String(), "cancel") || strings.Contains(stderr.String(), "interrupted") || !read.Load() {

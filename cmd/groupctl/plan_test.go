@@ -322,7 +322,7 @@ func TestPlanHeedsWhatMembersTell(t *testing.T) {
 	}
 	start("gold", member.Traits{Capacity: 3, Labels: map[string]string{"tier": "gold"}})
 	start("old", member.Traits{Draining: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, err := fake.WaitGroupStable(ctx, "traits", 2); err != nil {
 		t.Fatal(err)
@@ -374,7 +374,7 @@ func TestPlanOfAConsumerGroupByItsLag(t *testing.T) {
 		}
 	}()
 	defer func() { stop(); <-polled; reader.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, err := fake.WaitGroupStable(ctx, "new", 1); err != nil {
 		t.Fatal(err)

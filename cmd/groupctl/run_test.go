@@ -31,7 +31,7 @@ type ran struct {
 func runWith(t *testing.T, getenv func(string) string, args ...string) ran {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	code := run(ctx, args, environment{stdout: &stdout, stderr: &stderr, getenv: getenv})
 	return ran{code, stdout.String(), stderr.String()}
@@ -64,7 +64,7 @@ func newCluster(t *testing.T) (*kfake.Cluster, string) {
 		}
 	}()
 	t.Cleanup(func() { stop(); <-polled; client.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if _, err := fake.WaitGroupStable(ctx, "workers", 1); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ func TestBrokersThatDoNotAnswer(t *testing.T) {
 			t.Run(name+" "+command, func(t *testing.T) {
 				start := time.Now()
 				result := runArgs(t, append([]string{"-b", address, "-o", "json", "--timeout", "500ms"}, strings.Fields(command)...)...)
-				if took := time.Since(start); took > 10*time.Second {
+				if took := time.Since(start); took > 30*time.Second {
 					t.Errorf("took %v", took)
 				}
 				p := parse(t, result.stdout)
@@ -66,7 +66,7 @@ func TestInterruptedWhileNobodyAnswers(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			start := time.Now()
 			code := run(ctx, append([]string{"-b", address, "--timeout", "1m"}, strings.Fields(command)...), environment{&stdout, &stderr, func(string) string { return "" }})
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			want, says := exitFailed, "canceled before a broker answered at "+address

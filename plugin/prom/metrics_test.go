@@ -91,7 +91,7 @@ func TestMetricsAreScraped(t *testing.T) {
 // says waits until a scrape has a line for each of the patterns.
 func says(t *testing.T, url string, patterns ...string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		resp, err := http.Get(url)
 		if err != nil {

@@ -48,7 +48,7 @@ func TestEveryStepIsSeen(t *testing.T) {
 	if !seen {
 		t.Error("a step was not seen")
 	}
-	if took := time.Since(began); took > 15*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 	if n := strings.Count(told, "\n  SEEN  "); n != 9 {
@@ -105,7 +105,7 @@ func TestInterruption(t *testing.T) {
 			return takeover(ctx)
 		}
 	})
-	if took := time.Since(<-cancelled); took > 3*time.Second {
+	if took := time.Since(<-cancelled); took > 20*time.Second {
 		t.Errorf("it went on for %s", took)
 	}
 	if seen || !strings.Contains(told, "interrupted before it was seen") || !strings.HasSuffix(told, "\n  Interrupted in step 7.\n") {
@@ -122,7 +122,7 @@ func TestNothingIsLeftOnANamedCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fake.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := onBrokers(ctx, fake.ListenAddrs())
 	if err != nil {
@@ -192,7 +192,7 @@ func TestATopicThatMayHaveBeenCreated(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
-			if took := time.Since(began); took > 8*time.Second {
+			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("took %s", took)
 			}
 			client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...))
