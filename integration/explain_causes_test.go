@@ -76,6 +76,17 @@ func causes() []causeCase {
 			cause: explain.Fine, says: "not back when the record ends",
 		},
 		{
+			// Members commit only what they handle.
+			name: "a member that leaves when there was nothing to handle for long", set: three,
+			bring: func(ctx context.Context, g *trouble) {
+				pauseFor(ctx, 5*time.Second)
+				g.quiet.Store(true)
+				pauseFor(ctx, 12*time.Second)
+				g.everybody[0].once.Do(g.everybody[0].leave)
+			},
+			cause: explain.Fine, says: "1 member went",
+		},
+		{
 			name: "a member that leaves again and again", set: three, bring: flap,
 			cause: explain.LeavesRepeatedly, says: `"flapper"`,
 		},

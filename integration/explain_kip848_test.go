@@ -32,7 +32,15 @@ type running struct {
 }
 
 // startRunning starts one, and waits until the coordinator has taken it in.
-func (g *trouble) startRunning(name string, opts ...kgo.Opt) *running {
+func (g *trouble) startRunning(name string) *running {
+	g.t.Helper()
+	w := g.tryRunning(name)
+	awaitLine(g.t, w.path, "group member assigned")
+	return w
+}
+
+// tryRunning starts one.
+func (g *trouble) tryRunning(name string) *running {
 	g.t.Helper()
 	w := &running{frozen: make(chan struct{})}
 	file, err := os.CreateTemp(g.logs, name+"-*.jsonl")
@@ -43,7 +51,7 @@ func (g *trouble) startRunning(name string, opts ...kgo.Opt) *running {
 	file.Close()
 	cfg := member.Config{Group: g.group, Topics: []string{g.topic}, GroupProtocol: member.ConsumerProtocol}
 	cfg.Logger = g.logTo(w.path)
-	cfg.Client = append([]kgo.Opt{
+	cfg.Client = []kgo.Opt{
 		kgo.SeedBrokers(g.c.Seeds()...), kgo.ClientID(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -52,7 +60,7 @@ func (g *trouble) startRunning(name string, opts ...kgo.Opt) *running {
 			}
 			return &freezing{conn, w.frozen}, nil
 		}),
-	}, opts...)
+	}
 	m, err := member.New(cfg)
 	if err != nil {
 		g.t.Fatal(err)
@@ -80,7 +88,6 @@ func (g *trouble) startRunning(name string, opts ...kgo.Opt) *running {
 		})
 	}
 	g.t.Cleanup(w.end)
-	awaitLine(g.t, w.path, "group member assigned")
 	return w
 }
 
@@ -168,5 +175,51 @@ func TestWhatMembersOfKIP848SayExplainsTheirGroup(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhoIsRefusedByAGroupOfAnotherKindIsToldWhy has a group be an election, and a member
+// of KIP-848 refused by it, and another be one of consumers, and a candidate refused.
+func TestWhoIsRefusedByAGroupOfAnotherKindIsToldWhy(t *testing.T) {
+	t.Parallel()
+	c := cluster.Shared(t)
+	elect := func(g *trouble) (path string) {
+		file, err := os.CreateTemp(g.logs, "candidate-*.jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		election, err := member.Elect(g.group, member.ElectionConfig{
+			Client: []kgo.Opt{kgo.SeedBrokers(c.Seeds()...), kgo.ClientID("candidate")}, Logger: g.logTo(file.Name()),
+			Lead: func(ctx context.Context, _ member.Term) error { <-ctx.Done(); return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = election.Close(context.Background()) })
+		return file.Name()
+	}
+	for _, test := range []struct {
+		name  string
+		bring func(*trouble)
+		cause explain.Cause
+		do    string
+	}{
+		{"an election, and a member of KIP-848", func(g *trouble) {
+			awaitLine(t, elect(g), "election leading")
+			awaitLine(t, g.tryRunning("consumer").path, "GROUP_ID_NOT_FOUND")
+		}, explain.BetweenTypes, "such as elections"},
+		{"consumers, and a candidate", func(g *trouble) {
+			g.startRunning("consumer")
+			awaitLine(t, elect(g), "election lost")
+		}, explain.ProtocolMismatch, "member.Elect"},
+	} {
+		g := newTrouble(t, c)
+		test.bring(g)
+		answer, err := inspect.New(newClient(t, c)).Explain(t.Context(), g.group, inspect.Explaining{For: time.Millisecond, Said: g.heard})
+		told, _ := json.MarshalIndent(answer.Data, "", " ")
+		if v := answer.Data.Verdicts[0]; err != nil || v.Cause != test.cause || !strings.Contains(v.Do, test.do) {
+			t.Errorf("%s: %v, want %s, and %q to do: %s", test.name, err, test.cause, test.do, told)
+		}
 	}
 }

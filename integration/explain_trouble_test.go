@@ -29,6 +29,7 @@ type trouble struct {
 	c            *cluster.Cluster
 	group, topic string
 	logs         string       // the folder of the logs of its members' processes
+	quiet        atomic.Bool  // nothing comes that its members could handle
 	planning     atomic.Int64 // how long a leader that ponders takes to plan
 	givingUp     atomic.Int64 // how long a member that takes long to give up partitions does, once
 	mu           sync.Mutex
@@ -298,6 +299,9 @@ func (g *trouble) produce(ctx context.Context) {
 	defer client.Close()
 	for ctx.Err() == nil {
 		for n := range 12 {
+			if g.quiet.Load() {
+				break
+			}
 			client.Produce(ctx, kgo.StringRecord(fmt.Sprint(n)), nil)
 		}
 		pauseFor(ctx, 100*time.Millisecond)

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ func (h *history) unreadable() []*finding {
 	if v := h.undecoded(true); v != nil {
 		return []*finding{v}
 	}
-	v := find(UnreadableMetadata, Certain, repairMembers)
+	v := find(UnreadableMetadata, Certain, doRepair)
 	for _, w := range h.waits {
 		if !w.planFails() {
 			continue
@@ -115,7 +116,7 @@ func (h *history) betweenTypes() []*finding {
 }
 
 func (h *history) mixedTypes() []*finding {
-	v := find(BetweenTypes, Certain, "Finish the migration: set group.protocol=consumer (kgo: no custom balancer) on the members that are left, or bring all of them back. A classic group whose assignments carry user data cannot be migrated online; groupkit does not put any in.")
+	v := find(BetweenTypes, Certain, doFinishMigration)
 	var mixed *Observation
 	flips := 0
 	var last string
@@ -152,17 +153,19 @@ func (h *history) mixedTypes() []*finding {
 		return []*finding{v}
 	}
 	var refused time.Time
+	who := map[string]watch.MemberRef{}
 	for _, o := range h.said {
-		text := strings.ToLower(o.Said.Error)
-		if strings.Contains(text, "custom assignor") || strings.Contains(text, "group_id_not_found") && strings.Contains(text, "classic") {
+		if isRefusedForType(o.Said.Error) {
 			refused = o.At
-			v.Members = append(v.Members, saidBy(*o.Said))
+			ref := saidBy(*o.Said)
+			who[cmp.Or(ref.ID, ref.ClientID)] = ref
 			v.quote(o.At, o.Source, fmt.Sprintf("%s was refused: %s", named(saidBy(*o.Said)), o.Said.Error))
 		}
 	}
-	if len(v.Members) > 0 {
-		v.Sure = h.stillRefused(refused)
-		v.Says = fmt.Sprintf("The group cannot change its type: %s, which %s KIP-848, %s refused.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"), plural(len(v.Members), "was", "were"))
+	if len(who) > 0 {
+		v.Sure, v.Do = h.stillRefused(refused), doAllowMigration
+		v.Members = sortedRefs(who)
+		v.Says = fmt.Sprintf("The group does not change its type: %s, which %s KIP-848, %s refused.", namedAll(v.Members), plural(len(v.Members), "speaks", "speak"), plural(len(v.Members), "was", "were"))
 		return []*finding{v}
 	}
 	if flips >= 2 {
@@ -171,6 +174,13 @@ func (h *history) mixedTypes() []*finding {
 		return []*finding{v}
 	}
 	return nil
+}
+
+// isRefusedForType says whether an error is that of a member of KIP-848 which the
+// coordinator does not let into a group of another type: it says that there is no such
+// group. To one that was in, it says so when the group was deleted.
+func isRefusedForType(text string) bool {
+	return strings.Contains(text, "custom assignor") || strings.Contains(text, "GROUP_ID_NOT_FOUND") && !strings.Contains(text, "lost its membership")
 }
 
 func plural(n int, one, more string) string {
@@ -252,7 +262,7 @@ func (h *history) protocols() []*finding {
 		verdicts = append(verdicts, v)
 	}
 	switches := 0
-	switched := find(ProtocolMismatch, Likely, "Give all members the same assignors, in the same order (partition.assignment.strategy, kgo.Balancers): of those that all of them have the group takes the one that most prefer.")
+	switched := find(ProtocolMismatch, Likely, doPreferTheSame)
 	for _, r := range h.rounds {
 		if r.before.Type != r.after.Type || r.before.Assignor == nil || r.after.Assignor == nil || *r.before.Assignor == *r.after.Assignor {
 			continue
@@ -273,7 +283,7 @@ func (h *history) protocols() []*finding {
 
 // subscriptions: members that stayed subscribe to other topics.
 func (h *history) subscriptions() []*finding {
-	v := find(SubscriptionChanged, Certain, "Give all members the same subscription from the start, and change it in one rollout. A pattern is resolved anew whenever topics come and go: make it narrower, or name the topics.")
+	v := find(SubscriptionChanged, Certain, doSubscribeAlike)
 	who := map[string]watch.MemberRef{}
 	for _, r := range h.rounds {
 		were, seen := byID(r.before), map[string]bool{}
@@ -318,7 +328,7 @@ func topics(names []string) string {
 
 // partitions: topics have more or fewer partitions than when the group planned last.
 func (h *history) partitions() []*finding {
-	v := find(PartitionsChanged, Certain, "Nothing, if partitions were added on purpose: one rebalance hands them out. To spare the group that, add them when it may pause.")
+	v := find(PartitionsChanged, Certain, doExpectPartitions)
 	for topic, sizes := range h.sizes {
 		for i := 1; i < len(sizes); i++ {
 			was, is := sizes[i-1].Topic.Partitions, sizes[i].Topic.Partitions
@@ -403,7 +413,7 @@ func wholeTopics(g watch.Group) map[string]int32 {
 
 // slowPlans: the leader takes long.
 func (h *history) slowPlans() []*finding {
-	v := find(SlowPlan, Certain, "Make the leader plan faster: its assignor and the requests it makes run while the whole group stands still. No heartbeat is sent meanwhile, so a plan that takes longer than the session timeout (session.timeout.ms, kgo.SessionTimeout) costs the leader its place.")
+	v := find(SlowPlan, Certain, doPlanFaster)
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
 	plans := 0

@@ -267,16 +267,18 @@ func (h *history) longestRebalance(g watch.Group) time.Duration {
 }
 
 // fellSilent says whether the member had stopped committing long before it went, while
-// others went on, or had committed up to then.
+// others went on, or had committed up to then. Most clients commit only when they have
+// handled something, so that it takes a sign that there was something to handle.
 func (h *history) fellSilent(d *departure) bool {
 	r := d.round
 	mine := h.commitTimes(d.member, r)
-	if len(mine) < 4 {
+	if distinct(mine) < 4 {
 		return false
 	}
 	every, longest := gaps(mine)
 	until := r.waitedOr(r.at)
 	last := mine[len(mine)-1]
+	sinceLast := until.Sub(last)
 	others := time.Time{}
 	for _, m := range r.before.Members {
 		if m.ID == d.member.ID {
@@ -297,16 +299,20 @@ func (h *history) fellSilent(d *departure) bool {
 	}
 	switch {
 	case silent >= enough:
+		why := h.whyNotIdle(d.member, r, last, silent)
+		if why == "" {
+			return false // it may have had nothing to commit
+		}
 		d.how, d.sure = howExpired, Likely
-		text := fmt.Sprintf("%s committed every %s, and nothing in the last %s before it went", named(d.member.MemberRef), roughly(every), roughly(silent))
+		text := fmt.Sprintf("%s committed every %s, and nothing in the last %s before it went, though %s", named(d.member.MemberRef), roughly(every), roughly(silent), why)
 		if session > 0 {
 			text += fmt.Sprintf("; its session timeout is %s", roughly(session))
 		}
 		d.quote(last, h.commitSource(), text)
 		return true
-	case session > 0 && silent < session/2 && silent <= 2*every:
+	case session > 0 && sinceLast < session/2 && silent <= 2*every:
 		d.how, d.sure = howLeft, Likely
-		d.quote(last, h.commitSource(), fmt.Sprintf("%s committed until %s before it went, within its session timeout of %s: it left", named(d.member.MemberRef), roughly(max(silent, 0)), roughly(session)))
+		d.quote(last, h.commitSource(), fmt.Sprintf("%s committed until %s before it went, within its session timeout of %s: it left", named(d.member.MemberRef), roughly(max(sinceLast, 0)), roughly(session)))
 		return true
 	}
 	return false

@@ -145,7 +145,7 @@ func (h *history) followers() {
 func (r *round) isQuiet() bool { return len(r.joined)+len(r.left) == 0 }
 
 func (h *history) unexplained() *finding {
-	v := find(Unexplained, Possible, "Look at what members log at these times, or give it with --events: a member asks for a rebalance itself when its subscription, its metadata or its leader's view of the topics changes, and joins again after an error.")
+	v := find(Unexplained, Possible, doReadLogs)
 	for _, r := range h.rounds {
 		if r.by != nil {
 			continue
@@ -184,9 +184,10 @@ func (h *history) takeOrdinary() []*round {
 }
 
 // isAskedFor says whether a member brought the round about itself, as the leader tells, or
-// as candidates of an election do for each term that ends, is taken over or resigned.
+// as candidates of an election do for each term that ends, is taken over or resigned, or a
+// static member that is back.
 func (r *round) isAskedFor() bool {
-	return isElection(r.after) || len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
+	return isElection(r.after) || r.restarted != nil || len(r.toldOf("forced"))+len(r.toldOf("traits"))+len(r.toldOf("restarted")) > 0
 }
 
 // outOfIt has nobody be fine for certain of whom members say that they were out of it.
@@ -201,7 +202,7 @@ func (h *history) outOfIt(v *finding) {
 	if n > 0 {
 		v.Sure = Possible
 		v.Says += " Yet members said that they were out of it."
-		v.Do = "Look at what those members log at these times."
+		v.Do = doReadThose
 	}
 }
 
@@ -228,6 +229,9 @@ func changes(r *round) string {
 	if len(parts) == 0 {
 		if words := r.toldInWords(); words != "" {
 			return "the same members; the leader says why: " + words
+		}
+		if r.restarted != nil {
+			return fmt.Sprintf("the same members; %s, a static member, had restarted right before", named(r.restarted.MemberRef))
 		}
 		return "the same members"
 	}

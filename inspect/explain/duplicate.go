@@ -14,23 +14,36 @@ import (
 // duplicates: two processes use one instance id. The coordinator takes the newer one for
 // the older one restarted, and fences that.
 func (h *history) duplicates() []*finding {
-	v := find(DuplicateInstance, Certain, "Give each process an instance id of its own, such as one with the ordinal of its pod (group.instance.id, kgo.InstanceID), and see that a process has ended before another takes its place.")
+	v := find(DuplicateInstance, Certain, doGiveOwnInstance)
 	fenced := map[string]watch.MemberRef{}
 	instances := map[string]bool{}
 	var last time.Time
+	isFenced := false // by a newer one; in KIP-848 it is the newer one that is refused
 	for _, o := range h.said {
-		if !strings.Contains(o.Said.Error, "FENCED_INSTANCE_ID") {
+		out, refused := strings.Contains(o.Said.Error, "FENCED_INSTANCE_ID"), strings.Contains(o.Said.Error, "UNRELEASED_INSTANCE_ID")
+		if !out && !refused {
 			continue
 		}
 		ref := saidBy(*o.Said)
+		what := "was fenced out"
+		if isFenced = isFenced || out; !out {
+			what = "was refused"
+		}
 		last, fenced[cmp.Or(ref.ID, ref.ClientID)] = o.At, ref
 		instances[o.Said.Instance] = true
-		v.quote(o.At, o.Source, fmt.Sprintf("%s was fenced out: %s", cmp.Or(ref.ID, ref.ClientID, o.Said.Instance), o.Said.Error))
+		v.quote(o.At, o.Source, fmt.Sprintf("%s %s: %s", cmp.Or(ref.ID, ref.ClientID, o.Said.Instance), what, o.Said.Error))
 	}
 	if len(fenced) == 0 {
 		return nil
 	}
 	v.Sure = h.stillRefused(last)
+	if !isFenced && v.Sure == Certain {
+		v.Sure = Likely
+	}
+	or := "."
+	if !isFenced {
+		or = ", or one that died has its place kept until its session ends."
+	}
 	v.Members = sortedRefs(fenced)
 	var says []string
 	for _, instance := range slices.Sorted(maps.Keys(instances)) {
@@ -54,7 +67,7 @@ func (h *history) duplicates() []*finding {
 		says = append(says, text)
 	}
 	text := strings.Join(says, "; ")
-	v.Says = strings.ToUpper(text[:1]) + text[1:] + "."
+	v.Says = upperFirst(text) + or
 	shares := func(m watch.Member) bool { return m.Instance != nil && instances[*m.Instance] }
 	for _, r := range h.rounds {
 		if slices.ContainsFunc(r.joined, shares) || slices.ContainsFunc(r.left, shares) {

@@ -18,3 +18,24 @@ func TestTwoProcessesWithOneInstanceID(t *testing.T) {
 		t.Errorf("%+v", d.Verdicts)
 	}
 }
+
+// TestAMemberOfKIP848ThatIsRefused for its instance's ID, or for the group's type.
+func TestAMemberOfKIP848ThatIsRefused(t *testing.T) {
+	for _, test := range []struct {
+		err   string
+		cause Cause
+		sure  Sureness
+		says  string
+	}{
+		{"UNRELEASED_INSTANCE_ID: The instance ID is still used by another member.", DuplicateInstance, Likely, `Two processes use the instance id "inst-a": the client id, as far as it is told, is "a", or one that died has its place kept until its session ends.`},
+		{"GROUP_ID_NOT_FOUND: The group id does not exist.", BetweenTypes, Certain, `The group does not change its type: "inst-a", which speaks KIP-848, was refused.`},
+	} {
+		d := Diagnose("g", []Observation{
+			polled(0, "Stable", member("a-1", 0, 1)), polled(9, "Stable", member("a-1", 0, 1)),
+			said(3, Said{Member: "a-2", Instance: "inst-a", ClientID: "a", Kind: "lost", Error: test.err}),
+		}, Limits{})
+		if v := d.Verdicts[0]; v.Cause != test.cause || v.Sure != test.sure || v.Says != test.says {
+			t.Errorf("%+v", d.Verdicts)
+		}
+	}
+}

@@ -26,12 +26,10 @@ func (h *history) adviceOnProtocols(candidates, consumers bool) string {
 		election = isElection(*o.Look)
 	}
 	switch {
-	case candidates && election:
-		return "Give the other group of this name, or this election, another name: candidates were refused while a group of another kind had it (the name is the first argument of member.Elect)."
 	case candidates:
-		return "Give the election a name that no other group has (the first argument of member.Elect): a group of another kind has this one, and a group takes members of one kind only."
+		return doRenameElection
 	case consumers && election:
-		return "Give the consumers a group id of their own (group.id, kgo.ConsumerGroup), or the election another name: an election of that name (member.Elect) takes in no consumers."
+		return doRenameConsumers
 	}
-	return "Give all members at least one assignor in common (partition.assignment.strategy; kgo.Balancers; Protocols of package member), and the same protocol type. To change it, roll twice: first with both, then without the old one."
+	return doAgree
 }

@@ -137,8 +137,25 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			"silent for the session", slices.Concat(
-				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 28, 1, 2, 3),
-			), []Cause{SessionExpired}, Likely, `the client "b"`, "committed every 1s, and nothing in the last 11s before it went; its session timeout is 10s",
+				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 28, 1, 2, 3), commits(40.5, 43, 1, 2, 3),
+			), []Cause{SessionExpired}, Likely, `the client "b"`, "committed every 1s, and nothing in the last 11s before it went, though 290 offsets of its partitions were committed right after; its session timeout is 10s",
+		},
+		{
+			"nothing to commit, and left", slices.Concat(
+				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 28, 1, 2, 3), []Observation{{At: at(41), Source: SourceLog, Commit: &Commit{"orders", 2, 285}}},
+			), []Cause{Fine}, Likely, "1 member went", "",
+		},
+		{
+			"one batch of many partitions, and left", slices.Concat(
+				[]Observation{logged(0, 1, a, member("b-1", 2, 3, 4, 5, 6, 7)), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(5, 5, 1, 2, 3, 4, 5, 6, 7),
+			), []Cause{Fine}, Likely, "1 member went", "",
+		},
+		{
+			"commits also where nothing comes, and silent", slices.Concat(
+				[]Observation{logged(0, 1, a, b), logged(40, 2, a)}, commits(1, 39, 1, 0, 1), commits(1, 25, 1, 2, 3), []Observation{
+					{At: at(26), Source: SourceLog, Commit: &Commit{"orders", 2, 250}}, {At: at(27), Source: SourceLog, Commit: &Commit{"orders", 2, 250}}, {At: at(28), Source: SourceLog, Commit: &Commit{"orders", 2, 250}},
+				},
+			), []Cause{SessionExpired}, Likely, `the client "b"`, "though it used to commit also where nothing had come",
 		},
 		{
 			"left while it worked", slices.Concat(
@@ -181,7 +198,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			"waited for, from the log of an eager group", slices.Concat(
-				[]Observation{logged(0, 1, a, b), logged(30, 2, a, b, c)}, commits(1, 20, 0.5, 0, 1), commits(1, 29, 0.5, 2, 3),
+				[]Observation{logged(0, 1, a, b), logged(30, 2, a, b, c)}, commits(1, 20, 0.5, 0, 1), commits(1, 29, 0.5, 2, 3), commits(30.5, 33, 0.5, 0, 1),
 			), []Cause{SlowToRejoin}, Likely, `for "b-1"`, "went on committing for 9s",
 		},
 		{"a slow plan", []Observation{logged(0, 1, a, b), slowPlan}, []Cause{SlowPlan}, Certain, "up to 6s to plan", `the plan of "a-1" came`},

@@ -168,7 +168,11 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 	}
 	parts = append(parts, n.in()...)
 	if f.asked > 0 {
-		parts = append(parts, plural(f.asked, "a member asked for 1 of them", fmt.Sprintf("members asked for %d of them", f.asked)))
+		what := fmt.Sprintf("%d %s asked for by a member", f.asked, plural(f.asked, "was", "were"))
+		if v.Explains == 1 {
+			what = "a member asked for it"
+		}
+		parts = append(parts, what)
 	}
 	if followed := v.Explains - len(f.rounds); followed > 0 && len(parts) > 0 {
 		parts = append(parts, fmt.Sprintf("%d followed from another, as cooperative groups rebalance twice", followed))
@@ -185,18 +189,18 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 		v.Sure = Likely
 	}
 	if n.soon > 0 {
-		v.Do = "Nothing, if it was restarted on purpose. An instance id (group.instance.id, kgo.InstanceID), with a session timeout above the time that a restart takes, spares the group the rebalances of a restart."
+		v.Do = doNothingForRestart
 	}
 	if n.unseen > 0 {
 		v.Sure = Possible
-		v.Do += " If it was not, look at what it logged before it went: whether it left, or was removed because it was slow or silent, was not seen."
+		v.Do += " " + doSeeWhyItWent
 	}
 	if len(f.rounds) > mostOrdinary {
 		v.Sure = Possible
-		wait := "If an autoscaler adds and removes members that often, have it wait longer between its steps."
+		wait := doSlowAutoscaler
 		if f.asked > 0 {
-			wait = "See what asks for it that often: the evidence has what the leader says. " + wait
+			wait = doSeeWhoAsks + " " + wait
 		}
-		v.Do = strings.TrimPrefix(v.Do+" "+wait, "Nothing. ")
+		v.Do = strings.TrimPrefix(v.Do+" "+wait, doNothing+" ")
 	}
 }

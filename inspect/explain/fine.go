@@ -35,12 +35,12 @@ func (h *history) fine(ordinary []*round, departures []*departure) {
 		v.Sure = Possible
 		if w.completing() == 0 && w.preparing() > 0 && w.still < h.limits.Slow && len(w.members) > 1 {
 			v.Says = "Members join one after the other, and the group waits for them."
-			v.Do = "Nothing, if it was deployed or scaled just now; it is stable soon after the last one has joined. Otherwise watch it for longer (--for 2m)."
+			v.Do = doAwaitDeployment
 			return
 		}
 		v.Cause = Unexplained
 		v.Says = fmt.Sprintf("The group has not been stable for at least %s, for a reason that was not seen.", roughly(w.to.Sub(w.from)))
-		v.Do = "Watch it for longer (--for 2m), and give what its members log (--events): one of them is slow, or joins again and again."
+		v.Do = doWatchAndHear
 		return
 	}
 	absent := slices.ContainsFunc(h.all, func(o Observation) bool { return o.Absent })
@@ -52,21 +52,21 @@ func (h *history) fine(ordinary []*round, departures []*departure) {
 	case len(h.looks) == 0 && absent:
 		v.Cause = Empty
 		v.Says = "The group does not exist."
-		v.Do = "Check its name, and that a member has joined it."
+		v.Do = doCheckName
 	case state == "Empty" && len(ordinary) == 0:
 		v.Cause = Empty
 		v.Says = "The group has no members."
-		v.Do = "Start its members, or look at what they log if they should be running: a member that is refused is not seen here."
+		v.Do = doStartMembers
 	case len(h.rounds) == 0 && len(h.looks)+len(h.commits) == 0 && !h.isLogged && !h.isTold:
 		v.Cause, v.Sure = Unexplained, Possible
 		v.Says = "Nothing was seen of the group."
-		v.Do = "Watch it for longer (--for 2m), or allow READ on the topic __consumer_offsets."
+		v.Do = doAllowLog
 	case len(h.rounds) == 0 && len(h.waits) > 0:
 		v.Says = "The group was rebalancing when it was seen first, and completed that."
 	case len(h.rounds) == 0 && !h.isLogged && !h.isTold && looked < betweenLooks:
 		v.Sure = Possible
 		v.Says = "The group was looked at once, and nothing else tells whether it rebalances."
-		v.Do = "Watch it for longer (--for 2m), allow READ on the topic __consumer_offsets, or give what its members log (--events)."
+		v.Do = doAllowLog
 	case len(h.rounds) == 0:
 		if h.isLogged || h.isTold {
 			looked = h.all[len(h.all)-1].At.Sub(h.all[0].At)
@@ -81,7 +81,7 @@ func (h *history) fine(ordinary []*round, departures []*departure) {
 	if n := len(h.looks); v.Cause == Fine && n > 0 && !h.looks[n-1].Look.Settled() {
 		v.Sure = Possible
 		v.Says += " It was rebalancing when it was seen last."
-		v.Do = "Watch it for longer (--for 2m)."
+		v.Do = doWatch
 	}
 }
 

@@ -121,7 +121,7 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 		{"an autoscaler flaps", flapping, Fine, Possible, "11 times", "autoscaler", []Cause{LeavesRepeatedly, SessionExpired, RollingRestart}},
 		{
 			"a member stops for its garbage collection", join([]Observation{logged(0, 1, a, b, c), logged(70, 2, a, c), logged(80, 3, a, c, member("b-2", 2, 3))},
-				commits(1, 58, 1, 2, 3), commits(1, 69, 1, 0, 1, 4, 5)),
+				commits(1, 58, 1, 2, 3), commits(70.5, 75, 1, 2, 3), commits(1, 69, 1, 0, 1, 4, 5)),
 			SessionExpired, Likely, "heard nothing of the client \"b\"", "session.timeout.ms", []Cause{LeavesRepeatedly},
 		},
 		{
@@ -169,7 +169,7 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 		{"members behind one address are scaled down", []Observation{logged(0, 1, shared(1, 2, 3, 4)...), logged(50, 2, shared(1, 2, 3)...), logged(60, 3, shared(1, 2)...)}, Fine, Likely, "2 members went, the last of them as the record ends", "Nothing", []Cause{LeavesRepeatedly}},
 		{"a network split takes half of the members, who return", join([]Observation{
 			logged(0, 1, a, b, c), logged(70, 2, a), logged(80, 3, a, member("b-2", 2, 3), member("c-2", 4, 5)),
-		}, commits(1, 58, 1, 2, 3, 4, 5), commits(1, 69, 1, 0, 1)), SessionExpired, Likely, `"b-1" and "c-1"`, "session.timeout.ms", nil},
+		}, commits(1, 58, 1, 2, 3, 4, 5), commits(70.5, 75, 1, 2, 3, 4, 5), commits(1, 69, 1, 0, 1)), SessionExpired, Likely, `"b-1" and "c-1"`, "session.timeout.ms", nil},
 		{"the same joins again and again for a reason that nobody tells", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b), logged(180, 4, a, b)}, Unexplained, Possible, "3 of 3 rebalances", "events", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

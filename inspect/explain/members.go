@@ -12,7 +12,7 @@ import (
 
 // slow: the group waits for members that do not join again.
 func (h *history) slow(departures []*departure) []*finding {
-	v := find(SlowToRejoin, Likely, "Make the member answer a rebalance sooner: let it handle fewer records between two polls (max.poll.records, kgo.PollRecords), or give up its work when partitions are revoked; with kgo, do not block rebalances while handling for long. The wait ends at the longest rebalance timeout of the members (max.poll.interval.ms, kgo.RebalanceTimeout): lower it to what handling needs.")
+	v := find(SlowToRejoin, Likely, doRejoinSooner)
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
 	waits := 0
@@ -212,7 +212,7 @@ func (h *history) slowByCommits(who map[string]watch.MemberRef, v *finding, long
 		}
 		after := byID(r.after)
 		var early, late time.Time
-		var slowest watch.Member
+		var first, slowest watch.Member
 		var every time.Duration
 		counted := 0
 		for _, m := range r.before.Members {
@@ -225,15 +225,15 @@ func (h *history) slowByCommits(who map[string]watch.MemberRef, v *finding, long
 			every = max(every, usual)
 			last := times[len(times)-1]
 			if early.IsZero() || last.Before(early) {
-				early = last
+				early, first = last, m
 			}
 			if last.After(late) {
 				late, slowest = last, m
 			}
 		}
 		gap := late.Sub(early)
-		if counted < 2 || gap < h.limits.Slow || gap < 4*every {
-			continue
+		if counted < 2 || gap < h.limits.Slow || gap < 4*every || h.whyNotIdle(first, r, early, gap) == "" {
+			continue // the others may have had nothing to commit
 		}
 		found++
 		v.Prolongs++
@@ -264,7 +264,7 @@ func (h *history) expired(departures []*departure) []*finding {
 	members := map[string]watch.MemberRef{}
 	names := map[who]watch.MemberRef{}
 	var at []time.Time
-	static := true
+	static, modern := true, true
 	for _, d := range departures {
 		if d.how != howExpired || d.round.by != nil && d.round.by != v && d.sure != Certain {
 			continue
@@ -277,7 +277,7 @@ func (h *history) expired(departures []*departure) []*finding {
 		}
 		at = append(at, d.round.at)
 		members[d.member.ID], names[whoIs(d.member.MemberRef)] = d.member.MemberRef, d.member.MemberRef
-		static = static && d.member.Instance != nil
+		static, modern = static && d.member.Instance != nil, modern && d.round.after.Type == "consumer"
 		v.Evidence = append(v.Evidence, d.why...)
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s", generationOf(d.round), changes(d.round)))
 		v.takes(d.round, d.returned)
@@ -291,9 +291,15 @@ func (h *history) expired(departures []*departure) []*finding {
 		called = calledWho(v.Members[0])
 	}
 	v.Says = fmt.Sprintf("The coordinator heard nothing of %s for the session timeout, and removed %s, %s.", called, plural(len(names), "it", "them"), rhythm(at))
-	v.Do = "Look at what stops the member: a crash, a pause of its machine or its garbage collector, the network, or a handler that keeps it from polling (a Java client then leaves after max.poll.interval.ms). Raise its session timeout (session.timeout.ms, kgo.SessionTimeout; in a KIP-848 group consumer.session.timeout.ms of the group) above the pauses that are normal, and let a member that stops leave the group."
-	if static {
-		v.Do = "Raise its session timeout (session.timeout.ms, kgo.SessionTimeout) above the time that a restart of the static member takes, or bring it back sooner. If it is gone for good, remove it by its instance id."
+	switch {
+	case static && modern:
+		v.Do = doKeepStaticOfGroup
+	case static:
+		v.Do = doKeepStatic
+	case modern:
+		v.Do = doKeepSessionOfGroup
+	default:
+		v.Do = doKeepSession
 	}
 	return []*finding{v}
 }
@@ -354,7 +360,7 @@ func (h *history) restarts(departures []*departure) []*finding {
 }
 
 func (h *history) repeated(all []*departure) *finding {
-	v := find(LeavesRepeatedly, Certain, "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, a handler's error). Until then, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances.")
+	v := find(LeavesRepeatedly, Certain, doFindCrash)
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	for _, d := range all {
@@ -380,13 +386,13 @@ func (h *history) repeated(all []*departure) *finding {
 	if !slices.ContainsFunc(all, func(d *departure) bool { return d.how != howUnknown }) {
 		v.Sure = Likely
 		leaves = "goes and comes back"
-		v.Do += " Whether it leaves, or is removed because it is slow or silent, was not seen: record the group while it happens, for a minute or more."
+		v.Do += " " + doSeeHowItGoes
 	}
 	v.Says = fmt.Sprintf("%s %s, %s.", upperFirst(calledWho(all[0].member.MemberRef)), leaves, rhythm(at))
 	if !slices.ContainsFunc(all, func(d *departure) bool { return len(d.round.after.Members) > 0 || len(d.round.before.Members) > 1 }) {
 		v.Sure = Possible
 		v.Says = fmt.Sprintf("%s is alone in the group, and %s, %s.", upperFirst(calledWho(all[0].member.MemberRef)), leaves, rhythm(at))
-		v.Do = "Nothing, if it is run now and then, as a job or a console consumer. Otherwise: " + lowerFirst(v.Do)
+		v.Do = doNothingForJob + lowerFirst(v.Do)
 	}
 	return v
 }
@@ -402,10 +408,10 @@ func (h *history) rolling(all []*departure) *finding {
 			replaced = append(replaced, d)
 		}
 	}
-	if len(replaced) < 2 {
-		return nil
+	if !slices.ContainsFunc(replaced, func(d *departure) bool { return d.round != replaced[0].round }) {
+		return nil // fewer than two, or all at once
 	}
-	v := find(RollingRestart, Likely, "Give each member an instance id that it keeps over restarts (group.instance.id, kgo.InstanceID), and a session timeout above the time that a restart takes: the group then does not rebalance for a restart at all.")
+	v := find(RollingRestart, Likely, doBeStatic)
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	for _, d := range replaced {

@@ -96,7 +96,7 @@ func without(list, others []watch.TopicPartitions) []string {
 
 // slowReconciliation: in a KIP-848 group, a member does not give up what others wait for.
 func (h *history) slowReconciliation(departures []*departure) []*finding {
-	v := find(SlowToRejoin, Likely, "Make the member give up revoked partitions sooner: let it handle fewer records between two polls, or end its work when partitions are revoked. Its rebalance timeout (max.poll.interval.ms, kgo.RebalanceTimeout) bounds the wait.")
+	v := find(SlowToRejoin, Likely, doGiveUpSooner)
 	who := map[string]watch.MemberRef{}
 	var longest time.Duration
 	waits := 0

@@ -42,6 +42,11 @@ func TestMembersThatAreReplaced(t *testing.T) {
 			}, Fine, "did not rebalance", 0,
 		},
 		{
+			"a static leader of package member restarts, and asks for a rebalance", []Observation{
+				logged(0, 5, b, a), logged(100, 5, b2, a), logged(100.5, 6, b2, a),
+			}, Fine, "rebalanced once: a member asked for it", 1,
+		},
+		{
 			"a static member restarts, and the record of the generation itself is compacted away", []Observation{
 				logged(0, 4, a), entered(logged(3000, 5, a, b2), 10),
 			}, Fine, "1 member joined.", 1,

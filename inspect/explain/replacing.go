@@ -33,7 +33,7 @@ func (h *history) replacedByOthers(departures []*departure) *finding {
 		}
 		joined += len(r.joined)
 	}
-	v := find(RollingRestart, Possible, "Nothing, if it was a deployment and is over. To spare the group the rebalances of the next one, give each member an instance id that the one in its place has too (group.instance.id, kgo.InstanceID), such as the name of a StatefulSet's pod, and a session timeout above the time that a restart takes; or replace more of them at a time.")
+	v := find(RollingRestart, Possible, doBeStaticInPlace)
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	taken := map[*round]bool{}

@@ -37,6 +37,8 @@ type round struct {
 	unseen    int
 	// partly: who was there is known only of those who tell, of whom none came or went.
 	partly bool
+	// restarted is a static member that took its place again right before, nil if none did.
+	restarted *watch.Member
 	// by accounts for it, nil if nothing does; follows: it was given to the one before.
 	by      *finding
 	follows bool
@@ -95,7 +97,7 @@ type stateAt struct {
 
 func newHistory(group string, observations []Observation, limits Limits) *history {
 	h := &history{
-		group: group, ordinary: find(Fine, Certain, "Nothing."), limits: limits.withDefaults(),
+		group: group, ordinary: find(Fine, Certain, doNothing), limits: limits.withDefaults(),
 		commits: map[partition][]Observation{}, sizes: map[string][]Observation{}, timeouts: map[string]timeouts{}, saidBy: map[string][]Observation{}, hosting: map[string][]Observation{},
 		founders: map[who][]time.Time{},
 	}
@@ -156,6 +158,7 @@ func newHistory(group string, observations []Observation, limits Limits) *histor
 func (h *history) roundsFromLog() {
 	var last *watch.Group
 	var lastAt time.Time
+	var back restart
 	for _, o := range h.all {
 		if o.Record == nil {
 			continue
@@ -178,10 +181,14 @@ func (h *history) roundsFromLog() {
 		}
 		before, beforeAt := last, lastAt
 		last, lastAt = &now, o.At
-		if before == nil || *before.Generation == record.Generation && (sameMembers(*before, now) || replacedInPlace(*before, now)) {
+		if before == nil || *before.Generation == record.Generation && sameMembers(*before, now) {
 			continue
 		}
-		r := &round{at: o.At, source: SourceLog, before: *before, after: now, beforeAt: beforeAt}
+		if *before.Generation == record.Generation && replacedInPlace(*before, now) {
+			back.note(o.At, *before, now)
+			continue
+		}
+		r := &round{at: o.At, source: SourceLog, before: *before, after: now, beforeAt: beforeAt, restarted: back.before(o.At)}
 		r.unseen = int(max(0, record.Generation-*before.Generation-1))
 		r.planned = h.plannedBy(record, *before, now)
 		h.rounds = append(h.rounds, r)
@@ -264,14 +271,19 @@ func sameMembers(a, b watch.Group) bool {
 func (h *history) roundsFromLooks() {
 	differ := watch.NewDiffer(watch.Config{})
 	var settled *watch.Group
+	var back restart
 	for i := range h.looks {
 		o := h.looks[i]
 		events := differ.Groups(watch.GroupsLook{At: o.At, Groups: []watch.Group{*o.Look}})
 		for _, e := range events {
-			if e.Kind != watch.KindGeneration || settled == nil || !h.waitedFor(o.Look) && replacedInPlace(*settled, *o.Look) {
+			if e.Kind != watch.KindGeneration || settled == nil {
 				continue
 			}
-			r := &round{at: o.At, source: SourcePoll, before: *settled, after: *o.Look}
+			if !h.waitedFor(o.Look) && replacedInPlace(*settled, *o.Look) {
+				back.note(o.At, *settled, *o.Look)
+				continue
+			}
+			r := &round{at: o.At, source: SourcePoll, before: *settled, after: *o.Look, restarted: back.before(o.At)}
 			if e.Generation.Unseen != nil {
 				r.unseen = int(*e.Generation.Unseen)
 			}

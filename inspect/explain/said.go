@@ -76,7 +76,7 @@ var saidKinds = map[string]bool{
 
 // namesError says whether a text names one of Kafka's errors that tell of membership.
 func namesError(text string) bool {
-	for _, name := range []string{"INCONSISTENT_GROUP_PROTOCOL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID", "custom assignor"} {
+	for _, name := range []string{"INCONSISTENT_GROUP_PROTOCOL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID", "UNRELEASED_INSTANCE_ID", "GROUP_ID_NOT_FOUND", "custom assignor"} {
 		if strings.Contains(text, name) {
 			return true
 		}

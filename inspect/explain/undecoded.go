@@ -8,13 +8,11 @@ import (
 	"github.com/groupkit/groupkit/inspect/watch"
 )
 
-const repairMembers = "Stop or repair these members: see that their client, its version and its assignor's metadata fit the group. A leader of package member isolates them, so that the others go on."
-
 // undecoded are members of which what they say does not decode: those that are there,
 // or those that are gone, nil if there are none.
 func (h *history) undecoded(present bool) *finding {
 	bad := map[string]watch.MemberRef{}
-	v := find(UnreadableMetadata, Certain, repairMembers)
+	v := find(UnreadableMetadata, Certain, doRepair)
 	there := h.present()
 	wanted := func(id string) bool {
 		_, known := bad[id]
@@ -47,7 +45,7 @@ func (h *history) undecoded(present bool) *finding {
 	if !present {
 		v.Sure = Possible
 		v.Says = fmt.Sprintf("What %s of itself could not be decoded; %s gone.", says(v.Members), plural(len(bad), "it is", "they are"))
-		v.Do = "Nothing, while it stays away. Before it comes back, see that its client, its version and its assignor's metadata fit the group."
+		v.Do = doStayAway
 		isBad := func(m watch.Member) bool { _, is := bad[m.ID]; return is }
 		for _, r := range h.rounds {
 			if r.by == nil && (slices.ContainsFunc(r.joined, isBad) || slices.ContainsFunc(r.left, isBad)) {

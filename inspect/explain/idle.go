@@ -1,0 +1,69 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/groupkit/groupkit/inspect/watch"
+)
+
+// caughtUpWithin is how soon after a rebalance who has a partition from then on has
+// committed what had waited in it: Java's client commits every five seconds.
+const caughtUpWithin = 15 * time.Second
+
+// whyNotIdle says why a member that committed nothing for some time up to a round, since
+// its last commit, had something to commit, empty if it may have had nothing: it used to
+// commit where nothing had come, or so much had waited in its partitions afterwards as came
+// in that time.
+func (h *history) whyNotIdle(m watch.Member, r *round, last time.Time, silent time.Duration) string {
+	repeated := 0
+	var waited, expected float64
+	for _, topic := range m.Assigned {
+		for _, p := range topic.Partitions {
+			was, before, after := -1, 0, 0
+			all := h.commits[partition{topic.Topic, p}]
+			first := firstFrom(all, r.at.Add(-commitsWithin))
+			for i := first; i < len(all) && all[i].At.Before(r.at); i++ {
+				if i > first && all[i].Commit.Offset == all[i-1].Commit.Offset {
+					repeated++
+				}
+				if was < 0 {
+					was = i
+				}
+				before = i
+			}
+			if was < 0 {
+				continue
+			}
+			for i := before + 1; i < len(all) && all[i].At.Sub(r.at) <= caughtUpWithin; i++ {
+				after = i
+			}
+			took := all[before].At.Sub(all[was].At).Seconds()
+			if after == 0 || took < 1 {
+				continue
+			}
+			rate := float64(all[before].Commit.Offset-all[was].Commit.Offset) / took
+			waited += float64(all[after].Commit.Offset - all[before].Commit.Offset)
+			// Had nothing come until the round, there would be what came since.
+			expected += rate * (all[after].At.Sub(last) - silent/2).Seconds()
+		}
+	}
+	switch {
+	case repeated >= 2:
+		return "it used to commit also where nothing had come"
+	case expected > 0 && waited >= expected:
+		return fmt.Sprintf("%d offsets of its partitions were committed right after", int64(waited))
+	}
+	return ""
+}
+
+// distinct counts times that are not together.
+func distinct(times []time.Time) int {
+	n := 0
+	for i, at := range times {
+		if i == 0 || at.Sub(times[i-1]) > 50*time.Millisecond {
+			n++
+		}
+	}
+	return n
+}
