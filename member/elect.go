@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // ElectionConfig says how a process takes part in an election. Only Client is required.
@@ -216,7 +218,7 @@ func (cfg *ElectionConfig) complete(name string) error {
 	if cfg.TakeoverDelay > 0 && cfg.TakeoverDelay < cfg.SessionTimeout {
 		errs = append(errs, fmt.Errorf("the election's TakeoverDelay of %s is below its SessionTimeout of %s, for which a former leader may go on; raise it to that or more, or leave it out", cfg.TakeoverDelay, cfg.SessionTimeout))
 	}
-	if err := checkPayload(cfg.Payload); err != nil {
+	if err := memberbytes.CheckElectionPayload(cfg.Payload); err != nil {
 		errs = append(errs, fmt.Errorf("the election's payload is too large: %w", err))
 	}
 	if cfg.Logger == nil {
@@ -360,7 +362,7 @@ func (e *Election) SetPriority(priority int32) {
 // SetPayload changes what is told to all while this process leads. It fails when the
 // payload is too large.
 func (e *Election) SetPayload(payload []byte) error {
-	if err := checkPayload(payload); err != nil {
+	if err := memberbytes.CheckElectionPayload(payload); err != nil {
 		return fmt.Errorf("the election's payload is too large: %w", err)
 	}
 	e.mu.Lock()

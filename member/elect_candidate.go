@@ -52,7 +52,7 @@ func (c *candidate) adopt(v verdict) step {
 		}
 		return end
 	}
-	c.last = v.ballot
+	c.last = v.Ballot
 	switch {
 	case c.holds && (v.Yields || !c.wants):
 		return yield

@@ -3,12 +3,12 @@ package member
 import "testing"
 
 func TestWhatAVerdictAsksOfACandidate(t *testing.T) {
-	of := func(id string, number int64) verdict { return verdict{ballot: ballot{Number: number, Leader: id}} }
+	of := func(id string, number int64) verdict { return verdict{Ballot: ballot{Number: number, Leader: id}} }
 	yields := func(v verdict) verdict { v.Yields = true; return v }
 	free := candidate{id: "me", wants: true}
 	unwilling := candidate{id: "me"}
-	holds := candidate{id: "me", wants: true, last: of("me", 5).ballot, begun: 5, holds: true}
-	ended := candidate{id: "me", wants: true, last: of("me", 5).ballot, begun: 5}
+	holds := candidate{id: "me", wants: true, last: of("me", 5).Ballot, begun: 5, holds: true}
+	ended := candidate{id: "me", wants: true, last: of("me", 5).Ballot, begun: 5}
 	resigning := holds
 	resigning.wants = false
 	for name, c := range map[string]struct {
@@ -35,7 +35,7 @@ func TestWhatAVerdictAsksOfACandidate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			me := c.before
-			last := c.v.ballot
+			last := c.v.Ballot
 			if c.step == end || c.v.Number < c.before.begun {
 				last = c.before.last
 			}
@@ -51,7 +51,7 @@ func TestWhatAVerdictAsksOfACandidate(t *testing.T) {
 
 func TestOnlyTheTermThatIsHeldIsReleased(t *testing.T) {
 	me := candidate{id: "me", wants: true}
-	me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me"}})
+	me.adopt(verdict{Ballot: ballot{Number: 5, Leader: "me"}})
 	if me.released(4) || !me.candidacy().Holds {
 		t.Error("an older term is nothing to tell")
 	}
@@ -67,7 +67,7 @@ func TestOnlyTheTermThatIsHeldIsReleased(t *testing.T) {
 // member cannot read what it was told.
 func TestATermIsHeldUntilItsWorkReturned(t *testing.T) {
 	me := candidate{id: "me", wants: true}
-	me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me"}})
+	me.adopt(verdict{Ballot: ballot{Number: 5, Leader: "me"}})
 	me.ran = 5
 	if got := me.unheard(); got != end || !me.candidacy().Holds {
 		t.Errorf("step %d, and it tells %+v", got, me.candidacy())
@@ -83,7 +83,7 @@ func TestATermIsHeldUntilItsWorkReturned(t *testing.T) {
 func TestATermThatDidNotBeginIsToldSo(t *testing.T) {
 	for _, clean := range []bool{false, true} {
 		me := candidate{id: "me", wants: true}
-		me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me", Clean: clean}})
+		me.adopt(verdict{Ballot: ballot{Number: 5, Leader: "me", Clean: clean}})
 		me.released(5)
 		if !me.candidacy().Idle {
 			t.Errorf("it tells %+v", me.candidacy())
@@ -94,7 +94,7 @@ func TestATermThatDidNotBeginIsToldSo(t *testing.T) {
 		}
 	}
 	me := candidate{id: "me"} // and does not want to lead
-	if me.adopt(verdict{ballot: ballot{Number: 5, Leader: "me"}}) != rejoin || !me.candidacy().Idle {
+	if me.adopt(verdict{Ballot: ballot{Number: 5, Leader: "me"}}) != rejoin || !me.candidacy().Idle {
 		t.Errorf("it tells %+v", me.candidacy())
 	}
 }
@@ -109,7 +109,7 @@ func TestAVerdictThatMayHaveGoneOutIsRemembered(t *testing.T) {
 	}
 	// "you" began, and an old JoinGroup speaks for it.
 	v := elect([]voter{{"me", me.candidacy()}, willing("you", 0, ballot{})}, ruleTime)
-	if v.ballot != made {
+	if v.Ballot != made {
 		t.Errorf("the verdict is %+v", v)
 	}
 	me.holds = true

@@ -70,7 +70,7 @@ func elect(members []voter, now time.Time) verdict {
 		}
 	}
 	if holder != nil {
-		v := verdict{ballot: held, Priority: holder.Priority, Payload: holder.Payload, Yields: !holder.Candidate || claims > 1}
+		v := verdict{Ballot: held, Priority: holder.Priority, Payload: holder.Payload, Yields: !holder.Candidate || claims > 1}
 		for _, other := range members {
 			v.Yields = v.Yields || other.Candidate && other.TakesOver && other.Priority > holder.Priority
 		}
@@ -85,10 +85,10 @@ func elect(members []voter, now time.Time) verdict {
 		}
 	}
 	if best == nil {
-		return verdict{ballot: ballot{Number: last.Number, Clean: clean}}
+		return verdict{Ballot: ballot{Number: last.Number, Clean: clean}}
 	}
 	return verdict{
-		ballot: ballot{
+		Ballot: ballot{
 			// A time, for memory ends with the last member: then the next
 			// number is still higher.
 			Number: max(last.Number+1, now.UnixMilli()),

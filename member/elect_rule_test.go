@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 var ruleTime = time.UnixMilli(1_000_000)
@@ -60,7 +62,7 @@ func TestWhoIsElected(t *testing.T) {
 			for range 5 {
 				rand.Shuffle(len(c.members), func(i, j int) { c.members[i], c.members[j] = c.members[j], c.members[i] })
 				got := elect(c.members, ruleTime)
-				if got.ballot != c.want || got.Yields != c.yields {
+				if got.Ballot != c.want || got.Yields != c.yields {
 					t.Errorf("got %+v, want %+v, yields %t", got, c.want, c.yields)
 				}
 			}
@@ -139,7 +141,7 @@ func (m *model) balance() {
 			at = m.rng.IntN(1000)
 		}
 		m.last = elect(voters, ruleTime.Add(time.Duration(at)*time.Millisecond))
-		readers[m.rng.IntN(len(readers))].made = m.last.ballot // the leader of the group
+		readers[m.rng.IntN(len(readers))].made = m.last.Ballot // the leader of the group
 	}
 }
 
@@ -148,7 +150,7 @@ func (m *model) sync(t *testing.T, p *modelProcess) {
 		return
 	}
 	p.synced = m.round
-	v, err := decodeVerdict(m.last.encode())
+	v, err := memberbytes.ParseVerdict(m.last.Encode())
 	if err != nil || !reflect.DeepEqual(v, m.last) {
 		t.Fatalf("got %+v, %v of %+v", v, err, m.last)
 	}
@@ -270,33 +272,33 @@ func TestTermsNeverOverlapWhateverHappensToMessages(t *testing.T) {
 }
 
 func FuzzWhatOthersSend(f *testing.F) {
-	f.Add(willing("a", 3, ballot{Number: 5, Leader: "a", Clean: true}).encode(), true)
-	f.Add(verdict{ballot: ballot{Number: 5, Leader: "b"}, Yields: true, Payload: []byte("x")}.encode(), false)
+	f.Add(willing("a", 3, ballot{Number: 5, Leader: "a", Clean: true}).Encode(), true)
+	f.Add(verdict{Ballot: ballot{Number: 5, Leader: "b"}, Yields: true, Payload: []byte("x")}.Encode(), false)
 	f.Add([]byte{1, 2, 3}, true)
 	f.Add([]byte(`{"last":{"number":-1}}`), true)
 	f.Add([]byte(`{"last":{"number":9223372036854775807,"leader":"a"},"holds":true,"candidate":true}`), true)
 	f.Fuzz(func(t *testing.T, data []byte, candidacy bool) {
 		if !candidacy {
-			if v, err := decodeVerdict(data); err == nil {
+			if v, err := memberbytes.ParseVerdict(data); err == nil {
 				(&candidate{id: v.Leader, wants: true}).adopt(v)
 			}
 			return
 		}
-		c, err := decodeCandidacy(data)
+		c, err := memberbytes.ParseCandidacy(data)
 		if err != nil {
 			return
 		}
 		// Whatever a member sends, somebody is named, and the others can read it.
 		honest := willing("a", 0, ballot{})
 		v := elect([]voter{{"h", c}, honest}, ruleTime)
-		back, err := decodeVerdict(v.encode())
-		if err != nil || !reflect.DeepEqual(back.ballot, v.ballot) {
+		back, err := memberbytes.ParseVerdict(v.Encode())
+		if err != nil || !reflect.DeepEqual(back.Ballot, v.Ballot) {
 			t.Errorf("%+v reads as %+v, %v", v, back, err)
 		}
 		if v.Leader != "a" && v.Leader != "h" {
 			t.Errorf("nobody is named: %+v", v)
 		}
-		if len(v.Payload) > maxPayload || v.Number < 0 {
+		if len(v.Payload) > memberbytes.MaxElectionPayload || v.Number < 0 {
 			t.Errorf("out of bounds: %+v", v)
 		}
 	})

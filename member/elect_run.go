@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // How long the process waits after a round that failed: twice as long after each.
@@ -99,7 +101,7 @@ func (e *Election) tryRound(ctx context.Context) error {
 	leads := joined.LeaderID == joined.MemberID
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Group, req.MemberID, req.Generation = e.settings.group, joined.MemberID, joined.Generation
-	protocolType, protocol := electionProtocolType, electionProtocol
+	protocolType, protocol := memberbytes.ElectionProtocolType, memberbytes.ElectionProtocol
 	req.ProtocolType, req.Protocol = &protocolType, &protocol
 	if leads {
 		e.emit(Event{Kind: EventElected})
@@ -115,7 +117,7 @@ func (e *Election) tryRound(ctx context.Context) error {
 	if err := e.sorted(resp.ErrorCode, "SyncGroup"); err != nil {
 		return err
 	}
-	v, err := decodeVerdict(resp.MemberAssignment)
+	v, err := memberbytes.ParseVerdict(resp.MemberAssignment)
 	if err != nil {
 		e.emit(Event{Kind: EventIsolated, Subject: joined.LeaderID, Err: err})
 		return e.adopt(sent, joined.MemberID, joined.Generation, nil)
@@ -130,16 +132,16 @@ func (e *Election) join(ctx context.Context) (*kmsg.JoinGroupResponse, error) {
 		e.mu.Lock()
 		id := e.me.id
 		e.told, e.joining = e.me.candidacy(), true
-		data := e.told.encode()
+		data := e.told.Encode()
 		e.mu.Unlock()
 		e.emit(Event{Kind: EventJoining})
 
 		req := kmsg.NewPtrJoinGroupRequest()
-		req.Group, req.MemberID, req.ProtocolType = e.settings.group, id, electionProtocolType
+		req.Group, req.MemberID, req.ProtocolType = e.settings.group, id, memberbytes.ElectionProtocolType
 		req.SessionTimeoutMillis = int32(e.settings.session.Milliseconds())
 		req.RebalanceTimeoutMillis = int32(e.settings.rebalance.Milliseconds())
 		protocol := kmsg.NewJoinGroupRequestProtocol()
-		protocol.Name, protocol.Metadata = electionProtocol, data
+		protocol.Name, protocol.Metadata = memberbytes.ElectionProtocol, data
 		req.Protocols = append(req.Protocols, protocol)
 
 		call, cancel := ctx, context.CancelFunc(func() {})
@@ -163,8 +165,8 @@ func (e *Election) join(ctx context.Context) (*kmsg.JoinGroupResponse, error) {
 		if err := e.sorted(resp.ErrorCode, "JoinGroup"); err != nil {
 			return nil, err
 		}
-		if len(resp.MemberID) > maxMemberID {
-			return nil, fmt.Errorf("the id that the coordinator gives takes %d bytes, and an election takes %d; choose a shorter kgo.ClientID", len(resp.MemberID), maxMemberID)
+		if len(resp.MemberID) > memberbytes.MaxElectionMemberID {
+			return nil, fmt.Errorf("the id that the coordinator gives takes %d bytes, and an election takes %d; choose a shorter kgo.ClientID", len(resp.MemberID), memberbytes.MaxElectionMemberID)
 		}
 		e.mu.Lock()
 		e.me.id = resp.MemberID
@@ -220,9 +222,9 @@ func (e *Election) decide(members []kmsg.JoinGroupResponseMember) []kmsg.SyncGro
 		if m.MemberID == "" || slices.ContainsFunc(voters, func(v voter) bool { return v.id == m.MemberID }) {
 			continue
 		}
-		c, err := decodeCandidacy(m.ProtocolMetadata)
-		if len(m.MemberID) > maxMemberID {
-			err = fmt.Errorf("the member's id takes %d bytes and may take %d", len(m.MemberID), maxMemberID)
+		c, err := memberbytes.ParseCandidacy(m.ProtocolMetadata)
+		if len(m.MemberID) > memberbytes.MaxElectionMemberID {
+			err = fmt.Errorf("the member's id takes %d bytes and may take %d", len(m.MemberID), memberbytes.MaxElectionMemberID)
 		}
 		if err != nil {
 			e.emit(Event{Kind: EventIsolated, Subject: m.MemberID, Err: err})
@@ -232,9 +234,9 @@ func (e *Election) decide(members []kmsg.JoinGroupResponseMember) []kmsg.SyncGro
 	}
 	v := elect(voters, time.Now())
 	e.mu.Lock()
-	e.me.made = v.ballot
+	e.me.made = v.Ballot
 	e.mu.Unlock()
-	told := v.encode()
+	told := v.Encode()
 	assignments := make([]kmsg.SyncGroupRequestGroupAssignment, len(voters))
 	for i := range voters {
 		assignments[i] = kmsg.NewSyncGroupRequestGroupAssignment()

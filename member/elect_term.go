@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // newTerm returns a term of the member that a verdict names. It ends with the
 // membership.
 func (e *Election) newTerm(m *membership, generation int32, v verdict) *term {
 	t := &term{
-		Term:  Term{Group: e.settings.group, Member: m.id, Generation: generation, Protocol: electionProtocol, number: v.Number},
+		Term:  Term{Group: e.settings.group, Member: m.id, Generation: generation, Protocol: memberbytes.ElectionProtocol, number: v.Number},
 		lease: m.lease,
 
 		resigned: make(chan struct{}), done: make(chan struct{}),
@@ -100,6 +102,6 @@ func (e *Election) emit(event Event) {
 		event.Generation = e.generation
 	}
 	e.mu.Unlock()
-	event.Time, event.Group, event.Protocol = time.Now(), e.settings.group, electionProtocol
+	event.Time, event.Group, event.Protocol = time.Now(), e.settings.group, memberbytes.ElectionProtocol
 	tell(e.ctx, e.cfg.Logger, "election", e.cfg.OnEvent, event)
 }

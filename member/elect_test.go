@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/member"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // testCandidate is a candidate in the election "e".
@@ -299,9 +301,9 @@ func TestAMemberOfTheElectionThatNobodyCanReadStopsNobody(t *testing.T) {
 	id := ""
 	for id == "" || len(a.all(member.EventIsolated)) == 0 {
 		join := kmsg.NewPtrJoinGroupRequest()
-		join.Group, join.ProtocolType, join.MemberID = "e", "groupkit-election", id
+		join.Group, join.ProtocolType, join.MemberID = "e", memberbytes.ElectionProtocolType, id
 		join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 5000, 5000
-		join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "groupkit-election-v1", Metadata: []byte{1, 2, 3}}}
+		join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: memberbytes.ElectionProtocol, Metadata: []byte{1, 2, 3}}}
 		resp, err := join.RequestWith(t.Context(), client)
 		if err != nil {
 			t.Fatal(err)

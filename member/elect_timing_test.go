@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/member"
+
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // timedElection is the election "e" by the clock of synctest: nothing takes any time but
@@ -170,9 +172,9 @@ func (e *timedElection) joinForGood() {
 	}
 	defer client.Close()
 	join := kmsg.NewPtrJoinGroupRequest()
-	join.Group, join.ProtocolType = "e", "groupkit-election"
+	join.Group, join.ProtocolType = "e", memberbytes.ElectionProtocolType
 	join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 5*60_000, 5*60_000
-	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "groupkit-election-v1"}}
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: memberbytes.ElectionProtocol}}
 	for {
 		resp, err := join.RequestWith(e.t.Context(), client)
 		if err != nil {
