@@ -49,9 +49,14 @@ type Group struct {
 	// be read.
 	Lag *GroupLag `json:"lag"`
 	// Leader is the ID of the member that leads a classic group, nil for an
-	// empty group. The other types have no leader among their members. It is nil, with a
-	// warning, for an election of package member, whose leader is not the coordinator's.
+	// empty group: by Kafka's protocol, the one that decides in each rebalance what all
+	// get. The other types have no leader among their members. In an election of package
+	// member it only counts the votes, and Elected tells who leads the election.
 	Leader *string `json:"leader"`
+	// Elected is whom an election of package member elected, from what its coordinator
+	// says. Nil for all other groups; for an election without members; and, with a
+	// warning, where that is not known, as during a rebalance.
+	Elected *Elected `json:"elected"`
 	// Coordinator is the broker that answered for the group.
 	Coordinator *int32 `json:"coordinator"`
 	// OffsetsPartition is the partition of __consumer_offsets that holds the
@@ -74,7 +79,8 @@ type Member struct {
 	// Rack is the member's rack, nil if it does not tell one.
 	Rack *string `json:"rack"`
 	// Leader is whether the member leads the group, nil if that is not known. In
-	// other groups than classic ones nobody does.
+	// other groups than classic ones nobody does. In an election of package member that
+	// is not who was elected: see [Group.Elected].
 	Leader *bool `json:"leader"`
 	// Epoch is that of the target which the member has come to, or is coming to
 	// while it gives up partitions. Nil in a classic group.
@@ -102,6 +108,9 @@ type Member struct {
 	// Traits are what a member of package member tells about itself, nil for
 	// members of other clients and in groups that are not classic.
 	Traits *Traits `json:"traits"`
+	// Candidacy is what a member of an election of package member tells about itself,
+	// nil in other groups.
+	Candidacy *Candidacy `json:"candidacy"`
 	// Lag is how many records the member is behind in what it is assigned: the
 	// sum over the partitions of which the lag is known. Nil unless asked for,
 	// if none is known, and in a share group.

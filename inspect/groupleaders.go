@@ -192,12 +192,6 @@ func applyRecord(group *Group, record groupRecord) []Problem {
 	if len(group.Members) == 0 {
 		return nil
 	}
-	if group.ProtocolType != nil && *group.ProtocolType == protocolElection {
-		return []Problem{{
-			Code: CodeUnsupported, Target: group.Group,
-			Message: fmt.Sprintf("the group %q is an election of groupkit: the leader that its record names only counts the votes, and who is elected is not shown; ask one of its members", group.Group),
-		}}
-	}
 	stable := group.State == nil || *group.State == stateStable || *group.State == stateEmpty
 	switch {
 	case record.leader == nil && stable:

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,21 +43,32 @@ func classicGroup(g kmsg.DescribeGroupsResponseGroup, coordinator int32) (*Group
 		Members:      make([]Member, 0, len(g.Members)),
 	}
 	var warnings []Problem
+	var verdict verdictReader
 	for _, m := range g.Members {
 		member := Member{ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost}
 		// Coordinators send what members sent only while the group is stable.
 		if g.State == stateStable {
 			told, err := readMember(g.ProtocolType, g.Protocol, m.ProtocolMetadata, m.MemberAssignment)
 			member.Topics, member.Owned, member.Assigned = told.topics, told.owned, told.assigned
-			member.Rack, member.Traits = told.rack, told.traits
+			member.Rack, member.Traits, member.Candidacy = told.rack, told.traits, told.candidacy
+			if isElection(g.ProtocolType) {
+				// Who cannot be understood is given nothing.
+				err = cmp.Or(err, verdict.read(m.MemberAssignment))
+			}
 			if err != nil {
 				warnings = append(warnings, Problem{
 					Code: CodeMemberUnreadable, Target: g.Group, Cause: err,
-					Message: fmt.Sprintf("the member %q of the group %q sent what does not decode: %v", m.MemberID, g.Group, err),
+					Message: fmt.Sprintf("the member %q of the group %q sent, or was given, what does not decode: %v", m.MemberID, g.Group, err),
 				})
 			}
 		}
 		group.Members = append(group.Members, member)
+	}
+	if isElection(g.ProtocolType) && len(g.Members) > 0 {
+		group.Elected = verdict.elected()
+		if p := verdict.problem(g.Group, g.State == stateStable); p != nil {
+			warnings = append(warnings, *p)
+		}
 	}
 	return group, warnings
 }

@@ -87,9 +87,12 @@ type LoggedGeneration struct {
 	// Assignor is the protocol that the members agreed on, nil for a group
 	// without members.
 	Assignor *string `json:"assignor"`
-	// Leader is the ID of the member that leads, nil for a group without
-	// members.
+	// Leader is the ID of the member that leads the group, nil for a group without
+	// members. In an election of package member it only counts the votes.
 	Leader *string `json:"leader"`
+	// Elected is whom an election of package member elected. Nil, and left out in JSON,
+	// for all other groups, for one without members, and where that does not decode.
+	Elected *Elected `json:"elected,omitempty"`
 	// Since is when the group came into the state that it was in when the
 	// record was written, nil if not told (before version 2).
 	Since *time.Time `json:"since"`

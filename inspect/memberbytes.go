@@ -14,9 +14,6 @@ import (
 const (
 	protocolConsumer = "consumer"
 	protocolConnect  = "connect"
-	// protocolElection is that of member.Elect. The member that the coordinator calls the
-	// leader only counts the votes there; who is elected is told in the assignments.
-	protocolElection = "groupkit-election"
 	// protocolSticky is the assignor that tells what is owned in the user data.
 	protocolSticky = "sticky"
 )
@@ -29,6 +26,8 @@ type told struct {
 	rack     *string
 	traits   *Traits
 	assigned []TopicPartitions
+	// candidacy is told by the members of an election, which have no partitions.
+	candidacy *Candidacy
 }
 
 // readMember reads what a member of a classic group subscribed to and was assigned.
@@ -38,10 +37,15 @@ type told struct {
 // A group with a protocol type of its own may use the consumer format too. Its
 // bytes are taken for that only if they are exactly what encoding the result
 // gives again; else nothing is known, without an error. Connect has another
-// format, which has no partitions.
+// format, which has no partitions. What the members of an election are given is
+// for [verdictReader].
 func readMember(protocolType, assignor string, subscription, assignment []byte) (told, error) {
 	if protocolType == protocolConnect {
 		return told{}, nil
+	}
+	if isElection(protocolType) {
+		candidacy, err := readCandidacy(subscription)
+		return told{candidacy: candidacy}, err
 	}
 	exactly := protocolType != protocolConsumer
 	member, subscriptionErr := readSubscription(assignor, subscription, exactly)

@@ -85,6 +85,9 @@ const (
 	CodeCommittedBeyondEnd Code = "COMMITTED_BEYOND_END"
 	// CodeMemberUnreadable: what a member sent about itself does not decode.
 	CodeMemberUnreadable Code = "MEMBER_UNREADABLE"
+	// CodeElectionUnclear: what the members of an election were told does not say who
+	// leads it.
+	CodeElectionUnclear Code = "ELECTION_UNCLEAR"
 	// CodeSubscribedByPattern: a member subscribes by a regular expression
 	// that the broker resolves, so its topics are not told.
 	CodeSubscribedByPattern Code = "SUBSCRIBED_BY_PATTERN"

@@ -19,13 +19,11 @@ func decodeGeneration(value []byte) (*LoggedGeneration, error) {
 	generation.Generation = reader.Int32()
 	generation.Assignor = nilIfEmpty(reader.nullableString())
 	generation.Leader = nilIfEmpty(reader.nullableString())
-	if orEmpty(generation.ProtocolType) == protocolElection {
-		generation.Leader = nil // it only counts the votes
-	}
 	if version >= 2 {
 		generation.Since = timeOf(reader.Int64())
 	}
 	generation.Members = []LoggedMember{}
+	var verdict verdictReader
 	for range reader.list(14) {
 		member := LoggedMember{ID: reader.string()}
 		if version >= 3 {
@@ -45,7 +43,11 @@ func decodeGeneration(value []byte) (*LoggedGeneration, error) {
 		member.Rack, member.Traits = told.rack, told.traits
 		member.Topics, member.Owned, member.Assigned = told.topics, told.owned, told.assigned
 		generation.Members = append(generation.Members, member)
+		if isElection(orEmpty(generation.ProtocolType)) {
+			_ = verdict.read(assignment)
+		}
 	}
+	generation.Elected = verdict.elected()
 	if !reader.Ok() {
 		return nil, errRecordEnds
 	}

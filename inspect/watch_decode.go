@@ -61,13 +61,19 @@ func watchedClassic(g kmsg.DescribeGroupsResponseGroup) watch.Group {
 		Group: g.Group, Type: typeClassic, State: g.State, ProtocolType: g.ProtocolType, Assignor: nonEmpty(g.Protocol),
 		Members: make([]watch.Member, 0, len(g.Members)),
 	}
+	var verdict verdictReader
 	for _, m := range g.Members {
 		member := watch.Member{MemberRef: watch.MemberRef{ID: m.MemberID, Instance: m.InstanceID, ClientID: m.ClientID, Host: m.ClientHost}}
-		if g.State == stateStable {
+		switch {
+		case g.State != stateStable:
+		case isElection(g.ProtocolType):
+			_ = verdict.read(m.MemberAssignment) // who cannot read it tells nothing
+		default:
 			decodeWatched(&member, g.ProtocolType, g.Protocol, m.ProtocolMetadata, m.MemberAssignment)
 		}
 		group.Members = append(group.Members, member)
 	}
+	group.Elected = verdict.elected()
 	return group
 }
 

@@ -345,6 +345,7 @@ func (l *logTail) record(r *kgo.Record) (watch.GroupRecord, bool) {
 		return watch.GroupRecord{}, false
 	}
 	record.Generation, record.Leader, record.Protocol = generation.Generation, generation.Leader, generation.Assignor
+	record.Elected = generation.Elected
 	if generation.Since != nil {
 		record.Entered = *generation.Since
 	}

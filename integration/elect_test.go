@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/inspect/watch"
 	"github.com/groupkit/groupkit/integration/cluster"
 	"github.com/groupkit/groupkit/member"
 )
@@ -157,13 +161,22 @@ func TestAnElectionNeedsNoTopicAndHandsOverWhenItsLeaderGoes(t *testing.T) {
 	}
 }
 
+// TestACandidateOfHigherPriorityTakesOver looks at it from outside too: groupctl shows who
+// is elected, and not who leads the group, who counts the votes all the while.
 func TestACandidateOfHigherPriorityTakesOver(t *testing.T) {
 	c := cluster.Shared(t)
 	election := unique(t, "election")
+	ctl := buildGroupctl(t, c)
+	watched := ctl.watch(t, "-o", "jsonl", "watch", "groups", election)
 	low := elect(t, c, election, "low", nil)
 	if agreed(t, low) != low {
 		t.Fatal("the only candidate does not lead")
 	}
+	counts, _ := low.Leader()
+	isShown(t, ctl, election, low, counts.Member)
+	eventually(t, "the watch tells of the first leader", func() (bool, string) {
+		return strings.Contains(watched.text(), `"payloadText":"low"`), watched.text()
+	})
 	high := elect(t, c, election, "high", func(cfg *member.ElectionConfig) { cfg.Priority = 1 })
 	eventually(t, "the candidate of higher priority leads", func() (bool, string) {
 		return agreed(t, low, high) == high, ""
@@ -173,6 +186,72 @@ func TestACandidateOfHigherPriorityTakesOver(t *testing.T) {
 	if !ended.Before(began) || !errors.Is(resigned.Err, member.ErrSucceeded) {
 		t.Errorf("the term ended %s after the next began, because of %v", ended.Sub(began), resigned.Err)
 	}
+
+	isShown(t, ctl, election, high, counts.Member)
+	var history inspect.OffsetsHistory
+	eventually(t, "the log shows the handover", func() (bool, string) {
+		ctl.run(t, 0, &history, "offsets", "dump", election, "--kind", "generation")
+		told := verdictsIn(history)
+		return slices.Equal(told, []string{"low", "low, hands over", "high"}), fmt.Sprint(told)
+	})
+	eventually(t, "the watch tells of the handover", func() (bool, string) {
+		return strings.Contains(watched.text(), `"payloadText":"high"`), watched.text()
+	})
+	leader, _ := high.Leader()
+	handovers := 0
+	for _, event := range events(t, watched.interrupt(t)) {
+		g := event.Generation
+		if g == nil || g.FromElected == nil || g.ToElected == nil || g.FromElected.Ballot == g.ToElected.Ballot {
+			continue
+		}
+		handovers++
+		if *g.FromElected.PayloadText != "low" || *g.ToElected.Member != leader.Member || g.ToElected.Ballot != leader.Fence.Number || g.Source == watch.SourceLog && *g.ToLeader != counts.Member {
+			t.Errorf("%+v: from %+v to %+v", g, g.FromElected, g.ToElected)
+		}
+	}
+	if handovers != 1 {
+		t.Errorf("the watch tells of %d handovers", handovers)
+	}
+}
+
+// isShown waits until groupctl shows a candidate as elected, with what all members were
+// told of it, and the member that counts the votes as the leader of the group.
+func isShown(t *testing.T, ctl groupctl, election string, elected *elector, counts string) {
+	t.Helper()
+	leader, _ := elected.Leader()
+	eventually(t, "groupctl shows who is elected", func() (bool, string) {
+		var rows []inspect.Group
+		a := ctl.run(t, 0, &rows, "group", "describe", election)
+		if len(rows) != 1 || len(a.Warnings) > 0 || rows[0].Elected == nil || rows[0].Elected.HandsOver {
+			return false, fmt.Sprintf("%+v: %+v", a.Warnings, rows)
+		}
+		g, e := rows[0], rows[0].Elected
+		if *e.Member != leader.Member || e.Ballot != leader.Fence.Number || string(e.Payload) != elected.name || *e.PayloadText != elected.name || *g.Leader != counts {
+			return false, fmt.Sprintf("%+v of %+v, want %+v, counted by %s", e, g, leader, counts)
+		}
+		for _, m := range g.Members {
+			if m.Candidacy == nil || !m.Candidacy.Candidate || m.ID == leader.Member && *m.Candidacy.PayloadText != elected.name {
+				return false, fmt.Sprintf("%+v says %+v", m, m.Candidacy)
+			}
+		}
+		return true, ""
+	})
+}
+
+// verdictsIn are what the rounds of an election told, each once.
+func verdictsIn(history inspect.OffsetsHistory) []string {
+	var told []string
+	for _, entry := range history.Entries {
+		if entry.Generation == nil || entry.Generation.Elected == nil {
+			continue
+		}
+		text := *entry.Generation.Elected.PayloadText
+		if entry.Generation.Elected.HandsOver {
+			text += ", hands over"
+		}
+		told = append(told, text)
+	}
+	return slices.Compact(told)
 }
 
 // What an administrator removes comes back, and learns that its term is over.

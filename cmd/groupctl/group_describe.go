@@ -25,6 +25,11 @@ of a classic group are read from __consumer_offsets. For the other types the
 generation is the group's epoch, and no member leads; where members have yet to come
 to their target, those that hold up the others are shown.
 
+Of an election of groupkit's (member.Elect) it shows who is ELECTED, the BALLOT, which
+numbers the term, and the PAYLOAD that tells where the elected is, as all members were
+told. Kafka's leader of such a group only counts the votes: it is shown by -o wide alone,
+under COUNTS. In JSON it is .leader, and the elected is .elected.member.
+
 Members are shown by the beginning of their ids, with their client where the id does not
 begin with it, and with what they subscribed to where that is not what they are assigned;
 -o wide and -o json have all of it. SINCE is in UTC.
@@ -46,7 +51,8 @@ __consumer_offsets.`,
 		Example: `  groupctl -b localhost:9092 group describe orders
   groupctl -b localhost:9092 group describe orders --partitions
   groupctl -b localhost:9092 -o wide group describe orders
-  groupctl -b localhost:9092 -o json group describe orders | jq -r '.data[].leader'`,
+  groupctl -b localhost:9092 -o json group describe orders | jq -r '.data[].leader'
+  groupctl -b localhost:9092 -o json group describe billing-reports | jq -r '.data[].elected.payloadText'`,
 		Annotations: map[string]string{schemaAnnotation: "group-describe"},
 		Args:        needArguments("group"),
 	}
@@ -68,19 +74,19 @@ func groupTables(t *table, groups []inspect.Group, partitions bool) {
 	if !t.wide {
 		who = shortIDs(memberIDs(groups))
 	}
-	t.leaveOut(unknown, "ASSIGNOR", "LEADER")
+	t.leaveOut(unknown, "ASSIGNOR", "LEADER", "ELECTED", "BALLOT", "PAYLOAD")
 	head := []string{"GROUP", "TYPE", "STATE", "MEMBERS", "LAG", "GENERATION", "SINCE", "ASSIGNOR", "COORDINATOR"}
 	if t.wide {
 		head = append(head, "OFFSETS-PARTITION")
 	}
-	t.row(append(head, "LEADER")...)
+	t.row(append(head, "LEADER", "ELECTED", "BALLOT", "PAYLOAD")...)
 	for _, g := range groups {
 		cells := []string{name(g.Group), nameOr(g.Type), nameOr(g.State), memberCount(g), groupLag(g),
 			number(g.Generation), t.moment(g.Since), nameOr(g.Assignor), number(g.Coordinator)}
 		if t.wide {
 			cells = append(cells, number(g.OffsetsPartition))
 		}
-		t.row(append(cells, groupLeader(t, g, who))...)
+		t.row(append(append(cells, groupLeader(t, g, who)), electedCells(t, g, who)...)...)
 	}
 	memberTable(t, groups, who)
 	row := groupRows(t, len(groups) > 1)
@@ -94,7 +100,7 @@ func groupTables(t *table, groups []inspect.Group, partitions bool) {
 
 // groupLeader is the leader where the table of members does not tell it.
 func groupLeader(t *table, g inspect.Group, who func(string) string) string {
-	if g.Leader == nil || !t.wide && slices.ContainsFunc(g.Members, func(m inspect.Member) bool { return m.ID == *g.Leader }) {
+	if g.Leader == nil || isElection(g) || !t.wide && slices.ContainsFunc(g.Members, func(m inspect.Member) bool { return m.ID == *g.Leader }) {
 		return unknown
 	}
 	return who(*g.Leader)

@@ -19,6 +19,9 @@ func memberIDs(groups []inspect.Group) []string {
 		if g.Leader != nil {
 			ids = append(ids, *g.Leader)
 		}
+		if g.Elected != nil && g.Elected.Member != nil {
+			ids = append(ids, *g.Elected.Member)
+		}
 	}
 	return ids
 }
@@ -26,12 +29,14 @@ func memberIDs(groups []inspect.Group) []string {
 // memberTable leaves out the columns in which no member has anything, or nothing that is
 // not told elsewhere. A member has a line for each topic, and in a wide table one in all.
 func memberTable(t *table, groups []inspect.Group, who func(string) string) {
-	head := []string{"GROUP", "MEMBER", "LEADS", "INSTANCE", "CLIENT", "HOST", "RACK", "EPOCH", "TRAITS", "LAG", "PARTITIONS", "TOPICS", "ASSIGNED", "TARGET"}
+	head := []string{"GROUP", "MEMBER", "LEADS", "COUNTS", "ELECTED", "CANDIDATE", "PRIORITY", "PAYLOAD", "INSTANCE", "CLIENT", "HOST", "RACK", "EPOCH", "TRAITS", "LAG", "PARTITIONS", "TOPICS", "ASSIGNED", "TARGET"}
 	var rows [][]string
 	leads, epochs, clients, topics, targets := false, false, false, false, false
+	elections, others := false, false
 	for _, g := range groups {
+		elections, others = elections || isElection(g), others || !isElection(g)
 		for _, m := range g.Members {
-			leads = leads || m.Leader != nil && *m.Leader
+			leads = leads || !isElection(g) && m.Leader != nil && *m.Leader
 			epochs = epochs || m.Epoch != nil && (g.Generation == nil || *m.Epoch != *g.Generation)
 			clients = clients || !tellsClient(m)
 			topics = topics || !slices.Equal(m.Topics, topicsIn(m.Assigned)) && !slices.Equal(m.Topics, topicsOfAll(g))
@@ -40,10 +45,15 @@ func memberTable(t *table, groups []inspect.Group, who func(string) string) {
 	}
 	for _, g := range groups {
 		for _, m := range g.Members {
-			about := []string{
-				name(g.Group), who(m.ID), yesNo(m.Leader), nameOr(m.Instance), name(m.ClientID), strings.TrimPrefix(name(m.Host), "/"), nameOr(m.Rack), number(m.Epoch),
-				traits(m.Traits), number(m.Lag), partitionCount(m.Assigned), names(m.Topics),
+			leader := yesNo(m.Leader)
+			if isElection(g) {
+				leader = unknown
 			}
+			about := append([]string{name(g.Group), who(m.ID), leader}, candidacyCells(t, g, m)...)
+			about = append(about,
+				nameOr(m.Instance), name(m.ClientID), strings.TrimPrefix(name(m.Host), "/"), nameOr(m.Rack), number(m.Epoch),
+				traits(m.Traits), number(m.Lag), partitionCount(m.Assigned), names(m.Topics),
+			)
 			if t.wide {
 				rows = append(rows, append(about, assignment(m.Assigned), assignment(m.Target)))
 				continue
@@ -64,9 +74,12 @@ func memberTable(t *table, groups []inspect.Group, who func(string) string) {
 	shown := map[string]bool{
 		"GROUP": len(groups) > 1, "LEADS": leads, "CLIENT": clients || t.wide, "EPOCH": epochs || t.wide,
 		"TOPICS": topics || t.wide, "TARGET": targets || t.wide,
+		"COUNTS": elections && t.wide, "ELECTED": elections, "CANDIDATE": elections, "PRIORITY": elections, "PAYLOAD": elections,
+		"LAG": others || t.wide, "PARTITIONS": others || t.wide, "ASSIGNED": others || t.wide,
 	}
 	t.gap()
-	t.leaveOut(unknown, "INSTANCE", "RACK", "EPOCH", "TRAITS")
+	t.leaveOut(unknown, "INSTANCE", "RACK", "EPOCH", "TRAITS", "PAYLOAD")
+	t.leaveOut("yes", "CANDIDATE")
 	for _, cells := range append([][]string{head}, rows...) {
 		var kept []string
 		for i, cell := range cells {

@@ -30,10 +30,11 @@ func newOffsetsDumpCommand(s *session) *cobra.Command {
 		Use:   "dump GROUP",
 		Short: "Show the history of a group from __consumer_offsets",
 		Long: `Show what coordinators wrote of a group to __consumer_offsets, the oldest first:
-the generations of a classic group with who led, joined and left; the epochs, members,
-targets and current assignments of a consumer, share or streams group; commits, those
-in transactions with what became of them; and what was deleted. Every type of record
-of Kafka 4.3 is decoded; records that are not known are counted.
+the generations of a classic group with who led, joined and left, and of an election of
+groupkit's with who was elected; the epochs, members, targets and current assignments of
+a consumer, share or streams group; commits, those in transactions with what became of
+them; and what was deleted. Every type of record of Kafka 4.3 is decoded; records that
+are not known are counted.
 
 The log is read backwards from its end: up to --limit entries, as far back as --since,
 and through no more than --records records of all groups in that partition. Kafka
@@ -62,8 +63,12 @@ Needs DESCRIBE and READ on the topic __consumer_offsets.`,
 	flags.Int64Var(&records, "records", 0, "how many records of all groups to read at most (default 500000)")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		var err error
-		if within.Since, err = sinceFlag(since, time.Now()); err != nil {
+		now := time.Now()
+		if within.Since, err = sinceFlag(since, now); err != nil {
 			return err
+		}
+		if within.Since.After(now) {
+			return notPast(since)
 		}
 		if within.Limit < 0 || within.From < 0 || records < 0 {
 			return &usageError{"--limit, --from and --records cannot be negative"}
@@ -117,6 +122,10 @@ func sinceFlag(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+func notPast(since string) error {
+	return &usageError{fmt.Sprintf("--since %q is not in the past; give a duration such as 30m or a time such as 2026-01-31T12:00:00Z", since)}
+}
+
 func historyTable(t *table, h *inspect.OffsetsHistory) {
 	t.row("PARTITION", "LOG-START", "LOG-END", "FROM", "COMPLETE", "RECORDS-READ", "OF-OTHERS", "UNKNOWN")
 	unknownRecords := int64(0)
@@ -152,6 +161,9 @@ func membersIn(entries []inspect.LogEntry) []string {
 			ids = append(append(ids, g.Joined...), g.Left...)
 			if g.Leader != nil {
 				ids = append(ids, *g.Leader)
+			}
+			if g.Elected != nil && g.Elected.Member != nil {
+				ids = append(ids, *g.Elected.Member)
 			}
 		}
 		if e.Commit != nil {
@@ -236,10 +248,16 @@ func (w historyWords) generation(g *inspect.LoggedGeneration) string {
 	case 1:
 		text = fmt.Sprintf("%d, 1 member", g.Generation)
 	}
-	if g.Leader != nil {
+	switch {
+	case g.Elected != nil:
+		text += ", " + electedText(g.Elected, w.member)
+		if g.Leader != nil {
+			text += ", votes counted by " + w.member(*g.Leader)
+		}
+	case g.Leader != nil:
 		text += ", led by " + w.member(*g.Leader)
 	}
-	if g.Assignor != nil {
+	if g.Assignor != nil && g.Elected == nil {
 		text += " with " + name(*g.Assignor)
 	}
 	if len(g.Joined) > 0 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 const (
@@ -177,7 +178,7 @@ func cannotPlan(g inspect.Group) *inspect.Problem {
 		return because(CodeNotPlannable, "is of type %s, whose partitions no plan of members assigns; name a classic or consumer group", *g.Type)
 	case g.ProtocolType != nil && *g.ProtocolType == "connect":
 		return because(CodeNotPlannable, "is of Kafka Connect, whose workers share tasks and not partitions; name a group of consumers")
-	case g.ProtocolType != nil && *g.ProtocolType == "groupkit-election":
+	case g.ProtocolType != nil && *g.ProtocolType == memberbytes.ElectionProtocolType:
 		return because(CodeNotPlannable, "is an election, whose members share no partitions; name a group of consumers")
 	case rebalancing(g):
 		return because(inspect.CodeRebalancing, "is rebalancing, and what its members subscribe to is told afterwards; try again, or allow more time")

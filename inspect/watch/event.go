@@ -232,9 +232,15 @@ type GenerationChange struct {
 	Left   []MemberRef `json:"left"`
 	// Members are how many there are.
 	Members int `json:"members"`
-	// FromLeader and ToLeader are members' ids, nil if not known.
+	// FromLeader and ToLeader are the ids of the members that led the group, in the sense
+	// of Kafka's protocol, nil if not known. In an election of package member they only
+	// count the votes.
 	FromLeader *string `json:"fromLeader"`
 	ToLeader   *string `json:"toLeader"`
+	// FromElected and ToElected are whom an election of package member elected before and
+	// after. Nil, and left out in JSON, for other groups and where that is not known.
+	FromElected *Elected `json:"fromElected,omitempty"`
+	ToElected   *Elected `json:"toElected,omitempty"`
 	// Assignor is what decided, nil if not known.
 	Assignor *string `json:"assignor"`
 	// Moved is how many partitions have another owner, nil if not known.

@@ -9,14 +9,15 @@ import (
 // generationByLooks finds a rebalance that completed between two looks at a settled
 // group, nil if there is no trace of one. A classic group that rebalances faster than
 // it is looked at, with nothing changed, leaves none, unless its members tell the
-// generation that they joined with.
+// generation that they joined with. An election in which somebody else leads does.
 func generationByLooks(state *groupState, now Group, after, at time.Time) *GenerationChange {
 	before := state.told
 	change := changeOf(before, now, SourcePoll)
 	notSettled := !state.unsettledAt.IsZero()
 	advanced := !equal(change.From, change.To) && change.To != nil && change.From != nil
 	rejoined := joinedAnew(before, now)
-	if !notSettled && !advanced && !rejoined && len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0) {
+	voted := !sameElected(before.Elected, now.Elected)
+	if !notSettled && !advanced && !rejoined && !voted && len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0) {
 		return nil
 	}
 	if now.Type == typeClassic {
@@ -50,7 +51,8 @@ func changeOf(before, now Group, source Source) *GenerationChange {
 	change := &GenerationChange{
 		Group: now.Group, From: before.Generation, To: now.Generation,
 		Joined: []MemberRef{}, Left: []MemberRef{}, Members: len(now.Members),
-		FromLeader: before.Leader, ToLeader: now.Leader, Assignor: now.Assignor, Source: source,
+		FromLeader: before.Leader, ToLeader: now.Leader, FromElected: before.Elected, ToElected: now.Elected,
+		Assignor: now.Assignor, Source: source,
 	}
 	if change.From != nil && change.To != nil {
 		unseen := max(0, *change.To-*change.From-1)

@@ -289,7 +289,7 @@ func (s *groupState) tellFromLooks() []Event {
 		// More may have happened since it was first seen.
 		moved := changeOf(s.told, s.seen, SourcePoll)
 		g := event.Generation
-		g.Joined, g.Left, g.Moved, g.Members, g.Assignor = moved.Joined, moved.Left, moved.Moved, moved.Members, moved.Assignor
+		g.Joined, g.Left, g.Moved, g.Members, g.Assignor, g.ToElected = moved.Joined, moved.Left, moved.Moved, moved.Members, moved.Assignor, moved.ToElected
 	}
 	s.told, s.pending, s.passed = s.seen, nil, 0
 	if event == nil {

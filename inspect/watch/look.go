@@ -95,6 +95,9 @@ type Group struct {
 	Generation *int32 `json:"generation"`
 	// Leader is what the log told last, nil if not known.
 	Leader *string `json:"leader"`
+	// Elected is whom an election of package member elected. Nil, and left out in JSON, for
+	// other groups and where that is not known, as during a rebalance.
+	Elected *Elected `json:"elected,omitempty"`
 	// OffsetsPartition is the partition of __consumer_offsets that holds the group,
 	// nil if not known.
 	OffsetsPartition *int32   `json:"offsetsPartition"`
@@ -165,6 +168,7 @@ type GroupRecord struct {
 	Entered    time.Time
 	Generation int32
 	Leader     *string
+	Elected    *Elected
 	Protocol   *string
 	Members    []Member
 	// Tombstone: the group was deleted or converted; the fields above are empty.

@@ -124,7 +124,7 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	}
 	now := Group{
 		Group: record.Group, Type: typeClassic, State: "Stable",
-		Assignor: record.Protocol, Generation: &record.Generation, Leader: record.Leader, Members: record.Members,
+		Assignor: record.Protocol, Generation: &record.Generation, Leader: record.Leader, Elected: record.Elected, Members: record.Members,
 		OffsetsPartition: state.seen.OffsetsPartition,
 	}
 	if len(now.Members) == 0 {
@@ -143,7 +143,7 @@ func recordEvents(state *groupState, record GroupRecord, at time.Time) []Event {
 	}
 	state.ended = false
 	change := changeOf(before, now, SourceLog)
-	same := len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0)
+	same := len(change.Joined)+len(change.Left) == 0 && (change.Moved == nil || *change.Moved == 0) && sameElected(before.Elected, now.Elected)
 	if same && equal(change.From, change.To) && equal(change.FromLeader, change.ToLeader) {
 		return events
 	}
