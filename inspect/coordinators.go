@@ -59,7 +59,8 @@ const (
 // exist, FindCoordinator would create it: it is then not sent, unless
 // [CreateInternalTopics] was given, and the rows hold the hash alone, with
 // [CodeOffsetsTopicAbsent]. The same goes for a topic that is hidden because
-// DESCRIBE on it is missing, with [CodeNotAuthorized]: it may not exist either.
+// DESCRIBE on it is missing, with [CodeNotAuthorized]: it may not exist either. Where
+// brokers show no such topic and list groups, the code is [CodeOffsetsTopicConcealed].
 //
 // Where both ways give a broker and not the same, the brokers are asked once
 // more after a moment, for an election may have been spreading. A difference that stays is
@@ -117,6 +118,11 @@ func (in *Inspector) coordinators(ctx context.Context, kind coordinatorKind, nam
 		named = in.findCoordinatorsOf(ctx, kind, names)
 	case in.createInternalTopics:
 		topic, named = in.awaitCoordinators(ctx, topic, names)
+	case topic.absent && kind.topic == offsetsTopicName:
+		if again, metadata, err := in.offsetsTopicAndBrokers(ctx); err == nil && again.absent {
+			in.lookForGroups(ctx, again, metadata.Brokers)
+			topic = again
+		}
 	}
 	rows := coordinatorRows(names, topic, named)
 	if anyDisagrees(rows) && pause(ctx, spreading) {
@@ -135,6 +141,9 @@ func (in *Inspector) coordinators(ctx context.Context, kind coordinatorKind, nam
 			answer.missing(p)
 		case named == nil && kind.topic == ofShares.topic && !in.knows(ctx, (&kmsg.ShareGroupDescribeRequest{}).Key()):
 			p.Code, p.Message = CodeUnsupported, "the brokers have no share groups (KIP-932, since Kafka 4.0), so nobody coordinates them"
+			answer.missing(p)
+		case named == nil && topic.concealed:
+			p.Message += "; the brokers are not asked for a coordinator, because that could create the topic; get that ACL, or allow the topic to be created (CreateInternalTopics, --create-internal-topic)"
 			answer.missing(p)
 		case named == nil:
 			p.Message += "; to see who would coordinate, allow it to be created (CreateInternalTopics, --create-internal-topic)"

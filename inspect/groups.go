@@ -89,6 +89,7 @@ func (in *Inspector) DescribeGroups(ctx context.Context, details GroupDetails, g
 	listCtx, cancel := step(ctx, 0.5)
 	listing := in.listGroups(listCtx, metadata.Brokers, groups)
 	cancel()
+	topic.tellConcealed(listing.groups)
 	if len(groups) == 0 {
 		if listing.answered == 0 && len(listing.problems) > 0 {
 			answer, err := answer.fail(listing.problems[0])
@@ -246,7 +247,7 @@ func (in *Inspector) describeUnlisted(ctx context.Context, groups []string, list
 		for _, group := range groups {
 			switch {
 			case len(listing.problems) > 0: // they say all that is known
-			case topic.absent:
+			case topic.absent && !topic.concealed:
 				d.notFound(group)
 			default:
 				d.missing(hiddenProblem(group, topic.problem.Cause))

@@ -72,12 +72,40 @@ func TestGroupsWithoutALogSayWhyTheLeaderIsUnknown(t *testing.T) {
 	if group.Leader != nil || group.Generation != nil || group.OffsetsPartition != nil {
 		t.Errorf("group %+v", group)
 	}
-	if len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeOffsetsTopicAbsent || answer.Warnings[0].Target != "workers" ||
+	if len(answer.Warnings) != 1 || answer.Warnings[0].Code != inspect.CodeOffsetsTopicConcealed || answer.Warnings[0].Target != "workers" ||
 		!strings.Contains(answer.Warnings[0].Message, "leader and the generation") {
 		t.Errorf("warnings %+v", answer.Warnings)
 	}
 	if answer.Err() != nil {
 		t.Errorf("errors %+v", answer.Errors)
+	}
+}
+
+// A server that shows no __consumer_offsets and has groups conceals it: that is no proof
+// that something does not exist, and nothing is asked that could create it.
+func TestGroupsAreProofOfATopicThatIsNotShown(t *testing.T) {
+	fake := newFake(t, kfake.SeedTopics(6, "orders"))
+	joinGroup(t, fake, "workers", 1)
+	asked := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Observe: true, Count: -1})
+	in := inspect.New(newClient(t, fake))
+	history, err := in.OffsetsLog(testContext(t), "workers", inspect.LogRange{})
+	if got := codes(history.Errors); err != nil || !slices.Equal(got, []inspect.Code{inspect.CodeOffsetsTopicConcealed}) {
+		t.Errorf("%v: %+v", err, history.Errors)
+	}
+	coordinators, err := in.Coordinators(testContext(t), "workers")
+	if got := codes(coordinators.Errors); err != nil || !slices.Equal(got, []inspect.Code{inspect.CodeOffsetsTopicConcealed}) {
+		t.Errorf("%v: %+v", err, coordinators.Errors)
+	}
+	groups, err := in.Groups(testContext(t), "nobody")
+	if got := codes(groups.Errors); err != nil || !slices.Equal(got, []inspect.Code{inspect.CodeNotAuthorized}) {
+		t.Errorf("%v: %+v", err, groups.Errors)
+	}
+	state, err := in.ElectionState(testContext(t))
+	if err != nil || !slices.Contains(codes(state.Errors), inspect.CodeOffsetsTopicConcealed) {
+		t.Errorf("%v: %+v", err, state.Errors)
+	}
+	if hits := asked.Hits(); hits > 0 {
+		t.Errorf("FindCoordinator, which could create the topic, was sent %d times", hits)
 	}
 }
 

@@ -57,6 +57,7 @@ type stateTopic struct {
 	partitions map[int32]kmsg.MetadataResponseTopicPartition
 	count      *int32 // nil if not known
 	absent     bool
+	concealed  bool     // absent by what the brokers show, and there are groups
 	hidden     bool     // for want of an ACL, so it may be absent as well
 	problem    *Problem // why count is nil
 }
@@ -81,6 +82,30 @@ func (t *stateTopic) leaderOf(partition int32) *int32 {
 		return nil
 	}
 	return known(p.Leader)
+}
+
+// tellConcealed takes the groups that brokers list. Where there is one there is
+// __consumer_offsets: a server that shows none does not let it be seen, as some that are
+// hosted do, or keeps groups elsewhere. Kafka says so by an error of its own. What could
+// create the topic is not done all the same, for groups may outlast it for a moment.
+func (t *stateTopic) tellConcealed(groups map[string]listedGroup) {
+	if !t.absent || len(groups) == 0 || t.concealed {
+		return
+	}
+	t.concealed = true
+	t.problem = &Problem{
+		Code: CodeOffsetsTopicConcealed, Target: t.kind.topic, Cause: t.problem.Cause,
+		Message: fmt.Sprintf("the brokers list groups and show no topic %s, which is where Kafka keeps them: it may not be seen by this user, for want of DESCRIBE on it or because the service hides it, or these servers keep groups elsewhere", t.kind.topic),
+	}
+}
+
+// lookForGroups finds out whether a topic that is not shown exists nevertheless.
+func (in *Inspector) lookForGroups(ctx context.Context, topic *stateTopic, brokers []kmsg.MetadataResponseBroker) {
+	if topic.absent && topic.kind.topic == offsetsTopicName {
+		ctx, cancel := step(ctx, 0.5)
+		defer cancel()
+		topic.tellConcealed(in.listGroups(ctx, brokers, nil).groups)
+	}
 }
 
 // offsetsTopic reads __consumer_offsets without creating it, and the cluster's ID.

@@ -91,7 +91,9 @@ type UnknownRecords struct {
 // its problem is among the Errors and what was read up to then is returned.
 //
 // A group of which the whole log holds no record is [CodeGroupNotFound], among the
-// Errors. So is, with another code, that the topic does not exist or may not be read.
+// Errors. So is, with another code, that the topic does not exist or may not be read. Where
+// the brokers do not show it they are asked for groups as well, for where there is one
+// there is that topic ([CodeOffsetsTopicConcealed]).
 //
 // It takes DESCRIBE and READ on the topic __consumer_offsets, and DESCRIBE on the
 // topics that records of consumer and share groups name by ID: where it is missing,
@@ -104,11 +106,12 @@ func (in *Inspector) OffsetsLog(ctx context.Context, group string, within LogRan
 	if _, invalid := uniqueNames("group", []string{group}); invalid != nil {
 		return answer.fail(*invalid)
 	}
-	topic, clusterID, err := in.offsetsTopic(ctx)
+	topic, metadata, err := in.offsetsTopicAndBrokers(ctx)
 	if err != nil {
 		return answer.fail(in.unreachable(err))
 	}
-	answer.ClusterID = clusterID
+	answer.ClusterID = metadata.ClusterID
+	in.lookForGroups(ctx, topic, metadata.Brokers)
 	partition := topic.partitionOf(group)
 	if partition == nil {
 		answer.missing(*topic.problem)

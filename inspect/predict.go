@@ -205,7 +205,9 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		c.Voters = in.voters(reading, metadata.Brokers, quorum, c.Brokers)
 		c.Observers = observersFrom(quorum, c.Brokers)
 	}
-	found, lost := placeGroups(sortedKeys(groups.groups), offsetsTopicFrom(metadata), c.Partitions)
+	offsets := offsetsTopicFrom(metadata)
+	offsets.tellConcealed(groups.groups)
+	found, lost := placeGroups(sortedKeys(groups.groups), offsets, c.Partitions)
 	c.Groups = found
 	if lost != nil {
 		answer.missing(*lost)

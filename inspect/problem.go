@@ -53,6 +53,9 @@ const (
 	// CodeOffsetsTopicAbsent: __consumer_offsets does not exist yet, so no
 	// group has a coordinator so far.
 	CodeOffsetsTopicAbsent Code = "OFFSETS_TOPIC_ABSENT"
+	// CodeOffsetsTopicConcealed: the brokers list groups and show no
+	// __consumer_offsets: it may not be seen, or groups are not kept there.
+	CodeOffsetsTopicConcealed Code = "OFFSETS_TOPIC_CONCEALED"
 	// CodeStateTopicAbsent: __transaction_state or __share_group_state does not
 	// exist yet, so no transactional id, or no share group, has a coordinator so
 	// far.

@@ -165,6 +165,14 @@ func deleteOffsetsTopic(t *testing.T, c *cluster.Cluster) {
 			if code := resp.(*kmsg.MetadataResponse).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code {
 				return false, fmt.Sprintf("broker %d: %v", id, kerr.ErrorForCode(code))
 			}
+			// Coordinators forget their groups a moment later.
+			resp, err = client.Broker(int(id)).RetriableRequest(t.Context(), kmsg.NewPtrListGroupsRequest())
+			if err != nil {
+				return false, err.Error()
+			}
+			if listed := resp.(*kmsg.ListGroupsResponse); listed.ErrorCode != 0 || len(listed.Groups) > 0 {
+				return false, fmt.Sprintf("broker %d lists %d groups, %v", id, len(listed.Groups), kerr.ErrorForCode(listed.ErrorCode))
+			}
 		}
 		return true, ""
 	})

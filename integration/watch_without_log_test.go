@@ -106,6 +106,17 @@ func watchAndExplainCreateNothing(t *testing.T, c *cluster.Cluster) {
 		return e.Snapshot != nil && slices.Contains(e.Snapshot.Absent, "nobody")
 	})
 	explained(inspect.CodeGroupNotFound)
+	ctl := buildGroupctl(t, c)
+	dumped := func(exit int) inspect.Code {
+		a := ctl.run(t, exit, nil, "offsets", "dump", "nobody")
+		if len(a.Errors) != 1 {
+			t.Fatalf("%+v", a)
+		}
+		return a.Errors[0].Code
+	}
+	if code := dumped(3); code != inspect.CodeOffsetsTopicAbsent {
+		t.Errorf("without the topic: %s", code)
+	}
 	if created, err := admin.CreateACLs(t.Context(), hidden); err != nil || created[0].Err != nil {
 		t.Fatalf("%v: %+v", err, created)
 	}
@@ -113,6 +124,9 @@ func watchAndExplainCreateNothing(t *testing.T, c *cluster.Cluster) {
 		return e.Sight != nil && e.Sight.Part == "group nobody" && e.Sight.Lost
 	})
 	explained(inspect.CodeNotAuthorized)
+	if code := dumped(1); code != inspect.CodeNotAuthorized {
+		t.Errorf("a topic that is hidden: %s", code)
+	}
 	if deleted, err := admin.DeleteACLs(t.Context(), hidden); err != nil || len(deleted) != 1 || deleted[0].Err != nil {
 		t.Fatalf("%v: %+v", err, deleted)
 	}

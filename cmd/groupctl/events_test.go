@@ -74,6 +74,8 @@ func TestFilesWithNothingOfTheGroupAreNamed(t *testing.T) {
 func TestExitCodeOfWhatDoesNotExist(t *testing.T) {
 	for code, want := range map[inspect.Code]int{
 		inspect.CodeGroupNotFound: exitNotFound, inspect.CodeOffsetsTopicAbsent: exitNotFound, inspect.CodeStateTopicAbsent: exitNotFound,
+		// What is concealed may exist.
+		inspect.CodeOffsetsTopicConcealed: exitFailed, inspect.CodeNotAuthorized: exitFailed,
 	} {
 		if got := exitCode(false, []inspect.Problem{{Code: code}}); got != want {
 			t.Errorf("%s: %d, want %d", code, got, want)

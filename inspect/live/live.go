@@ -121,7 +121,7 @@ func (r *reader) read(ctx context.Context, id string) (answer inspect.Answer[[]i
 // no plan depends on.
 func ofLeader(p inspect.Problem) bool {
 	switch p.Code {
-	case inspect.CodeRecordNotFound, inspect.CodeRecordUnreadable, inspect.CodeRecordStale, inspect.CodeOffsetsTopicAbsent:
+	case inspect.CodeRecordNotFound, inspect.CodeRecordUnreadable, inspect.CodeRecordStale, inspect.CodeOffsetsTopicAbsent, inspect.CodeOffsetsTopicConcealed:
 		return true
 	case inspect.CodeNotAuthorized:
 		return strings.Contains(p.Message, "__consumer_offsets")
