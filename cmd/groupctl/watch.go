@@ -54,12 +54,14 @@ A cause is shown where what was seen leaves no other. Changes are seen within ab
 two seconds, at no more than two requests a second to each broker. With -o jsonl each
 event is one JSON object.
 
-It ends when it is interrupted, or with --for. While brokers do not answer it says so
-and goes on; it fails if none answers within --timeout, or --for, when it begins.
+It ends when it is interrupted, or with --for; not with --timeout, which is how long it
+waits for a first answer of any broker, and then fails. While brokers do not answer later
+it says so and goes on.
 
 Needs DESCRIBE on the topics, on each group, and on the cluster for the controller.
 Generations and leaders of classic groups also take READ on __consumer_offsets;
-without it they are shown as ?.`,
+without it they are shown as ?. Of groups that are there at first they are told with the
+next rebalance.`,
 		Example: `  groupctl -b localhost:9092 watch
   groupctl -b localhost:9092 watch groups orders billing
   groupctl -b localhost:9092 watch elections --controllers kafka-1:9093,kafka-2:9093,kafka-3:9093
@@ -101,7 +103,7 @@ func (f watchFlags) watched(args []string) (inspect.Watched, error) {
 	case args[0] == "groups":
 		what.Groups, what.GroupNames = true, args[1:]
 	default:
-		return what, &usageError{fmt.Sprintf("'groupctl watch' has no %q; give elections or groups, and names after that", args[0])}
+		return what, &usageError{fmt.Sprintf("'groupctl watch' has no %q; give elections or groups, and names after that, such as 'groupctl watch groups %s'", args[0], args[0])}
 	}
 	return what, nil
 }
@@ -139,6 +141,7 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 		}
 	}()
 
+	lines := eventLines{out: s.stdout}
 	for event, err := range inspect.New(client).Watch(ctx, what) {
 		if err != nil {
 			return &usageError{err.Error()}
@@ -150,7 +153,7 @@ func (s *session) watch(command *cobra.Command, what inspect.Watched, lasts time
 		if asLines {
 			err = writeEventLine(s.stdout, schemaOf(command), event)
 		} else {
-			err = writeEvent(s.stdout, event)
+			err = lines.write(event)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot write the event: %w", err)

@@ -13,13 +13,24 @@ import (
 // groupsShown is how many groups of a snapshot get a line each.
 const groupsShown = 20
 
-// writeEvent prints one event; a snapshot may take several lines.
-func writeEvent(w io.Writer, event watch.Event) error {
+// eventLines prints events as text.
+type eventLines struct {
+	out io.Writer
+	// last is the time of the last line. What one broker answered may be told after what
+	// another answered a moment later; to people times go forwards.
+	last time.Time
+}
+
+// write prints one event; a snapshot may take several lines.
+func (l *eventLines) write(event watch.Event) error {
+	if event.At.After(l.last) {
+		l.last = event.At
+	}
 	var text strings.Builder
 	for _, line := range watchLines(event) {
-		fmt.Fprintf(&text, "%s  %-11s  %s\n", clock(event.At, ".0"), line.kind, line.text)
+		fmt.Fprintf(&text, "%s  %-11s  %s\n", clock(l.last, ".0"), line.kind, line.text)
 	}
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(l.out, text.String())
 	return err
 }
 
@@ -115,6 +126,9 @@ func snapshotLines(s *watch.Snapshot) []watchLine {
 		if g.Assignor != nil && len(g.Members) > 0 {
 			assignor = ", " + name(*g.Assignor)
 		}
+		if g.Elected != nil {
+			assignor = ", " + electedText(g.Elected, shortName)
+		}
 		add("group", "%s: %s, %s, %s%s", name(g.Group), g.Type, printable(g.State), counted(len(g.Members), "member"), assignor)
 	}
 	for _, absent := range s.Absent {
@@ -172,17 +186,21 @@ func rebalanceText(g *watch.GenerationChange) string {
 	}
 	parts = append(parts, counted(g.Members, "member"))
 	switch {
+	case g.ToElected != nil:
+		parts = append(parts, verdictText(g.FromElected, g.ToElected, shortName))
 	case g.ToLeader == nil && g.Source == watch.SourcePoll:
 	case g.FromLeader != nil && g.ToLeader != nil && *g.FromLeader == *g.ToLeader:
 		parts = append(parts, "led as before")
 	case g.ToLeader != nil:
-		parts = append(parts, "led by "+name(shortID(*g.ToLeader)))
+		parts = append(parts, "led by "+shortName(*g.ToLeader))
 	}
 	if g.Moved != nil {
 		parts = append(parts, counted(*g.Moved, "partition")+" moved")
 	}
 	return name(g.Group) + ": " + strings.Join(parts, ", ")
 }
+
+func shortName(id string) string { return name(shortID(id)) }
 
 // whoText is enough of a member to know it by: its instance, or its client and the
 // beginning of its id, and where it is.

@@ -235,11 +235,27 @@ func TestEventsOnALine(t *testing.T) {
 	} {
 		test.event.At = at
 		var out strings.Builder
-		if err := writeEvent(&out, test.event); err != nil {
+		if err := (&eventLines{out: &out}).write(test.event); err != nil {
 			t.Fatal(err)
 		}
 		if want := "15:04:05.1Z  " + test.want + "\n"; out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
+	}
+}
+
+// A group that was looked at before the partitions may be told after them.
+func TestTimesOfLinesGoForwards(t *testing.T) {
+	var out bytes.Buffer
+	lines := eventLines{out: &out}
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i, offset := range []time.Duration{2 * time.Second, time.Second, 3 * time.Second} {
+		event := watch.Event{Kind: watch.KindBroker, At: start.Add(offset), Broker: &watch.BrokerChange{Node: int32(i), Up: true}}
+		if err := lines.write(event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "03:04:07.0Z  broker       0 is up\n03:04:07.0Z  broker       1 is up\n03:04:08.0Z  broker       2 is up\n"; out.String() != want {
+		t.Errorf("%q, want %q", &out, want)
 	}
 }
