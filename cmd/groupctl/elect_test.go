@@ -22,7 +22,7 @@ func TestElectUsage(t *testing.T) {
 		"-b x elect preferred orders:":               "not the number of a partition",
 		"-b x elect preferred orders:0,-1":           `"-1" in "orders:0,-1"`,
 		"-b x elect preferred orders:0-3":            "give TOPIC:0,3",
-		"-b x elect preferred --records-may-be-lost": "unknown flag",
+		"-b x elect preferred --records-may-be-lost": "there is no flag",
 		"-b x elect unclean orders --execute":        "--records-may-be-lost",
 		"-b x elect unclean --execute":               "--records-may-be-lost",
 	} {

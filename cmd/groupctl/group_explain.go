@@ -66,7 +66,7 @@ topic __consumer_offsets.`,
 			return err
 		}
 		if !from.Before(now) {
-			return &usageError{fmt.Sprintf("--since %q is not in the past; give a duration such as 30m or a time such as 2026-01-31T12:00:00Z", since)}
+			return notPast(since)
 		}
 		how := inspect.Explaining{For: lasts, Since: now.Sub(from)}
 		for _, path := range events {
@@ -161,7 +161,7 @@ func wereLines(n int) string {
 }
 
 func readEvents(ctx context.Context, path, group string, since time.Time) (explain.Heard, error) {
-	file, err := os.Open(path)
+	file, err := openEvents(ctx, path)
 	if err != nil {
 		return explain.Heard{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -168,16 +169,15 @@ commands, flags, and the names of groups and topics.`
   groupctl -b localhost:9092 -o json cluster controller
   groupctl -b broker:9093 --tls-ca ca.pem --tls --sasl scram-sha-512 --user ops --password-file secret topic leaders
   groupctl --config client.properties cluster brokers`
+	root.Version = versionLine(debug.ReadBuildInfo())
+	root.Flags().Bool("version", false, "print the version, the commit that it was built from, and the version of Go")
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetErr(s.stderr)
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		s.flagError = true
-		hint := ""
-		if strings.HasPrefix(err.Error(), "unknown ") {
-			hint = "; put -- before a name that begins with a dash"
-		}
-		return &usageError{fmt.Sprintf("%v%s; see '%s --help'", err, hint, command.CommandPath())}
+		return flagError(command, err)
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.bootstrap, "bootstrap-server", "b", "", "brokers to start from, as host:port with commas between (default: the environment variable "+bootstrapVariable+")")

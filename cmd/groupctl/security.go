@@ -75,15 +75,15 @@ func (f *securityFlags) addTLS(c *clientfile.Config) error {
 	}
 	c.TLS = c.TLS || f.tls
 	for _, given := range []struct {
-		file string
-		into *[]byte
-	}{{f.ca, &c.CA}, {f.cert, &c.Certificate}, {f.key, &c.Key}} {
+		flag, file string
+		into       *[]byte
+	}{{"--tls-ca", f.ca, &c.CA}, {"--tls-cert", f.cert, &c.Certificate}, {"--tls-key", f.key, &c.Key}} {
 		if given.file == "" {
 			continue
 		}
 		content, err := clientfile.ReadSmall(given.file)
 		if err != nil {
-			return &usageError{err.Error()}
+			return &usageError{fmt.Sprintf("cannot read %s: %v; name a PEM file", given.flag, err)}
 		}
 		*given.into = content
 	}
@@ -101,6 +101,9 @@ func (s *session) login(c *clientfile.Config) error {
 	}
 	if f.mechanism != "" {
 		c.Mechanism = strings.ToUpper(f.mechanism)
+		if _, err := saslMechanism(*c); err != nil {
+			return err // before it asks for a user and a password
+		}
 	}
 	if f.user != "" {
 		c.User, c.Password = f.user, ""
@@ -112,7 +115,7 @@ func (s *session) login(c *clientfile.Config) error {
 	case f.passwordFile != "":
 		content, err := clientfile.ReadSmall(f.passwordFile)
 		if err != nil {
-			return &usageError{err.Error()}
+			return &usageError{fmt.Sprintf("cannot read --password-file: %v; name a file that holds the password and nothing else", err)}
 		}
 		c.Password = strings.TrimRight(string(content), "\r\n")
 	case c.Password == "":
