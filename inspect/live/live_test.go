@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // partitions of "orders", and a client of it.
 func newCluster(t *testing.T) (context.Context, *kgo.Client) {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(2, "orders"))
+	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(2, "orders"), kfake.SeedTopics(50, "__consumer_offsets"))
 	if err != nil {
 		t.Fatal(err)
 	}
