@@ -33,3 +33,33 @@ type assignorFunc struct {
 
 func (a assignorFunc) Name() string                 { return a.name }
 func (a assignorFunc) Assign(g Group) (Plan, error) { return a.assign(g) }
+
+// A solver returns the group of ix, which has passed Group.Check, as a problem that is
+// solved. owned is who owns what, and the solver's from then on.
+type solver func(ix *index, owned table) (*problem, error)
+
+// solverOf returns that of an assignor which has one; nil for any other, and for one that
+// embeds it, whose Assign may be its own.
+func solverOf(a Assignor) solver {
+	switch a := a.(type) {
+	case Balanced:
+		return a.solve
+	case *Balanced:
+		return a.solve
+	case sticky:
+		return a.solve
+	}
+	return nil
+}
+
+func (solve solver) assign(g Group) (Plan, error) {
+	ix := newIndex(g)
+	if err := g.check(ix); err != nil {
+		return Plan{}, err
+	}
+	solved, err := solve(ix, ix.owned())
+	if err != nil {
+		return Plan{}, err
+	}
+	return solved.plan(), nil
+}

@@ -100,15 +100,13 @@ func (b Balanced) Name() string { return cmp.Or(b.ProtocolName, "balanced") }
 // Assign returns the target for g. It fails when g fails [Group.Check], when the
 // tolerance is neither [Exact] nor a finite number of at least zero, or when a pin
 // does not say what is pinned where.
-func (b Balanced) Assign(g Group) (Plan, error) {
+func (b Balanced) Assign(g Group) (Plan, error) { return solver(b.solve).assign(g) }
+
+func (b Balanced) solve(ix *index, owned table) (*problem, error) {
 	if err := b.check(); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	ix := newIndex(g)
-	if err := g.check(ix); err != nil {
-		return Plan{}, err
-	}
-	p := newProblemOf(ix, &b)
+	p := newProblemOf(ix, owned, &b)
 	p.ceilings = newCeilings(p)
 	uniform := p.uniform()
 	if uniform {
@@ -119,7 +117,7 @@ func (b Balanced) Assign(g Group) (Plan, error) {
 	if b.MaxMoves > 0 {
 		p.limitMoves(b.MaxMoves, uniform, false)
 	}
-	return p.plan(), nil
+	return p, nil
 }
 
 func (b Balanced) check() error {

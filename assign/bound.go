@@ -52,7 +52,7 @@ func (ix *index) takingCapacities() []float64 {
 	taking := make([]bool, len(ix.members))
 	var last []int32
 	for _, subscribers := range ix.subscribers {
-		if sameMembers(subscribers, last) {
+		if sameList(subscribers, last) {
 			continue
 		}
 		for _, m := range subscribers {

@@ -72,15 +72,15 @@ func sameEligible(kinds []kind) bool {
 		if first == nil {
 			first = kinds[k].eligible
 		}
-		if !sameMembers(kinds[k].eligible, first) {
+		if !sameList(kinds[k].eligible, first) {
 			return false
 		}
 	}
 	return true
 }
 
-// sameMembers is slices.Equal, which most often sees one list twice.
-func sameMembers(a, b []int32) bool {
+// sameList is slices.Equal, which most often sees one list twice.
+func sameList[E comparable](a, b []E) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 

@@ -65,6 +65,25 @@ func newIndex(g Group) *index {
 	return ix
 }
 
+// plain returns ix for the same members and topics without capacities, ceilings, draining
+// and weights.
+func (ix *index) plain() *index {
+	plain := *ix
+	plain.members, plain.topics = make([]*Member, len(ix.members)), make([]*Topic, len(ix.topics))
+	members, topics := make([]Member, len(ix.members)), make([]Topic, len(ix.topics))
+	for n, m := range ix.members {
+		members[n] = *m
+		members[n].Capacity, members[n].MaxPartitions, members[n].MaxWeight, members[n].Draining = 0, 0, 0, false
+		plain.members[n] = &members[n]
+	}
+	for n, t := range ix.topics {
+		topics[n] = *t
+		topics[n].Weights = nil
+		plain.topics[n] = &topics[n]
+	}
+	return &plain
+}
+
 // subscribersByName lists the subscribers of each topic. Members that subscribe to the
 // same topics in the same order, which most often all do, are looked at as one; and
 // topics that the same members subscribe to share one list.
@@ -76,7 +95,7 @@ func (ix *index) subscribersByName() map[string][]int32 {
 	var subscriptions []subscription
 	for n, m := range ix.members {
 		last := len(subscriptions) - 1
-		if last < 0 || !slices.Equal(subscriptions[last].topics, m.Topics) {
+		if last < 0 || !sameList(subscriptions[last].topics, m.Topics) {
 			last++
 			subscriptions = append(subscriptions, subscription{topics: m.Topics})
 		}
@@ -134,6 +153,41 @@ func (ix *index) newTable() table {
 		tb[t], all = all[:topic.Partitions:topic.Partitions], all[topic.Partitions:]
 	}
 	return tb
+}
+
+// clone returns a copy of tb.
+func (tb table) clone() table {
+	total := 0
+	for _, row := range tb {
+		total += len(row)
+	}
+	all := make([]int32, 0, total)
+	c := make(table, len(tb))
+	for t, row := range tb {
+		from := len(all)
+		all = append(all, row...)
+		c[t] = all[from:len(all):len(all)]
+	}
+	return c
+}
+
+// complete tells whether every partition is given to a member that subscribes to its topic.
+func (ix *index) complete(tb table) bool {
+	if len(tb) != len(ix.topics) {
+		return false
+	}
+	for t, row := range tb {
+		if len(row) != int(ix.topics[t].Partitions) {
+			return false
+		}
+		all := len(ix.subscribers[t]) == len(ix.members)
+		for _, m := range row {
+			if m < 0 || int(m) >= len(ix.members) || !all && !ix.subscribes(int(m), t) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // placement is a plan by numbers.

@@ -42,7 +42,7 @@ func mergeKinds(kinds []kind) (merged []kind, of []int) {
 	for k := range kinds {
 		e := kinds[k].eligible
 		digest := [3]int32{int32(len(e)), e[0], e[len(e)-1]}
-		at := slices.IndexFunc(byFirst[digest], func(i int) bool { return sameMembers(merged[i].eligible, e) })
+		at := slices.IndexFunc(byFirst[digest], func(i int) bool { return sameList(merged[i].eligible, e) })
 		if at < 0 {
 			at = len(byFirst[digest])
 			byFirst[digest] = append(byFirst[digest], len(merged))

@@ -5,8 +5,7 @@ import "slices"
 // settleOwners finds who owns each unit, and takes from those who may not have what they
 // own. Of the owners of one unit's partitions the one with the most keeps it, the first
 // of equals.
-func (p *problem) settleOwners() {
-	owned := p.ix.owned()
+func (p *problem) settleOwners(owned table) {
 	p.owner, p.placed = make([][]int32, len(p.lanes)), make([][]int32, len(p.lanes))
 	total := 0
 	for i := range p.lanes {
@@ -28,7 +27,7 @@ func (p *problem) settleOwners() {
 				continue
 			}
 			p.claimed = true
-			if allowed == nil || !sameMembers(allowed, kd.eligible) {
+			if allowed == nil || !sameList(allowed, kd.eligible) {
 				for _, m := range allowed {
 					may[m] = false
 				}
@@ -68,7 +67,7 @@ func (p *problem) countOwned() {
 				continue
 			}
 			kd := &p.kinds[l.kind(int32(u))]
-			if placed == nil || !sameMembers(placed, kd.eligible) {
+			if placed == nil || !sameList(placed, kd.eligible) {
 				for at, m := range kd.eligible {
 					place[m] = int32(at)
 				}

@@ -38,15 +38,19 @@ type problem struct {
 // them; topics without a common subscriber that stays are not kept together; a pin that
 // no member satisfies, or none that satisfies the pins before it, does not hold. What
 // then fits nowhere goes beyond a ceiling, which is found out later.
-func newProblem(g Group, b *Balanced) *problem { return newProblemOf(newIndex(g), b) }
+func newProblem(g Group, b *Balanced) *problem {
+	ix := newIndex(g)
+	return newProblemOf(ix, ix.owned(), b)
+}
 
-func newProblemOf(ix *index, b *Balanced) *problem {
+// newProblemOf takes who owns what, which is the problem's from then on.
+func newProblemOf(ix *index, owned table, b *Balanced) *problem {
 	p := &problem{ix: ix}
 	staying := p.staying()
 	p.makeLanes(b.CoPartition, staying)
 	p.makeKinds(b.Pins, staying)
 	p.weigh()
-	p.settleOwners()
+	p.settleOwners(owned)
 	return p
 }
 
@@ -135,7 +139,7 @@ func (p *problem) merged(groups [][]string) [][]int {
 
 // intersect returns what is in both ascending lists.
 func intersect(a, b []int32) []int32 {
-	if sameMembers(a, b) {
+	if sameList(a, b) {
 		return a
 	}
 	var both []int32
@@ -169,7 +173,7 @@ func (p *problem) makeKinds(pins []Pin, staying [][]int32) {
 }
 
 func (p *problem) newKind(l *lane, eligible []int32) int32 {
-	if last := len(p.kinds) - 1; last >= 0 && sameMembers(p.kinds[last].eligible, eligible) {
+	if last := len(p.kinds) - 1; last >= 0 && sameList(p.kinds[last].eligible, eligible) {
 		eligible = p.kinds[last].eligible
 	}
 	class := p.ix.topics[l.topics[0]].Class
@@ -327,7 +331,7 @@ func (p *problem) oneCapacity() bool {
 	seen := make([]bool, len(p.ix.members))
 	var last []int32
 	for k := range p.kinds {
-		if p.kinds[k].size == 0 || last != nil && sameMembers(last, p.kinds[k].eligible) {
+		if p.kinds[k].size == 0 || last != nil && sameList(last, p.kinds[k].eligible) {
 			continue
 		}
 		last = p.kinds[k].eligible
@@ -350,16 +354,21 @@ func (p *problem) oneCapacity() bool {
 
 // plan turns the placed units into a Plan.
 func (p *problem) plan() Plan {
+	plan := p.ix.plan(p.table())
+	p.reportCeilings()
+	plan.Unmet = sortUnmet(p.unmet)
+	return plan
+}
+
+// table returns the placed units as partitions.
+func (p *problem) table() table {
 	tb := make(table, len(p.ix.topics))
 	for i := range p.lanes {
 		for _, t := range p.lanes[i].topics {
 			tb[t] = p.placed[i][:p.ix.topics[t].Partitions]
 		}
 	}
-	plan := p.ix.plan(tb)
-	p.reportCeilings()
-	plan.Unmet = sortUnmet(p.unmet)
-	return plan
+	return tb
 }
 
 func (p *problem) giveUp(topic int, partition int32, constraint Constraint, reason string) {

@@ -64,7 +64,7 @@ func coPartitioned(ix *index) [][]int {
 		key := likeness{topic.Partitions, len(list), list[0], list[len(list)-1]}
 		found := false
 		for _, s := range alike[key] {
-			if found = sameMembers(ix.subscribers[sets[s][0]], list); found {
+			if found = sameList(ix.subscribers[sets[s][0]], list); found {
 				sets[s] = append(sets[s], t)
 				break
 			}

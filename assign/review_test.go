@@ -1,6 +1,7 @@
 package assign_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -138,6 +139,80 @@ func TestReview(t *testing.T) {
 	}
 	if valid < 100 && !testing.Short() || broken < 100 && !testing.Short() {
 		t.Errorf("tried %d plans that keep to the rules and %d that do not", valid, broken)
+	}
+}
+
+// An embedding overrides Assign of the assignor in it.
+type embedding struct{ assign.Balanced }
+
+func (embedding) Assign(g assign.Group) (assign.Plan, error) { return assign.Range().Assign(g) }
+
+// foreign is an assignor of which a Review knows nothing.
+func foreign(a assign.Assignor) assign.Assignor { return assign.New(a.Name(), a.Assign) }
+
+// TestReviewAssigns: a Review has an assignor's own plan, keeps it for what is asked next,
+// and leaves the group and what it knows of it as they are.
+func TestReviewAssigns(t *testing.T) {
+	r := newRand(t)
+	for range cases(2000) {
+		g := randomGroup(r)
+		review, before := assign.NewReview(g), g.Clone()
+		for _, a := range []assign.Assignor{
+			assign.Balanced{}, assign.Balanced{MaxMoves: 2}, &assign.Balanced{IgnoreTopics: true}, assign.Sticky(), assign.CooperativeSticky(),
+			foreign(assign.Balanced{}), assign.Range(), embedding{},
+		} {
+			want, wantErr := a.Assign(g)
+			got, err := review.Assign(a)
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%s: %s\n%v, %v, want %v, %v", a.Name(), inJSON(g), inJSON(got), err, inJSON(want), wantErr)
+			}
+			if !reflect.DeepEqual(g, before) {
+				t.Fatalf("%s changed the group: %s, before %s", a.Name(), inJSON(g), inJSON(before))
+			}
+			if err != nil {
+				continue
+			}
+			if stats, ok := review.MeasureValid(); !ok || stats != assign.Measure(g, want) {
+				t.Errorf("%s: %s\nmeasured %+v, %v, want %+v", a.Name(), inJSON(g), stats, ok, assign.Measure(g, want))
+			}
+			if sent, alone := review.WithholdValid(got), assign.Withhold(g, want); !reflect.DeepEqual(sent, alone) {
+				t.Errorf("%s: %s\nwithheld %+v, want %+v", a.Name(), inJSON(g), sent, alone)
+			}
+		}
+	}
+}
+
+// A plan that breaks the rules comes with what is wrong with it, and what gives a member
+// nothing of a topic is not an entry.
+func TestReviewHoldsAnAssignorToTheRules(t *testing.T) {
+	g := assign.Group{
+		Members: []assign.Member{{ID: "a", Topics: []string{"t", "u"}}},
+		Topics:  []assign.Topic{{Name: "t", Partitions: 1}, {Name: "u"}},
+	}
+	plan := assign.Plan{Assignment: assign.Assignment{"a": {{Topic: "t", Partitions: []int32{0}}, {Topic: "u"}}}}
+	returns := func(plan assign.Plan, err error) assign.Assignor {
+		return assign.New("fixed", func(assign.Group) (assign.Plan, error) { return plan, err })
+	}
+	review := assign.NewReview(g)
+	got, err := review.Assign(returns(plan, nil))
+	if err != nil || len(got.Assignment["a"]) != 1 || len(plan.Assignment["a"]) != 2 {
+		t.Errorf("got %v, %v, and the plan returned is %v", got, err, plan)
+	}
+	if _, err := review.Assign(returns(assign.Plan{}, nil)); !errors.Is(err, assign.ErrInvalidPlan) {
+		t.Errorf("got %v", err)
+	}
+	if _, valid := review.MeasureValid(); valid {
+		t.Error("the plan before counts as the last one")
+	}
+	broken := errors.New("broken")
+	if _, err := review.Assign(returns(plan, broken)); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if _, valid := review.MeasureValid(); valid {
+		t.Error("a plan that came with an error counts as valid")
+	}
+	if _, err := assign.NewReview(assign.Group{Members: []assign.Member{{}}}).Assign(assign.Sticky()); err == nil {
+		t.Error("a member without an id is no error")
 	}
 }
 

@@ -94,7 +94,7 @@ func newSpreading(p *problem) *spreading {
 	scaleToOne([][]float64{s.capacity}, leastCapacity)
 	for k := range p.kinds {
 		eligible := p.kinds[k].eligible
-		if k > 0 && sameMembers(p.kinds[k-1].eligible, eligible) {
+		if k > 0 && sameList(p.kinds[k-1].eligible, eligible) {
 			s.allowed[k] = s.allowed[k-1]
 		} else {
 			s.allowed[k] = make([]bool, n)

@@ -31,7 +31,7 @@ func newTopicCounts(s *spreading, tolerance float64) *topicCounts {
 	units, capacity := make([]float64, len(p.lanes)), make([]float64, len(p.lanes))
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		if lastKind == none || !sameMembers(p.kinds[lastKind].eligible, p.kinds[l.same].eligible) {
+		if lastKind == none || !sameList(p.kinds[lastKind].eligible, p.kinds[l.same].eligible) {
 			lastKind, last = l.same, capacityOf(l.same)
 		}
 		units[i], capacity[i] = float64(l.size), last

@@ -9,14 +9,14 @@ import "slices"
 //
 // The owner is the member whose claim holds, see [Group.Ownership]: it keeps what
 // the target leaves it even where others claim the same partition. Partitions that
-// g does not have are left as they are. target is not modified; the lists of members of
-// which nothing is taken out are those of the target, so clone what you change in place.
+// g does not have are left as they are. target is not modified; the lists returned may be
+// those of the target, so clone what you change in place.
 func Withhold(g Group, target Plan) Plan { return NewReview(g).Withhold(target) }
 
-// withhold takes who owns what, and which members may have been given what another owns;
-// nil where that is not known.
-func (ix *index) withhold(target Plan, holders table, waiting []bool) Plan {
-	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: append([]Withheld(nil), target.Withheld...), Unmet: append([]Unmet(nil), target.Unmet...)}
+// withhold takes who owns what, and which members are given what another owns, and how many
+// partitions of that there are; nil and 0 where that is not known.
+func (ix *index) withhold(target Plan, holders table, waiting []bool, partitions int) Plan {
+	out := Plan{Assignment: make(Assignment, len(target.Assignment)), Withheld: slices.Grow(slices.Clone(target.Withheld), partitions), Unmet: append([]Unmet(nil), target.Unmet...)}
 	var ids []string
 	for id, list := range target.Assignment {
 		if m, isMember := ix.memberNumber[id]; isMember && waiting != nil && !waiting[m] && list != nil {
@@ -34,12 +34,10 @@ func (ix *index) withhold(target Plan, holders table, waiting []bool) Plan {
 		}
 		list := target.Assignment[id]
 		first := ix.firstWaiting(list, holders, int32(m))
-		if first == len(list) && list != nil {
-			out.Assignment[id] = list[:len(list):len(list)]
-			continue
+		kept := list[:first:first]
+		if list == nil {
+			kept = []TopicPartitions{}
 		}
-		kept := make([]TopicPartitions, first, len(list))
-		copy(kept, list)
 		t, known := -1, false
 		for _, tp := range list[first:] {
 			t, known = ix.topic(tp.Topic, t)

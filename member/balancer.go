@@ -54,7 +54,9 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 	r := &round{hooks: b.hooks, protocol: b.protocol}
 	r.group.Members = make([]assign.Member, 0, len(members))
 	topics := make(map[string]struct{})
-	reader := newSubscriptionReader()
+	b.hooks.mu.Lock()
+	reader := newSubscriptionReader(b.hooks.adopted)
+	b.hooks.mu.Unlock()
 	var last []string
 	seen := make(map[string]bool, len(members))
 	seen[""] = true // no member, and nothing can be sent to it
@@ -70,7 +72,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 			continue
 		}
 		r.group.Members = append(r.group.Members, m)
-		if slices.Equal(last, m.Topics) {
+		if sameList(last, m.Topics) {
 			continue // most often all subscribe to the same
 		}
 		last = m.Topics

@@ -171,8 +171,11 @@ func (s *sameTopics) equal(a, b []string) bool {
 	return s.same
 }
 
+// sameList is slices.Equal, which most often sees one list twice.
+func sameList[E comparable](a, b []E) bool { return identical(a, b) || slices.Equal(a, b) }
+
 // identical tells whether both are one list in memory.
-func identical(a, b []string) bool {
+func identical[T any](a, b []T) bool {
 	return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0]
 }
 

@@ -25,7 +25,7 @@ func (r *round) completes(before *round) bool {
 	}
 	given := before.sent.Assignment
 	if !slices.ContainsFunc(r.group.Members, func(m assign.Member) bool {
-		return !slices.EqualFunc(m.Owned, given[m.ID], sameTopicPartitions) && !within(inOrder(m.Owned), inOrder(given[m.ID]))
+		return !identical(m.Owned, given[m.ID]) && !within(inOrder(m.Owned), inOrder(given[m.ID]))
 	}) {
 		return true // without a look at which claims hold
 	}
@@ -35,10 +35,6 @@ func (r *round) completes(before *round) bool {
 		}
 	}
 	return true
-}
-
-func sameTopicPartitions(a, b assign.TopicPartitions) bool {
-	return a.Topic == b.Topic && slices.Equal(a.Partitions, b.Partitions)
 }
 
 // within tells whether all that is owned was given. Both are in order.

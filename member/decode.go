@@ -22,16 +22,21 @@ type subscriptionReader struct {
 	bytes  []byte   // as they were sent
 	topics []string // as they were named
 	clean  []string // in order, as Member.Topics; nil when not asked for yet
+
+	// What the round before gave, nil where it is not known. Members that still have it
+	// most often tell it in the same bytes.
+	before *round
 }
 
-func newSubscriptionReader() *subscriptionReader {
-	return &subscriptionReader{names: make(map[string]string)}
+// newSubscriptionReader takes the round before, nil where it is not known.
+func newSubscriptionReader(before *round) *subscriptionReader {
+	return &subscriptionReader{names: make(map[string]string), before: before}
 }
 
-// read reads a ConsumerProtocolSubscription of any version. What the member owns is
-// returned apart.
-func (s *subscriptionReader) read(data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, err error) {
-	if meta, owned, ok := s.readPlain(data); ok {
+// read reads a ConsumerProtocolSubscription of any version, of the member of that id. What
+// the member owns is returned apart, and not to be changed.
+func (s *subscriptionReader) read(id string, data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, err error) {
+	if meta, owned, ok := s.readPlain(id, data); ok {
 		return meta, owned, nil
 	}
 	s.forget()
@@ -43,7 +48,7 @@ func (s *subscriptionReader) read(data []byte) (meta kmsg.ConsumerMemberMetadata
 func (s *subscriptionReader) forget() { s.bytes, s.topics, s.clean = nil, nil, nil }
 
 // readPlain reads versions 0 to 3 that are complete and end where the data does.
-func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, ok bool) {
+func (s *subscriptionReader) readPlain(id string, data []byte) (meta kmsg.ConsumerMemberMetadata, owned []assign.TopicPartitions, ok bool) {
 	if len(data) > memberbytes.MaxSubscription {
 		return meta, nil, false
 	}
@@ -58,28 +63,7 @@ func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMet
 		meta.UserData = append([]byte{}, in.bytes(int(n))...)
 	}
 	if meta.Version >= 1 {
-		n := in.count(6)
-		// One array for all: what follows holds no more numbers than this.
-		numbers := make([]int32, 0, (len(in.rest)-6*n)/4)
-		if n > 0 {
-			owned = make([]assign.TopicPartitions, n)
-		}
-		likely := meta.Topics // most often what is owned is in the same order
-		for i := range owned {
-			o := &owned[i]
-			if name := in.bytes(in.length()); len(likely) > 0 && likely[0] == string(name) {
-				o.Topic, likely = likely[0], likely[1:]
-			} else {
-				o.Topic = s.name(name)
-			}
-			from := len(numbers)
-			for range in.count(4) {
-				numbers = append(numbers, int32(in.uint32()))
-			}
-			if len(numbers) > from {
-				o.Partitions = numbers[from:len(numbers):len(numbers)]
-			}
-		}
+		owned = s.readOwned(id, meta.Topics, &in)
 	}
 	if meta.Version >= 2 {
 		meta.Generation = int32(in.uint32())
@@ -91,6 +75,38 @@ func (s *subscriptionReader) readPlain(data []byte) (meta kmsg.ConsumerMemberMet
 		}
 	}
 	return meta, owned, in.ok && len(in.rest) == 0
+}
+
+// readOwned reads what the member of that id owns. likely are topics in the order in which
+// it most often tells them.
+func (s *subscriptionReader) readOwned(id string, likely []string, in *plainBytes) (owned []assign.TopicPartitions) {
+	if sent, list := s.before.gave(id); len(list) > 0 && bytes.HasPrefix(in.rest, sent) {
+		in.rest = in.rest[len(sent):]
+		return list
+	}
+	n := in.count(6)
+	if n == 0 {
+		return nil
+	}
+	owned = make([]assign.TopicPartitions, n)
+	// One array for all: what follows holds no more numbers than this.
+	numbers := make([]int32, 0, (len(in.rest)-6*n)/4)
+	for i := range owned {
+		o := &owned[i]
+		if name := in.bytes(in.length()); len(likely) > 0 && likely[0] == string(name) {
+			o.Topic, likely = likely[0], likely[1:]
+		} else {
+			o.Topic = s.name(name)
+		}
+		from := len(numbers)
+		for range in.count(4) {
+			numbers = append(numbers, int32(in.uint32()))
+		}
+		if len(numbers) > from {
+			o.Partitions = numbers[from:len(numbers):len(numbers)]
+		}
+	}
+	return owned
 }
 
 // readTopics reads the topics of a subscription. They are not to be changed.

@@ -47,7 +47,7 @@ func (s *subscriptionReader) member(protocol Protocol, from *kmsg.JoinGroupRespo
 	if from.InstanceID != nil {
 		m.Instance = *from.InstanceID
 	}
-	meta, owned, err := s.read(from.ProtocolMetadata)
+	meta, owned, err := s.read(m.ID, from.ProtocolMetadata)
 	if err != nil {
 		return m, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,13 +33,13 @@ func TestMetadataSurvivesTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := assign.Member{ID: "m", Topics: []string{"a", "b"}, Owned: owned, Generation: 7}
-	got, err := newSubscriptionReader().member(protocolNamed("sticky"), joined("m", encodeSubscription(protocolNamed("sticky"), []string{"b", "a", "b"}, owned, 7, data)))
+	got, err := newSubscriptionReader(nil).member(protocolNamed("sticky"), joined("m", encodeSubscription(protocolNamed("sticky"), []string{"b", "a", "b"}, owned, 7, data)))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("sticky: got %+v, %v, want %+v", got, err, want)
 	}
 	want.Capacity, want.Labels, want.Draining = traits.Capacity, traits.Labels, traits.Draining
 	want.MaxPartitions, want.MaxWeight = traits.MaxPartitions, traits.MaxWeight
-	got, err = newSubscriptionReader().member(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
+	got, err = newSubscriptionReader(nil).member(protocolNamed("balanced"), joined("m", encodeSubscription(protocolNamed("balanced"), []string{"b", "a", "b"}, owned, 7, data)))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("balanced: got %+v, %v, want %+v", got, err, want)
 	}
@@ -82,19 +83,19 @@ func TestMetadataOfOtherClientsIsRead(t *testing.T) {
 	withMore[1] = 9 // a version to come only adds fields
 	withMore = append(withMore, "what version 9 adds"...)
 	for name, data := range map[string][]byte{"version 0": old.AppendTo(nil), "version 0 that claims to be 1": claimsV1, "a version to come": withMore} {
-		m, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
+		m, err := newSubscriptionReader(nil).member(protocolNamed("balanced"), joined("m", data))
 		if err != nil || !reflect.DeepEqual(m.Topics, []string{"t"}) {
 			t.Errorf("%s: got %+v, %v", name, m, err)
 		}
 	}
-	if m, _ := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", withMore)); m.Rack != "r1" {
+	if m, _ := newSubscriptionReader(nil).member(protocolNamed("balanced"), joined("m", withMore)); m.Rack != "r1" {
 		t.Errorf("rack %q", m.Rack)
 	}
 }
 
 func TestImpossibleTopicsAreLeftOut(t *testing.T) {
 	data := encodeSubscription(protocolNamed("balanced"), []string{"", ".", "..", "a b", "good.Topic_1-x", "né", "\xff\xfe", strings.Repeat("x", 250), strings.Repeat("y", 249)}, nil, -1, nil)
-	m, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
+	m, err := newSubscriptionReader(nil).member(protocolNamed("balanced"), joined("m", data))
 	if err != nil || !reflect.DeepEqual(m.Topics, []string{"good.Topic_1-x", strings.Repeat("y", 249)}) {
 		t.Errorf("got %q, %v", m.Topics, err)
 	}
@@ -130,7 +131,7 @@ func TestHostileMetadataIsRefusedWithoutMuchMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := newSubscriptionReader().member(protocolNamed("balanced"), joined("m", data))
+			_, err := newSubscriptionReader(nil).member(protocolNamed("balanced"), joined("m", data))
 			runtime.ReadMemStats(&after)
 			if err == nil {
 				t.Fatal("no error")
@@ -208,7 +209,7 @@ func FuzzDecodeMember(f *testing.F) {
 			protocol = protocolNamed("sticky")
 		}
 		before := bytes.Clone(data)
-		m, err := newSubscriptionReader().member(protocol, joined("m", data))
+		m, err := newSubscriptionReader(nil).member(protocol, joined("m", data))
 		if !bytes.Equal(before, data) {
 			t.Fatal("the metadata was changed")
 		}
@@ -271,13 +272,23 @@ func FuzzSubscriptionReader(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add(hostile(0, 1, 30)[:50])
 	f.Fuzz(func(t *testing.T, data []byte) {
-		reader := newSubscriptionReader()
-		fast, owned, ok := reader.readPlain(data)
+		reader := newSubscriptionReader(nil)
+		fast, owned, ok := reader.readPlain("m", data)
 		if !ok {
 			return
 		}
-		if again, ownedAgain, ok := reader.readPlain(data); !ok || !reflect.DeepEqual(again, fast) || !reflect.DeepEqual(ownedAgain, owned) {
+		if again, ownedAgain, ok := reader.readPlain("m", data); !ok || !reflect.DeepEqual(again, fast) || !reflect.DeepEqual(ownedAgain, owned) {
 			t.Fatalf("got %+v, %+v, and the second time %+v, %+v", fast, owned, again, ownedAgain)
+		}
+		for _, gave := range [][]assign.TopicPartitions{owned, {{Topic: "a", Partitions: []int32{0, 2}}}, {{Topic: "b"}}} {
+			before := gaveBefore("m", gave, data[:len(data)%3])
+			again, ownedAgain, ok := newSubscriptionReader(before).readPlain("m", data)
+			same := func(l, r assign.TopicPartitions) bool {
+				return l.Topic == r.Topic && slices.Equal(l.Partitions, r.Partitions)
+			}
+			if !ok || !reflect.DeepEqual(again, fast) || !slices.EqualFunc(owned, ownedAgain, same) {
+				t.Fatalf("got %+v, %+v, and where the round before gave %v %+v, %+v", fast, owned, gave, again, ownedAgain)
+			}
 		}
 		for _, tp := range owned {
 			o := kmsg.NewConsumerMemberMetadataOwnedPartition()
@@ -291,6 +302,44 @@ func FuzzSubscriptionReader(f *testing.F) {
 	})
 }
 
+// gaveBefore is a round that gave a member a list.
+func gaveBefore(id string, list []assign.TopicPartitions, userData []byte) *round {
+	r := &round{sent: assign.Plan{Assignment: assign.Assignment{id: list}}, sentUserData: len(userData)}
+	r.sentBytes = encodeAssignment([]string{id, "another"}, r.sent.Assignment, userData)
+	return r
+}
+
+// A member that has what it was given tells it in the bytes that it got; these are not
+// read once more.
+func TestWhatAMemberWasGivenIsNotReadAgain(t *testing.T) {
+	protocol := protocolNamed("balanced")
+	list := []assign.TopicPartitions{{Topic: "a", Partitions: []int32{0, 2}}, {Topic: "b", Partitions: []int32{1}}}
+	for _, userData := range [][]byte{nil, {}, []byte("reason")} {
+		reader := newSubscriptionReader(gaveBefore("m", list, userData))
+		for _, c := range []struct {
+			id    string
+			owned []assign.TopicPartitions
+			same  bool
+		}{
+			{"m", list, true},
+			{"m", list[:1], false},
+			{"m", list[1:], false},
+			{"m", []assign.TopicPartitions{list[1], list[0]}, false},
+			{"m", append(slices.Clone(list), assign.TopicPartitions{Topic: "c", Partitions: []int32{0}}), false},
+			{"m", nil, false},
+			{"another", list, false},
+			{"stranger", list, false},
+		} {
+			data := joined(c.id, encodeSubscription(protocol, []string{"a", "b"}, c.owned, 4, nil))
+			m, err := reader.member(protocol, data)
+			alone, _ := newSubscriptionReader(nil).member(protocol, data)
+			if err != nil || !reflect.DeepEqual(m, alone) || identical(m.Owned, list) != c.same {
+				t.Errorf("%s owns %v: read %+v, %v, alone %+v", c.id, c.owned, m, err, alone)
+			}
+		}
+	}
+}
+
 func TestWhatMembersSendIsReadFast(t *testing.T) {
 	rack := kmsg.NewConsumerMemberMetadata()
 	rack.Version, rack.Topics, rack.Rack = 3, []string{"t"}, kmsg.StringPtr("r1")
@@ -300,7 +349,7 @@ func TestWhatMembersSendIsReadFast(t *testing.T) {
 		rack.AppendTo(nil),
 		{0, 0, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 0}, // version 0
 	} {
-		if _, _, ok := newSubscriptionReader().readPlain(data); !ok {
+		if _, _, ok := newSubscriptionReader(nil).readPlain("m", data); !ok {
 			t.Errorf("%x is left to the slow way", data)
 		}
 	}
@@ -320,10 +369,10 @@ func TestMembersAreReadOneAfterAnother(t *testing.T) {
 		encodeSubscription(protocol, []string{"b", "a", "b", "not/possible", "c"}, one, 1, nil),
 		{0, 1, 2}, same,
 	}
-	reader := newSubscriptionReader()
+	reader := newSubscriptionReader(nil)
 	for i, data := range sent {
 		got, err := reader.member(protocol, joined("m", data))
-		alone, errAlone := newSubscriptionReader().member(protocol, joined("m", data))
+		alone, errAlone := newSubscriptionReader(nil).member(protocol, joined("m", data))
 		if !reflect.DeepEqual(got, alone) || (err == nil) != (errAlone == nil) {
 			t.Errorf("%d: got %+v, %v, alone %+v, %v", i, got, err, alone, errAlone)
 		}

@@ -37,7 +37,7 @@ func BenchmarkAdapterParts(b *testing.B) {
 				do   func()
 			}{
 				{"read what members sent", "", "", func() {
-					reader := newSubscriptionReader()
+					reader := newSubscriptionReader(before)
 					for i := range now.members {
 						if _, err := reader.member(protocol, &now.members[i]); err != nil {
 							b.Fatal(err)
@@ -50,13 +50,12 @@ func BenchmarkAdapterParts(b *testing.B) {
 						b.Fatal("it does not")
 					}
 				}},
-				{"number members and topics", "", "completing", func() { review = assign.NewReview(r.group) }},
-				{"validate the plan", "", "completing", func() {
-					if err := review.Validate(target); err != nil {
+				{"plan and validate", "", "completing", func() {
+					review = assign.NewReview(r.group)
+					if _, err := review.Assign(protocol.Assignor); err != nil {
 						b.Fatal(err)
 					}
 				}},
-				{"settle who owns what (beside the former)", "", "completing", func() { review.Prepare() }},
 				{"withhold what has an owner", "", "completing", func() { review.WithholdValid(target) }},
 				{"write what members get", "", "", func() { encodeAssignment(members, sent.Assignment, nil) }},
 			}

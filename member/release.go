@@ -78,16 +78,20 @@ func (m *Member) tellRefused(atOnce bool) {
 type refusing struct{ assign.Assignor }
 
 // Assign implements assign.Assignor.
-func (a refusing) Assign(g assign.Group) (assign.Plan, error) {
-	plan, err := a.Assignor.Assign(g)
+func (a refusing) Assign(g assign.Group) (assign.Plan, error) { return a.plan(assign.NewReview(g), g) }
+
+// plan is Assign for the group of the review.
+func (a refusing) plan(review *assign.Review, g assign.Group) (assign.Plan, error) {
+	plan, err := review.Assign(a.Assignor)
 	if err != nil {
 		return plan, err
 	}
 	if refused := refusals(g); len(refused) > 0 {
 		plan = plan.Clone() // it may hold lists of the group, or be one that the assignor keeps
 		moveRefused(g, plan.Assignment, refused)
+		err = review.Validate(plan)
 	}
-	return plan, nil
+	return plan, err
 }
 
 // refusals returns what each member refuses that refuses something.

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,8 @@ type round struct {
 	target              assign.Plan // where partitions should end up
 	forThisRound        bool        // the target keeps what is owned, for want of a plan
 	sent                assign.Plan
+	sentBytes           intoSync  // the same, by member id
+	sentUserData        int       // bytes of user data at the end of each
 	sentAt              time.Time // before SyncGroup is sent
 	withheldForIsolated bool
 }
@@ -161,9 +164,26 @@ func (r *round) BalanceOrError(partitions map[string]int32) (kgo.IntoSyncAssignm
 	if r.hooks.announces() {
 		userData = announcement{Leader: r.info.LeaderID, Reason: causesInWords(r.causes)}.encode()
 	}
-	assignments := encodeAssignment(members, r.sent.Assignment, userData)
-	r.size.gets(assignments)
-	return intoSync(assignments), nil
+	r.sentBytes, r.sentUserData = encodeAssignment(members, r.sent.Assignment, userData), len(userData)
+	r.size.gets(r.sentBytes)
+	return r.sentBytes, nil
+}
+
+// gave returns what a member got by r, and the bytes of it: a list of topics with their
+// partitions has the same in an assignment and among what a subscription says is owned.
+// r may be nil.
+func (r *round) gave(id string) ([]byte, []assign.TopicPartitions) {
+	if r == nil {
+		return nil, nil
+	}
+	at, sent := slices.BinarySearchFunc(r.sentBytes, id, func(a kmsg.SyncGroupRequestGroupAssignment, id string) int {
+		return cmp.Compare(a.MemberID, id)
+	})
+	if !sent {
+		return nil, nil
+	}
+	all := r.sentBytes[at].MemberAssignment
+	return all[2 : len(all)-4-r.sentUserData], r.sent.Assignment[id] // less version and user data
 }
 
 // adopted tells whether the group follows the plan of this round, given what this
@@ -214,7 +234,7 @@ func (r *round) describeTopics(partitions map[string]int32) {
 	for i := range r.group.Members {
 		m := &r.group.Members[i]
 		racks = racks || m.Rack != ""
-		if slices.Equal(last, m.Topics) {
+		if sameList(last, m.Topics) {
 			continue // most often all subscribe to the same
 		}
 		last = m.Topics
@@ -314,40 +334,28 @@ func (r *round) propose(limit time.Duration) assign.Plan {
 		r.forThisRound = true
 		return r.holding()
 	}
-	plan, err := guarded(&r.hooks.assignGuard, limit, func(context.Context) (assign.Plan, error) {
-		plan, err := r.protocol.Assignor.Assign(r.group)
+	review, group := r.reviewed(), r.group
+	plan, err := guarded(&r.hooks.assignGuard, limit, func(context.Context) (plan assign.Plan, err error) {
+		if a, heeds := r.protocol.Assignor.(refusing); heeds {
+			plan, err = a.plan(review, group)
+		} else {
+			plan, err = review.Assign(r.protocol.Assignor)
+		}
 		if r.hooks.cfg.OnPlan != nil {
 			plan = plan.Clone() // OnPlan may change it, and it may hold lists of the group
 		}
 		return plan, err
 	})
 	if err == nil {
-		plan = solid(plan)
-		err = r.validate(plan)
+		err = withholdsNothing(plan)
 	}
 	if err == nil {
 		return plan
 	}
+	r.review = nil // a call that lingers has it
 	r.forThisRound = true
 	r.fallback(fmt.Errorf("members keep what they own, because assignor %q failed: %w", r.protocol.Assignor.Name(), err))
 	return r.keep()
-}
-
-// solid returns the plan without topics of which a member is given no partition, which
-// would be sent in vain. The plan given stays as it is.
-func solid(plan assign.Plan) assign.Plan {
-	hollow := func(tp assign.TopicPartitions) bool { return len(tp.Partitions) == 0 }
-	cloned := false
-	for id, list := range plan.Assignment {
-		if !slices.ContainsFunc(list, hollow) {
-			continue
-		}
-		if !cloned {
-			plan.Assignment, cloned = maps.Clone(plan.Assignment), true
-		}
-		plan.Assignment[id] = slices.DeleteFunc(slices.Clone(list), hollow)
-	}
-	return plan
 }
 
 // keep is the plan that changes least.

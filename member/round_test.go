@@ -607,7 +607,7 @@ func TestTraitsThatChangeAreToldInTheNextRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	metadata := l.balancer.JoinGroupMetadata([]string{"t"}, nil, 1)
-	m, err := newSubscriptionReader().member(l.balancer.protocol, joined("me", metadata))
+	m, err := newSubscriptionReader(nil).member(l.balancer.protocol, joined("me", metadata))
 	if err != nil || !m.Draining {
 		t.Errorf("got %+v, %v", m, err)
 	}
