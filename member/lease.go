@@ -41,6 +41,10 @@ func heartbeatError(code int16) error {
 // renew the first and not the second. That a round is on may not have been heard of, so
 // both bounds always count.
 //
+// A leader sends heartbeats of its own beside the client's. The client sends none while
+// JoinGroup waits, for as long as the rebalance timeout, and its hooks do not tell how one
+// was answered. The second stream has no effect but to renew the session.
+//
 // One goroutine keeps the lease; another may renew it and look at it.
 type lease struct {
 	session, rebalance, margin time.Duration
