@@ -224,6 +224,7 @@ func (h *Hooks) synced(protocol string, assigned map[string][]int32, from announ
 	r := h.round
 	h.round = nil
 	client := h.client
+	h.missAttachLocked()
 	h.inLocked()
 	replan := false
 	var started *term

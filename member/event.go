@@ -55,6 +55,9 @@ const (
 	// EventLost: the member is out of the group for the reason in Err, with
 	// all its partitions, and joins again.
 	EventLost EventKind = "lost"
+	// EventUnattached: the client is in its group, and Hooks.Attach was not called by 3 s
+	// after the first balance. Err tells what does not work without it. Told once.
+	EventUnattached EventKind = "unattached"
 	// EventClosed: Hooks or the client were closed, or a Member, of which it is the last
 	// event.
 	EventClosed EventKind = "closed"

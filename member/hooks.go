@@ -181,6 +181,7 @@ type Hooks struct {
 	last     *term           // the one whose Lead may still be running
 	pending  *term           // adopted before Attach
 	replan   bool            // a round is due, and Attach brings it about
+	reminder *time.Timer     // tells that Attach was not called, once; nil before the first balance
 
 	calling   *time.Timer // brings about a round that is due
 	callingAt time.Time
@@ -250,8 +251,14 @@ func (h *Hooks) Opts() []kgo.Opt {
 	return []kgo.Opt{kgo.Balancers(balancers...), kgo.WithHooks(clientHook{h})}
 }
 
-// Attach tells h of the client that was made with Opts. Until then rounds are
-// planned all the same, but Lead waits. It fails when the client was not made with
+// Attach tells h of the client that was made with Opts. Call it as soon as kgo.NewClient
+// has returned. Until then rounds are planned all the same, with the assignors and OnPlan,
+// but Lead waits, and no round is brought about: by SetTraits, Replan or ReplanOnLoad, when
+// a Hold ends, or to give out what was withheld because of a member that cannot be read. A
+// client that takes part in a balance and is not attached within 3 s is told of by
+// EventUnattached, and as a warning in the log. It is not put out of the group over it.
+//
+// Attach fails when the client was not made with
 // Opts, is in no group, asks for KIP-848, has a session timeout that PlanTimeout
 // exceeds or TakeoverDelay falls short of, or is the second client of h.
 func (h *Hooks) Attach(client *kgo.Client) error {
@@ -293,6 +300,9 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 		return errors.New("the hooks are attached to another client; make hooks of their own for each client")
 	}
 	h.client, h.settings = client, s
+	if h.reminder != nil {
+		h.reminder.Stop()
+	}
 	pending, replan := h.pending, h.replan
 	h.pending, h.replan = nil, false
 	h.inLocked()
@@ -346,7 +356,14 @@ func (h *Hooks) retire(why error) *term {
 
 // closed tells that nothing more comes of the member.
 func (h *Hooks) closed(why error) {
-	h.closedOnce.Do(func() { h.emit(Event{Kind: EventClosed, Err: why}) })
+	h.closedOnce.Do(func() {
+		h.mu.Lock()
+		if h.reminder != nil {
+			h.reminder.Stop()
+		}
+		h.mu.Unlock()
+		h.emit(Event{Kind: EventClosed, Err: why})
+	})
 }
 
 // stepDown retires. The channel is closed when Lead has returned, or has had the time

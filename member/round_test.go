@@ -34,7 +34,11 @@ func newLeader(t *testing.T, cfg HooksConfig) *leader {
 	if cfg.Protocols == nil {
 		cfg.Protocols = []Protocol{{Assignor: assign.Balanced{}}}
 	}
-	cfg.OnEvent = func(e Event) { l.events = append(l.events, e) }
+	cfg.OnEvent = func(e Event) {
+		if e.Kind != EventUnattached { // which there is no client for, and a timer tells
+			l.events = append(l.events, e)
+		}
+	}
 	hooks, err := NewHooks(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 var stateKinds = []EventKind{
 	EventJoining, EventSyncing, EventElected, EventIsolated, EventVetoed, EventFallback, EventPlanned, EventAssigned,
-	EventLeading, EventLeadFailed, EventLeadDone, EventLoadUnknown, EventResigned, EventLeadReturned, EventLeaderless, EventLed, EventLost, EventClosed,
+	EventLeading, EventLeadFailed, EventLeadDone, EventLoadUnknown, EventResigned, EventLeadReturned, EventLeaderless, EventLed, EventLost, EventUnattached, EventClosed,
 }
 
 // Whatever happens in whatever order, the state changes only as the table says, and the

@@ -11,7 +11,7 @@ func (k EventKind) warns() bool {
 	switch k {
 	case EventIsolated, EventFallback, EventLeadFailed, EventLoadUnknown, EventLost, EventLeaderless, EventAbandoned, EventHandlerFailed,
 		EventSkipped, EventDeadLettered, EventPartitionStopped, EventStalled, EventFenced, EventCommitFailed,
-		EventFetchFailed, EventRecreated, EventWaiting:
+		EventFetchFailed, EventRecreated, EventWaiting, EventUnattached:
 		return true
 	}
 	return false
