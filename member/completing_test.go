@@ -2,7 +2,9 @@ package member
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -91,5 +93,82 @@ func TestWithin(t *testing.T) {
 	}
 	if all < 500 || not < 500 {
 		t.Errorf("%d were within and %d not", all, not)
+	}
+}
+
+func TestARoundThatCompletesAPlanAsksNobodyAgain(t *testing.T) {
+	asked := 0
+	cfg := HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		if asked > 1 {
+			round.Proposed.Move("t", 0, "me") // another decision each time
+		}
+		return round.Proposed, nil
+	}}
+	l := newLeader(t, cfg)
+	l.round(4, joined("me", l.says()))
+	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
+	if asked != 2 || count(first) >= 4 {
+		t.Fatalf("OnPlan was asked %d times, and %v is given while some must be withheld", asked, first)
+	}
+	second := l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
+	if asked != 2 {
+		t.Errorf("OnPlan was asked again by the round that gives out what was withheld")
+	}
+	if count(second) != 4 || !slices.Contains(second["me"], 0) {
+		t.Errorf("the plan was not completed: %v", second)
+	}
+	if r := l.balancer.hooks.adopted; !reflect.DeepEqual(r.sent, assign.Withhold(r.group, r.target)) {
+		t.Errorf("sent %v, where Withhold leaves %v", r.sent, assign.Withhold(r.group, r.target))
+	}
+	// Another member is another question.
+	l.round(4, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("they", l.says()))
+	if asked != 3 {
+		t.Errorf("OnPlan was asked %d times, want 3: a member joined", asked)
+	}
+}
+
+func TestAPlanThatAMemberDoesNotFollowIsMadeAgain(t *testing.T) {
+	asked := 0
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		return round.Proposed, nil
+	}})
+	l.round(2, joined("me", l.says()))
+	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says()))
+	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says())) // it keeps what it was to give up
+	if asked != 3 {
+		t.Errorf("OnPlan was asked %d times, want 3", asked)
+	}
+}
+
+func TestAFallbackHoldsForOneRound(t *testing.T) {
+	fails := true
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.New("balanced", func(g assign.Group) (assign.Plan, error) {
+		if fails {
+			return assign.Plan{}, errors.New("not now")
+		}
+		return assign.Balanced{}.Assign(g)
+	})}}})
+	first := l.round(6, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()), joined("bad", garbled))
+	fails = false
+	second := l.round(6, joined("me", l.says(first["me"]...)), joined("you", l.says(first["you"]...)), joined("bad", garbled))
+	third := l.round(6, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("bad", garbled))
+	if len(third["me"]) != 3 || len(third["you"]) != 3 {
+		t.Errorf("got %v, %v and %v: the plan that was kept for want of another stands", first, second, third)
+	}
+}
+
+func TestReplanAsksAgainAlsoWhereAPlanWouldBeCompleted(t *testing.T) {
+	asked := 0
+	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
+		asked++
+		return round.Proposed, nil
+	}})
+	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
+	l.hooks.Replan("the weights changed")
+	l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
+	if asked != 2 {
+		t.Errorf("OnPlan was asked %d times, want 2", asked)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/assign"
-	"github.com/groupkit/groupkit/internal/memberbytes"
 )
 
 // leader plays the client of a member that is elected in each round, and needs no
@@ -136,147 +135,6 @@ func count(given map[string][]int32) (n int) {
 		n += len(list)
 	}
 	return n
-}
-
-func TestIsolatedMembersHoldPartitionsBackForOneRound(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	given := l.round(6, joined("me", l.says(0, 1)), joined("bad", garbled))
-	if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 1}, "bad": nil}) || !l.replans() {
-		t.Fatalf("what nobody claims must be withheld and a round follow: %v", given)
-	}
-	if got := l.of(EventIsolated); len(got) != 1 || got[0].Subject != "bad" || got[0].Err == nil {
-		t.Errorf("got %+v", got)
-	}
-	if got := l.of(EventPlanned); len(got) != 1 || len(got[0].Plan.Withheld) != 4 || !strings.Contains(got[0].Plan.Withheld[0].Reason, "bad cannot be read") {
-		t.Errorf("got %+v", got)
-	}
-	for range 3 {
-		given = l.round(6, joined("me", l.says(given["me"]...)), joined("bad", garbled))
-		if len(given["me"]) != 6 || l.replans() {
-			t.Fatalf("all must be given out, and no round follow: %v", given)
-		}
-	}
-	// It cannot have got anything by joining again.
-	given = l.round(8, joined("me", l.says(given["me"]...)), joined("bad-2", garbled))
-	if len(given["me"]) != 8 || l.replans() {
-		t.Errorf("new partitions must be given out, and no round follow: %v", given)
-	}
-}
-
-func TestMembersThatComeBackWithGarbageAndANewIDStopNobody(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	l.round(6, joined("me", l.says()), joined("bad", garbled))
-	for i := range 5 {
-		l.replans()
-		given := l.round(6, joined("me", l.says()), joined(fmt.Sprint("bad-", i), garbled))
-		if len(given["me"]) != 6 || l.replans() {
-			t.Fatalf("round %d: %v", i, given)
-		}
-	}
-}
-
-func TestAMemberThatWasReadBeforeMayStillHoldWhatItHad(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	given := l.round(6, joined("me", l.says()), joined("other", l.says()))
-	if len(given["me"]) != 3 || len(given["other"]) != 3 {
-		t.Fatal(given)
-	}
-	before := given["me"]
-	given = l.round(6, joined("me", l.says(before...)), joined("other", garbled))
-	if !slices.Equal(given["me"], before) || !l.replans() {
-		t.Fatalf("got %v", given)
-	}
-	given = l.round(6, joined("me", l.says(before...)), joined("other", garbled))
-	if len(given["me"]) != 6 || l.replans() {
-		t.Fatalf("got %v", given)
-	}
-	// As a static member it keeps what it has while its id changes.
-	static := joined("static-1", l.says())
-	static.InstanceID = kmsg.StringPtr("i")
-	given = l.round(6, joined("me", l.says()), static)
-	static = joined("static-2", garbled)
-	static.InstanceID = kmsg.StringPtr("i")
-	given = l.round(6, joined("me", l.says(given["me"]...)), static)
-	if len(given["me"]) != 3 || !l.replans() {
-		t.Fatalf("got %v", given)
-	}
-}
-
-func TestAnotherLeaderMayHaveGivenSomethingToAnIsolatedMember(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	given := l.round(2, joined("me", l.says()), joined("bad", garbled))
-	given = l.round(2, joined("me", l.says(given["me"]...)), joined("bad", garbled))
-	if len(given["me"]) != 2 {
-		t.Fatal(given)
-	}
-	l.balancer.JoinGroupMetadata([]string{"t"}, nil, l.generation)
-	l.sync(nil) // as a follower
-	l.replans()
-	if given = l.round(2, joined("me", l.says()), joined("bad", garbled)); count(given) != 0 || !l.replans() {
-		t.Errorf("got %v", given)
-	}
-}
-
-func TestEagerMembersHoldNothingInARound(t *testing.T) {
-	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.Range()}}})
-	// A leader that has just joined does not know that the group was eager before.
-	if given := l.round(4, joined("me", l.says()), joined("bad", garbled)); count(given) != 0 || !l.replans() {
-		t.Errorf("in its first round %v", given)
-	}
-	for _, bad := range []string{"bad", "worse"} {
-		if given := l.round(4, joined("me", l.says()), joined(bad, garbled)); len(given["me"]) != 4 || l.replans() {
-			t.Errorf("with %s %v", bad, given)
-		}
-	}
-}
-
-func TestRoundsOfOddMembers(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	for range 2 { // all garbage, the leader's too
-		if given := l.round(4, joined("me", garbled), joined("bad", nil)); count(given) != 0 || len(given) != 2 || l.replans() {
-			t.Errorf("got %v", given)
-		}
-	}
-	given := l.round(4, joined("me", l.says()), joined("me", l.says()), joined("", l.says()), joined("large", make([]byte, memberbytes.MaxSubscription+1)))
-	if !reflect.DeepEqual(given, map[string][]int32{"me": {0, 1, 2, 3}, "large": nil}) {
-		t.Errorf("got %v", given)
-	}
-	if got := l.of(EventIsolated); !errors.Is(got[len(got)-1].Err, memberbytes.ErrSubscriptionSize) {
-		t.Errorf("got %v", got[len(got)-1].Err)
-	}
-	odd := encodeSubscription(l.balancer.protocol, []string{"", "t", "a b"}, []assign.TopicPartitions{{Topic: "t", Partitions: []int32{-1, 99, 0, 0}}, {Topic: "", Partitions: []int32{1}}}, 99, nil)
-	given = l.round(4, joined("me", l.says(0, 1)), joined("odd", odd))
-	if len(l.of(EventFallback)) > 0 || count(given) == 0 {
-		t.Errorf("odd claims must not disturb the assignor: %v, %v", given, l.of(EventFallback))
-	}
-}
-
-// Claims that cannot hold are normal after changes. Each is dropped on its own, and the
-// members that made them are served.
-func TestClaimsThatCannotHoldAreDroppedOneByOne(t *testing.T) {
-	l := newLeader(t, HooksConfig{})
-	l.generation = 7
-	mine := []assign.TopicPartitions{{Topic: "t", Partitions: []int32{0, 1}}}
-	yours := []assign.TopicPartitions{
-		{Topic: "deleted", Partitions: []int32{0, 1}},
-		{Topic: "t", Partitions: []int32{-1, 1, 2, 99}}, // 1 was given to me since
-	}
-	says := func(owned []assign.TopicPartitions, generation int32) []byte {
-		return encodeSubscription(l.balancer.protocol, []string{"t"}, owned, generation, nil)
-	}
-	given := l.round(4, joined("me", says(mine, 7)), joined("you", says(yours, 6)))
-	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) {
-		t.Errorf("got %v, want %v", given, want)
-	}
-	// Two that claim the same in the same generation: one of them keeps it, and the
-	// other loses only that.
-	given = l.round(4, joined("me", says([]assign.TopicPartitions{{Topic: "t", Partitions: []int32{0, 1}}}, 8)), joined("you", says([]assign.TopicPartitions{{Topic: "t", Partitions: []int32{1, 2}}}, 8)))
-	if want := map[string][]int32{"me": {0, 1}, "you": {2, 3}}; !reflect.DeepEqual(given, want) {
-		t.Errorf("got %v, want %v", given, want)
-	}
-	if n := len(l.of(EventIsolated)) + len(l.of(EventFallback)); n > 0 || l.replans() {
-		t.Errorf("such claims are no failure: %v", l.events)
-	}
 }
 
 func TestEachFailureOfTheUsersCodeHasItsEvent(t *testing.T) {
@@ -529,52 +387,6 @@ func TestRacksOfReplicasComeFromTheClientsMetadata(t *testing.T) {
 	}
 }
 
-func TestARoundThatCompletesAPlanAsksNobodyAgain(t *testing.T) {
-	asked := 0
-	cfg := HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
-		asked++
-		if asked > 1 {
-			round.Proposed.Move("t", 0, "me") // another decision each time
-		}
-		return round.Proposed, nil
-	}}
-	l := newLeader(t, cfg)
-	l.round(4, joined("me", l.says()))
-	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
-	if asked != 2 || count(first) >= 4 {
-		t.Fatalf("OnPlan was asked %d times, and %v is given while some must be withheld", asked, first)
-	}
-	second := l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
-	if asked != 2 {
-		t.Errorf("OnPlan was asked again by the round that gives out what was withheld")
-	}
-	if count(second) != 4 || !slices.Contains(second["me"], 0) {
-		t.Errorf("the plan was not completed: %v", second)
-	}
-	if r := l.balancer.hooks.adopted; !reflect.DeepEqual(r.sent, assign.Withhold(r.group, r.target)) {
-		t.Errorf("sent %v, where Withhold leaves %v", r.sent, assign.Withhold(r.group, r.target))
-	}
-	// Another member is another question.
-	l.round(4, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("they", l.says()))
-	if asked != 3 {
-		t.Errorf("OnPlan was asked %d times, want 3: a member joined", asked)
-	}
-}
-
-func TestAPlanThatAMemberDoesNotFollowIsMadeAgain(t *testing.T) {
-	asked := 0
-	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
-		asked++
-		return round.Proposed, nil
-	}})
-	l.round(2, joined("me", l.says()))
-	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says()))
-	l.round(2, joined("me", l.says(0, 1)), joined("you", l.says())) // it keeps what it was to give up
-	if asked != 3 {
-		t.Errorf("OnPlan was asked %d times, want 3", asked)
-	}
-}
-
 func TestATargetThatWithholdsIsRefused(t *testing.T) {
 	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
 		return assign.Withhold(round.Problem, round.Proposed), nil
@@ -585,23 +397,6 @@ func TestATargetThatWithholdsIsRefused(t *testing.T) {
 	}
 	if count(given) != 4 {
 		t.Errorf("got %v: what is withheld for good is lost", given)
-	}
-}
-
-func TestAFallbackHoldsForOneRound(t *testing.T) {
-	fails := true
-	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.New("balanced", func(g assign.Group) (assign.Plan, error) {
-		if fails {
-			return assign.Plan{}, errors.New("not now")
-		}
-		return assign.Balanced{}.Assign(g)
-	})}}})
-	first := l.round(6, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()), joined("bad", garbled))
-	fails = false
-	second := l.round(6, joined("me", l.says(first["me"]...)), joined("you", l.says(first["you"]...)), joined("bad", garbled))
-	third := l.round(6, joined("me", l.says(second["me"]...)), joined("you", l.says(second["you"]...)), joined("bad", garbled))
-	if len(third["me"]) != 3 || len(third["you"]) != 3 {
-		t.Errorf("got %v, %v and %v: the plan that was kept for want of another stands", first, second, third)
 	}
 }
 
@@ -629,19 +424,5 @@ func TestClassesReachTheAssignor(t *testing.T) {
 	l.round(1, joined("me", l.says()))
 	if seen != "tenant-7" {
 		t.Errorf("the class is %q", seen)
-	}
-}
-
-func TestReplanAsksAgainAlsoWhereAPlanWouldBeCompleted(t *testing.T) {
-	asked := 0
-	l := newLeader(t, HooksConfig{OnPlan: func(_ context.Context, round Round) (assign.Plan, error) {
-		asked++
-		return round.Proposed, nil
-	}})
-	first := l.round(4, joined("me", l.says(0, 1, 2, 3)), joined("you", l.says()))
-	l.hooks.Replan("the weights changed")
-	l.round(4, joined("me", l.says(first["me"]...)), joined("you", l.says()))
-	if asked != 2 {
-		t.Errorf("OnPlan was asked %d times, want 2", asked)
 	}
 }
