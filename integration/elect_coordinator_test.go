@@ -140,7 +140,7 @@ func termsOutliveTheirCoordinator(t *testing.T, c *cluster.Cluster) {
 	preferred(partitions...)
 	coordinates(true)
 
-	const long, short = time.Minute, 2 * time.Second
+	const long, short = 2 * time.Minute, 2 * time.Second
 	lasting := []*team{startElection(t, c, names[0], long), startGroup(t, c, names[1], long)}
 	brief := []*team{startElection(t, c, names[2], short), startGroup(t, c, names[3], short)}
 	all := slices.Concat(lasting, brief)
