@@ -188,8 +188,8 @@ func offsetsTopicIsCreatedOnRequest(t *testing.T, c *cluster.Cluster) {
 	}
 
 	answer, err := inspect.New(client).Coordinators(t.Context(), "orders")
-	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent {
-		t.Errorf("%v: %+v", err, answer)
+	if err != nil || len(answer.Errors) != 1 || answer.Errors[0].Code != inspect.CodeOffsetsTopicAbsent || len(answer.Data) != 1 {
+		t.Fatalf("%v: %+v", err, answer)
 	}
 	if row := answer.Data[0]; row.Hash != inspect.Hash("orders") || row.Partition != nil || row.Coordinator != nil {
 		t.Errorf("row %+v", row)

@@ -76,7 +76,7 @@ func (g *trouble) tryRunning(name string) *running {
 	var once sync.Once
 	w.end = func() {
 		once.Do(func() {
-			closing, stop := context.WithTimeout(context.Background(), 20*time.Second)
+			closing, stop := context.WithTimeout(context.Background(), patience)
 			defer stop()
 			select {
 			case <-w.frozen:
@@ -162,8 +162,8 @@ func TestWhatMembersOfKIP848SayExplainsTheirGroup(t *testing.T) {
 			} {
 				answer, err := in.Explain(t.Context(), g.group, how)
 				told, _ := json.MarshalIndent(answer.Data, "", " ")
-				if err != nil || len(answer.Errors) > 0 {
-					t.Fatalf("%v, %v", err, answer.Errors)
+				if err != nil || len(answer.Errors) > 0 || len(answer.Data.Verdicts) == 0 {
+					t.Fatalf("%v, %v: %s", err, answer.Errors, told)
 				}
 				if v := answer.Data.Verdicts[0]; v.Cause != test.cause || !strings.Contains(v.Says, test.says) || len(v.Evidence) == 0 {
 					t.Errorf("without the log: %v, want %s with %q: %s", how.NoLog, test.cause, test.says, told)

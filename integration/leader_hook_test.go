@@ -162,7 +162,7 @@ func TestLeadRunsAgainUntilItIsDoneForItsTerm(t *testing.T) {
 		})
 		failed, done := k.all(member.EventLeadFailed), k.all(member.EventLeadDone)
 		if len(failed) != 1 || !k.Leading() {
-			t.Errorf("it was called again %d times, want once; leading %v", len(failed), k.Leading())
+			t.Fatalf("it was called again %d times, want once; leading %v", len(failed), k.Leading())
 		}
 		if waited := done[0].Time.Sub(failed[0].Time); waited < time.Second {
 			t.Errorf("it was called again after %s", waited)

@@ -47,10 +47,8 @@ func TestTheDynamicQuorumOfAnOlderKafka(t *testing.T) {
 	groupViewsAreWhole(t, c)
 	groupIsWatchedAndExplained(t, c)
 	consumerGroupsOfAnOlderKafka(t, c, withConsumerGroups, without)
-	coordinators, err := in.Coordinators(t.Context(), "orders", "日本")
-	if err != nil || coordinators.Err() != nil || !*coordinators.Data[0].Agrees || !*coordinators.Data[1].Agrees {
-		t.Errorf("%v: %+v", err, coordinators)
-	}
+	coordinatorOf(t, in, "orders")
+	coordinatorOf(t, in, "日本")
 	g := buildGroupctl(t, c)
 	for _, command := range [][]string{{"cluster", "controller"}, {"cluster", "brokers"}, {"topic", "leaders", topic}} {
 		g.show(t, command...)
