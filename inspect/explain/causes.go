@@ -462,6 +462,6 @@ func (h *history) slowPlans() []*finding {
 		return nil
 	}
 	v.Members = sortedRefs(who)
-	v.Says = fmt.Sprintf("The leader takes up to %s to plan, %s.", roughly(longest), times(plans))
+	v.Says = fmt.Sprintf("The leader took up to %s to plan, %s.", roughly(longest), times(plans))
 	return []*finding{v}
 }

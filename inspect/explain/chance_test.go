@@ -35,9 +35,15 @@ func assigned(seconds float64, id string, generation int32) Observation {
 	return said(seconds, Said{Member: id, Kind: "assigned", Protocol: "range", Generation: generation})
 }
 
-// TestWhatMembersSayAccusesNobodyByChance has members' words, and those of the coordinator,
-// of what is nobody's fault, or another's.
-func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
+type chanceCase struct {
+	name  string
+	seen  [][]Observation
+	cause Cause
+	sure  Sureness
+	says  string
+}
+
+func chanceCases() []chanceCase {
 	patient := func(id string, partitions ...int32) watch.Member {
 		m := member(id, partitions...)
 		m.SessionTimeout, m.RebalanceTimeout = watch.Millis(45*time.Second), watch.Millis(300*time.Second)
@@ -52,13 +58,7 @@ func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
 			said(when+0.2, Said{Member: "a-1", Kind: "elected", Protocol: "range", Generation: 2 + g}), said(when+0.2, Said{Member: "b-1", Kind: "syncing", Protocol: "range", Generation: 2 + g}))
 	}
 	refused := func(text string) Observation { return said(3, Said{ClientID: "x", Kind: "lost", Error: text}) }
-	for _, test := range []struct {
-		name  string
-		seen  [][]Observation
-		cause Cause
-		sure  Sureness
-		says  string
-	}{
+	return []chanceCase{
 		{
 			"most members hear late of a rebalance", [][]Observation{
 				rounds(0, 1, 1, 1, "a-1", "b-1", "c-1"), {joining(10, "a-1"), joining(18, "b-1"), joining(18.1, "c-1")},
@@ -104,7 +104,13 @@ func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
 				rounds(0, 1, 1, 1, "a-1", "b-1"), {logged(1, 1, static(a), static(b)), logged(1200, 2, static(a))},
 			}, SessionExpired, Likely, `"inst-b"`,
 		},
-	} {
+	}
+}
+
+// TestWhatMembersSayAccusesNobodyByChance has members' words, and those of the coordinator,
+// of what is nobody's fault, or another's.
+func TestWhatMembersSayAccusesNobodyByChance(t *testing.T) {
+	for _, test := range chanceCases() {
 		t.Run(test.name, func(t *testing.T) {
 			var seen []Observation
 			for _, some := range test.seen {

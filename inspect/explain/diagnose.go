@@ -250,13 +250,13 @@ func refsOf(members []watch.Member) []watch.MemberRef {
 func (h *history) unknown() []string {
 	missing := []string{}
 	if !h.isLogged && !h.isTold {
-		missing = append(missing, "generations, leaders and timeouts: they are in __consumer_offsets alone, and of a classic group only while it rebalances there")
+		missing = append(missing, "what the group did before it was looked at, its generations, leader and timeouts: __consumer_offsets tells them, which takes READ on that topic, and so does what its members log (--events)")
 	}
 	if n := h.waitsNotSeen(); n > 0 {
-		missing = append(missing, fmt.Sprintf("how long the group waited for its members before %d of %s: the coordinator was not asked meanwhile; record the group (--for 2m), or give its members' events", n, many(len(h.rounds), "rebalance")))
+		missing = append(missing, fmt.Sprintf("how long the group waited for its members before %d of %s: the coordinator was not asked meanwhile; record the group (--for 2m), or give what its members log (--events)", n, many(len(h.rounds), "rebalance")))
 	}
 	if len(h.said) == 0 {
-		missing = append(missing, "who was refused, and what members say: give their events")
+		missing = append(missing, "who was refused, and what members say of themselves: give what they log (--events)")
 	}
 	return missing
 }

@@ -31,7 +31,7 @@ func (h *history) duplicates() []*finding {
 		}
 		last, fenced[cmp.Or(ref.ID, ref.ClientID)] = o.At, ref
 		instances[o.Said.Instance] = true
-		v.quote(o.At, o.Source, fmt.Sprintf("%s %s: %s", cmp.Or(ref.ID, ref.ClientID, o.Said.Instance), what, o.Said.Error))
+		v.quote(o.At, o.Source, fmt.Sprintf("%q %s: %s", cmp.Or(ref.ID, ref.ClientID, o.Said.Instance), what, o.Said.Error))
 	}
 	if len(fenced) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func (h *history) duplicates() []*finding {
 			for i, name := range names {
 				names[i] = fmt.Sprintf("%q", name)
 			}
-			text += fmt.Sprintf(": %s %s", plural(len(names), "the client id, as far as it is told, is", "their client ids are"), strings.Join(names, " and "))
+			text += fmt.Sprintf(" (%s %s)", plural(len(names), "client id", "client ids"), listed(names))
 		}
 		says = append(says, text)
 	}

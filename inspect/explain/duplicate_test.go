@@ -13,8 +13,8 @@ func TestTwoProcessesWithOneInstanceID(t *testing.T) {
 		said(3, Said{Member: "inst-a-2", Instance: "inst-a", ClientID: "other", Kind: "joining"}),
 		said(4, Said{Member: "a-1", Instance: "inst-a", ClientID: "a", Kind: "lost", Error: "FENCED_INSTANCE_ID"}),
 	}, Limits{})
-	want := `Two processes use the instance id "inst-a": their client ids are "a" and "other".`
-	if v := d.Verdicts[0]; len(d.Verdicts) != 1 || v.Cause != DuplicateInstance || v.Sure != Certain || v.Says != want || !strings.Contains(v.Evidence[0].Text, "a-1 was fenced out") {
+	want := `Two processes use the instance id "inst-a" (client ids "a" and "other").`
+	if v := d.Verdicts[0]; len(d.Verdicts) != 1 || v.Cause != DuplicateInstance || v.Sure != Certain || v.Says != want || !strings.Contains(v.Evidence[0].Text, `"a-1" was fenced out`) {
 		t.Errorf("%+v", d.Verdicts)
 	}
 }
@@ -27,7 +27,7 @@ func TestAMemberOfKIP848ThatIsRefused(t *testing.T) {
 		sure  Sureness
 		says  string
 	}{
-		{"UNRELEASED_INSTANCE_ID: The instance ID is still used by another member.", DuplicateInstance, Likely, `Two processes use the instance id "inst-a": the client id, as far as it is told, is "a", or one that died has its place kept until its session ends.`},
+		{"UNRELEASED_INSTANCE_ID: The instance ID is still used by another member.", DuplicateInstance, Likely, `Two processes use the instance id "inst-a" (client id "a"), or one that died has its place kept until its session ends.`},
 		{"GROUP_ID_NOT_FOUND: The group id does not exist.", BetweenTypes, Certain, `The group does not change its type: "inst-a", which speaks KIP-848, was refused.`},
 	} {
 		d := Diagnose("g", []Observation{

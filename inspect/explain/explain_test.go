@@ -79,7 +79,16 @@ func causesOf(d Diagnosis) []Cause {
 	return all
 }
 
-func TestVerdicts(t *testing.T) {
+type verdictCase struct {
+	name   string
+	seen   []Observation
+	causes []Cause
+	sure   Sureness
+	says   string
+	quotes string
+}
+
+func verdictCases() []verdictCase {
 	a, b, c := member("a-1", 0, 1), member("b-1", 2, 3), member("c-1", 4, 5)
 	unreadable := member("x-1")
 	unreadable.Topics, unreadable.Unreadable = nil, "its subscription does not decode"
@@ -93,14 +102,7 @@ func TestVerdicts(t *testing.T) {
 	slowPlan := logged(20, 2, a, b, c)
 	slowPlan.Record.Entered = at(14)
 
-	for _, test := range []struct {
-		name   string
-		seen   []Observation
-		causes []Cause
-		sure   Sureness
-		says   string
-		quotes string
-	}{
+	return []verdictCase{
 		{"nothing", nil, []Cause{Unexplained}, Possible, "Nothing was seen", ""},
 		{"quiet and busy", slices.Concat([]Observation{logged(0, 1, a, b, c), polled(9, "Stable", a, b, c)}, commits(0, 60, 1, 0, 1, 2, 3, 4, 5)), []Cause{Fine}, Certain, "did not rebalance", "366 commits"},
 		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Possible, "rebalanced 3 times: 2 members joined, 1 member went and was back 10s later and 1 member went as the record ends.", `"a-1" was back 10s later`},
@@ -245,7 +247,11 @@ func TestVerdicts(t *testing.T) {
 				logged(60, 6, other, b),
 			}, []Cause{SubscriptionChanged, LeavesRepeatedly}, Certain, "", "",
 		},
-	} {
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, test := range verdictCases() {
 		t.Run(test.name, func(t *testing.T) {
 			d := Diagnose("g", test.seen, Limits{})
 			told := fmt.Sprintf("%+v", d.Verdicts)

@@ -175,7 +175,11 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 		parts = append(parts, what)
 	}
 	if followed := v.Explains - len(f.rounds); followed > 0 && len(parts) > 0 {
-		parts = append(parts, fmt.Sprintf("%d followed from another, as cooperative groups rebalance twice", followed))
+		what := fmt.Sprintf("%d followed from another", followed)
+		if f.rounds[0].after.Type == "classic" {
+			what += ", as cooperative groups rebalance twice"
+		}
+		parts = append(parts, what)
 	}
 	switch {
 	case v.Explains == 0:

@@ -40,9 +40,18 @@ func with(assignor string, o Observation) Observation {
 	return o
 }
 
-// TestHistoriesOfRealGroups judges what whoever is on call meets: the first verdict, how
-// sure it is, what it says and does, and what it must not say of anybody.
-func TestHistoriesOfRealGroups(t *testing.T) {
+type historyCase struct {
+	name  string
+	seen  []Observation
+	cause Cause
+	sure  Sureness
+	says  string
+	do    string
+	// never are causes that would accuse somebody who did nothing.
+	never []Cause
+}
+
+func historyCases() []historyCase {
 	a, b, c := member("a-1", 0, 1), member("b-1", 2, 3), member("c-1", 4, 5)
 	join := func(lists ...[]Observation) []Observation { return slices.Concat(lists...) }
 
@@ -106,16 +115,7 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 		oneShot = append(oneShot, logged(float64(i)*600, int32(2*i+1), member(fmt.Sprintf("console-consumer-%d", i), 0)), logged(float64(i)*600+20, int32(2*i+2)))
 	}
 
-	for _, test := range []struct {
-		name  string
-		seen  []Observation
-		cause Cause
-		sure  Sureness
-		says  string
-		do    string
-		// never are causes that would accuse somebody who did nothing.
-		never []Cause
-	}{
+	return []historyCase{
 		{"30 pods of a StatefulSet are restarted one by one", rolling, RollingRestart, Likely, "30 members were replaced one after the other", "group.instance.id", []Cause{LeavesRepeatedly, SessionExpired}},
 		{"10 pods of a Deployment are replaced by pods of other names", oneByOne, RollingRestart, Possible, "20 rebalances", "group.instance.id", []Cause{LeavesRepeatedly, SessionExpired}},
 		{"an autoscaler flaps", flapping, Fine, Possible, "11 times", "autoscaler", []Cause{LeavesRepeatedly, SessionExpired, RollingRestart}},
@@ -171,7 +171,13 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 			logged(0, 1, a, b, c), logged(70, 2, a), logged(80, 3, a, member("b-2", 2, 3), member("c-2", 4, 5)),
 		}, commits(1, 58, 1, 2, 3, 4, 5), commits(70.5, 75, 1, 2, 3, 4, 5), commits(1, 69, 1, 0, 1)), SessionExpired, Likely, `"b-1" and "c-1"`, "session.timeout.ms", nil},
 		{"the same joins again and again for a reason that nobody tells", []Observation{logged(0, 1, a, b), logged(60, 2, a, b), logged(120, 3, a, b), logged(180, 4, a, b)}, Unexplained, Possible, "3 of 3 rebalances", "events", nil},
-	} {
+	}
+}
+
+// TestHistoriesOfRealGroups judges what whoever is on call meets: the first verdict, how
+// sure it is, what it says and does, and what it must not say of anybody.
+func TestHistoriesOfRealGroups(t *testing.T) {
+	for _, test := range historyCases() {
 		t.Run(test.name, func(t *testing.T) {
 			d := Diagnose("g", test.seen, Limits{})
 			v := d.Verdicts[0]

@@ -63,10 +63,10 @@ func (h *history) slow(departures []*departure) []*finding {
 	}
 	v.Members = sortedRefs(who)
 	if len(who) > 0 {
-		v.Says = fmt.Sprintf("The group waits up to %s for %s to join again, %s.", roughly(longest), namedAll(v.Members), times(waits))
+		v.Says = fmt.Sprintf("The group waited up to %s for %s to join again, %s.", roughly(longest), namedAll(v.Members), times(waits))
 	} else {
 		v.Sure = Possible
-		v.Says = fmt.Sprintf("The group waits up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(waits))
+		v.Says = fmt.Sprintf("The group waited up to %s for a member to join again, %s; which one was not seen.", roughly(longest), times(waits))
 	}
 	return []*finding{v}
 }
@@ -372,9 +372,12 @@ func (h *history) repeated(all []*departure) *finding {
 		}
 		back := ""
 		if d.returned != nil {
-			back = fmt.Sprintf("; it was back in %s", generationOf(d.returned))
-			if d.returned == d.round {
-				back = "; it was back at once"
+			back = "; it was back at once"
+			if away := d.returned.at.Sub(d.round.at); away > 0 {
+				back = fmt.Sprintf("; it was back %s later", roughly(away))
+			}
+			if d.returned != d.round && d.returned.after.Generation != nil {
+				back += ", in " + generationOf(d.returned)
 			}
 		}
 		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went%s%s", generationOf(d.round), named(d.member.MemberRef), lived, back))

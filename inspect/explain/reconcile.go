@@ -127,7 +127,7 @@ func (h *history) slowReconciliation(departures []*departure) []*finding {
 	// One that is removed at its rebalance timeout went for this.
 	h.alsoDropped(departures, who, v)
 	v.Members, v.Prolongs = sortedRefs(who), len(prolonged)
-	v.Says = fmt.Sprintf("The group waits up to %s for %s to give up partitions, %s.", roughly(longest), calledAll(v.Members), times(waits))
+	v.Says = fmt.Sprintf("The group waited up to %s for %s to give up partitions, %s.", roughly(longest), calledAll(v.Members), times(waits))
 	return []*finding{v}
 }
 

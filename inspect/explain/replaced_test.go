@@ -22,19 +22,20 @@ func ofKIP848(m watch.Member) watch.Member {
 	return m
 }
 
-// TestMembersThatAreReplaced has members come back, or not, under other IDs.
-func TestMembersThatAreReplaced(t *testing.T) {
+type replacedCase struct {
+	name  string
+	seen  []Observation
+	cause Cause
+	says  string
+	// rounds are how many rebalances there were.
+	rounds int
+}
+
+func replacedCases() []replacedCase {
 	a, b, b2 := static(member("a-1", 0, 1)), static(member("b-1", 2, 3)), static(member("b-2", 2, 3))
 	first, second := member("n-1", 0), member("n-2", 1)
 	modern, successor := ofKIP848(first), ofKIP848(second)
-	for _, test := range []struct {
-		name  string
-		seen  []Observation
-		cause Cause
-		says  string
-		// rounds are how many rebalances there were.
-		rounds int
-	}{
+	return []replacedCase{
 		{
 			// Kafka writes the record with the time at which the group became stable.
 			"a static member restarts in a group that was long stable", []Observation{
@@ -102,7 +103,12 @@ func TestMembersThatAreReplaced(t *testing.T) {
 				logged(30000, 4, member("a-2"), member("c-1")), logged(30010, 5, member("a-2"), member("b-2"), member("c-1")),
 			}, Fine, "2 members went and were back, each within 8h20m", 4,
 		},
-	} {
+	}
+}
+
+// TestMembersThatAreReplaced has members come back, or not, under other IDs.
+func TestMembersThatAreReplaced(t *testing.T) {
+	for _, test := range replacedCases() {
 		t.Run(test.name, func(t *testing.T) {
 			d := Diagnose("g", test.seen, Limits{})
 			if !slices.Equal(causesOf(d), []Cause{test.cause}) || !strings.Contains(d.Verdicts[0].Says, test.says) || d.Rebalances != test.rounds {

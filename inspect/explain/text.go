@@ -102,7 +102,10 @@ func rhythm(at []time.Time) string {
 	if n < 2 {
 		return times(n)
 	}
-	at = slices.SortedFunc(slices.Values(at), time.Time.Compare)
+	at = slices.CompactFunc(slices.SortedFunc(slices.Values(at), time.Time.Compare), time.Time.Equal)
+	if n = len(at); n < 2 {
+		return times(n)
+	}
 	span := at[n-1].Sub(at[0])
 	mean := span / time.Duration(n-1)
 	if n >= 3 {
