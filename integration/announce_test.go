@@ -98,6 +98,21 @@ func TestAGroupMayHaveAProtocolTypeOfItsOwn(t *testing.T) {
 	} else {
 		t.Log(message)
 	}
+	refused := startRunner(t, c, group, topic, newBook(), func(cfg *member.Config) { cfg.GroupProtocol = member.ConsumerProtocol })
+	eventually(t, "a Member that speaks KIP-848 tells that it is refused", func() (bool, string) {
+		for _, e := range refused.told() {
+			if e.Kind == member.EventLost && errors.Is(e.Err, kerr.GroupIDNotFound) {
+				return true, ""
+			}
+		}
+		return false, fmt.Sprint(refused.told())
+	})
+	for _, e := range refused.told() {
+		if e.Kind == member.EventFetchFailed {
+			t.Errorf("told as a fetch that failed: %v", e.Err)
+		}
+	}
+	refused.close(t)
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = group, "consumer", 10_000, 10_000
 	protocol := kmsg.NewJoinGroupRequestProtocol()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/groupkit/groupkit/integration/cluster"
@@ -203,7 +204,7 @@ func duplicateInstance(t *testing.T, c *cluster.Cluster, protocol member.GroupPr
 	first := startRunner(t, c, group, topic, b, configure)
 	own(t, []int{partitions}, first)
 	second := startRunner(t, c, group, topic, b, configure)
-	fenced, stays := first, second
+	fenced, stays, refused := first, second, 0
 	if protocol == member.ConsumerProtocol {
 		fenced, stays = second, first
 	}
@@ -217,6 +218,17 @@ func duplicateInstance(t *testing.T, c *cluster.Cluster, protocol member.GroupPr
 	}
 	if h := fenced.Health(); h.State != member.HealthFenced {
 		t.Errorf("health: %v", h)
+	}
+	for _, e := range fenced.told() {
+		switch {
+		case e.Kind == member.EventFetchFailed:
+			t.Errorf("told as a fetch that failed: %v", e.Err)
+		case e.Kind == member.EventLost && errors.Is(e.Err, kerr.UnreleasedInstanceID):
+			refused++
+		}
+	}
+	if protocol == member.ConsumerProtocol && refused == 0 {
+		t.Error("that it is refused is not told by EventLost")
 	}
 	own(t, []int{partitions}, stays)
 	produce(t, c, topic, 100)

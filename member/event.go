@@ -53,7 +53,7 @@ const (
 	// another member.
 	EventLed EventKind = "led"
 	// EventLost: the member is out of the group for the reason in Err, with
-	// all its partitions, and joins again.
+	// all its partitions, or was not let in, and joins again.
 	EventLost EventKind = "lost"
 	// EventUnattached: the client is in its group, and Hooks.Attach was not called by 3 s
 	// after the first balance. Err tells what does not work without it. Told once.
@@ -105,7 +105,7 @@ const (
 	// a row; it is tried again.
 	EventCommitFailed EventKind = "commit-failed"
 	// EventFetchFailed: records could not be fetched. kgo tries again where that may
-	// help.
+	// help. Without Topic, and in KIP-848 only: heartbeats have failed for long.
 	EventFetchFailed EventKind = "fetch-failed"
 	// EventRecreated: Topic was deleted and created again, see Config.OnRecreated.
 	EventRecreated EventKind = "recreated"

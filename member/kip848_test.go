@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,6 +128,59 @@ func TestOnOlderBrokersAMemberFollowsALeaderOfTheClients(t *testing.T) {
 	}
 	shut(t, r.Member)
 	r.checkStates(t)
+}
+
+// A group that does not take a member in is told as on the classic protocol: by EventLost for
+// each try, and by nothing else.
+func TestOnKIP848AMemberThatIsNotTakenInIsToldThatItIsLost(t *testing.T) {
+	for name, refusal := range map[string]*kerr.Error{
+		"a group of another type":     kerr.GroupIDNotFound,
+		"a second process's instance": kerr.UnreleasedInstanceID,
+		"no permission":               kerr.GroupAuthorizationFailed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := fakeCluster848(t, 1)
+			refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ConsumerGroupHeartbeat}, Err: refusal, Count: -1})
+			var log lockedBuffer
+			r := startRun(t, cluster, func(cfg *member.Config) {
+				onKIP848(cfg)
+				cfg.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+			}, ignore, kgo.ClientID("me"), kgo.SessionTimeout(time.Minute), kgo.RebalanceTimeout(time.Minute),
+				kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
+			eventually(t, "it is told twice", func() bool { return len(r.all(member.EventLost)) > 1 })
+			if h := r.Health(); h.State != member.HealthJoining || !errors.Is(h.Err, refusal) {
+				t.Errorf("health: %v", h)
+			}
+			refused.Remove()
+			eventually(t, "it is taken in", func() bool { return r.Health().Owned == 1 })
+			shut(t, r.Member)
+			r.checkStates(t)
+			for _, e := range r.all(member.EventLost) {
+				if !errors.Is(e.Err, refusal) || e.State != member.StateFenced {
+					t.Errorf("got %+v", e)
+				}
+			}
+			if failed := r.all(member.EventFetchFailed); len(failed) > 0 {
+				t.Errorf("%d are told as fetches that failed, the first: %v", len(failed), failed[0].Err)
+			}
+			log.mu.Lock()
+			defer log.mu.Unlock()
+			told := 0
+			for line := range strings.Lines(log.String()) {
+				if !strings.Contains(line, refusal.Message) {
+					continue
+				}
+				told++
+				if !strings.Contains(line, `"level":"WARN","msg":"group member lost"`) || !strings.Contains(line, `"clientId":"me"`) {
+					t.Errorf("the log has: %s", line)
+				}
+			}
+			if n := len(r.all(member.EventLost)); told != n {
+				t.Errorf("%d records in the log for %d events", told, n)
+			}
+		})
+	}
 }
 
 // A heartbeat that is refused is answered too, and kgo starts its session again and again

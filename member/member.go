@@ -34,6 +34,7 @@ type Member struct {
 
 	waiting           atomic.Pointer[error] // what keeps it from joining
 	refusedConnection atomic.Pointer[error] // why the last connection was not made; nil when it was
+	managed           atomic.Pointer[error] // why kgo last gave up its membership, or was given none
 
 	polls pollGate
 	share atomic.Int64 // how many bytes each partition may hold

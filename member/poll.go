@@ -71,13 +71,20 @@ func (r *run) fetchFailed(e Event) {
 	switch {
 	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded):
 		return // of the poll
-	case errors.As(e.Err, &session) && r.m.cfg.GroupProtocol == ClassicProtocol:
-		return // told by EventLost
+	case errors.As(e.Err, &session) && r.m.isToldLost(session.Err):
+		return
 	}
 	r.m.emit(e)
 	if errors.Is(e.Err, kerr.UnknownTopicID) && e.Topic != "" {
 		r.recreated(e.Topic)
 	}
+}
+
+// isToldLost tells whether an error that kgo polls is one that EventLost told. What is left
+// in KIP-848, where kgo heartbeats on: that heartbeats have failed for long.
+func (m *Member) isToldLost(err error) bool {
+	last := m.managed.Load()
+	return m.cfg.GroupProtocol == ClassicProtocol || last != nil && errors.Is(err, *last)
 }
 
 // pollGate lets the goroutine of a callback be sure that everything that was polled

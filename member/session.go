@@ -323,12 +323,16 @@ func (h memberHook) OnGroupManageError(err error) {
 		return
 	}
 	<-h.m.ready
+	h.m.managed.Store(&err)
 	h.m.session.lost(err)
-	if h.m.cfg.GroupProtocol == ConsumerProtocol {
-		// The event was told when the partitions were lost, without the reason.
-		h.m.cfg.Logger.Warn("the group does not take the member in", "group", h.m.cfg.Group, "err", err)
+	hooksTell := h.m.cfg.GroupProtocol == ClassicProtocol
+	if !hooksTell {
+		h.m.emit(Event{Kind: EventLost, Err: err})
 	}
-	if errors.Is(err, kerr.FencedInstanceID) || h.m.session.refusedFor(err) {
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID) || h.m.session.refusedFor(err):
 		h.m.fenced(err)
+	case !hooksTell:
+		h.m.emit(Event{Kind: EventJoining, Reason: "the coordinator did not take it in"})
 	}
 }
