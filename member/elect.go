@@ -60,9 +60,9 @@ type ElectionConfig struct {
 	OnEvent func(Event)
 
 	// SessionTimeout is after how long without heartbeats the coordinator puts the
-	// process out, and the others elect another leader. The default is 10 s;
-	// brokers accept 6 s to 30 min unless they are told otherwise
-	// (group.min.session.timeout.ms).
+	// process out, and the others elect another leader. The default is 10 s, the most
+	// 45 min; brokers accept 6 s to 30 min unless they are told otherwise
+	// (group.min.session.timeout.ms, group.max.session.timeout.ms).
 	SessionTimeout time.Duration
 
 	// RebalanceTimeout is how long a round waits for a member that heartbeats and
@@ -84,6 +84,10 @@ type ElectionConfig struct {
 	// Logger gets what OnEvent gets, in words. The default is none.
 	Logger *slog.Logger
 }
+
+// maxElectionSession bounds SessionTimeout, a third of which the client takes for
+// kgo.RequestTimeoutOverhead, of at most 15 min.
+const maxElectionSession = 45 * time.Minute
 
 // ErrResigned ends a term, as context.Cause of the context of Lead: this process gave it
 // up by [Election.Resign].
@@ -206,6 +210,9 @@ func (cfg *ElectionConfig) complete(name string) error {
 	if cfg.SessionTimeout == 0 {
 		cfg.SessionTimeout = 10 * time.Second
 	}
+	if cfg.SessionTimeout > maxElectionSession {
+		errs = append(errs, fmt.Errorf("the election's SessionTimeout is %s; give %s or less", cfg.SessionTimeout, maxElectionSession))
+	}
 	if cfg.RebalanceTimeout == 0 {
 		cfg.RebalanceTimeout = 3 * cfg.SessionTimeout
 	}
@@ -221,24 +228,30 @@ func (cfg *ElectionConfig) complete(name string) error {
 	if err := memberbytes.CheckElectionPayload(cfg.Payload); err != nil {
 		errs = append(errs, fmt.Errorf("the election's payload is too large: %w", err))
 	}
+	if err := checkNoneNil("election", cfg.Client); err != nil {
+		errs = append(errs, err)
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return errors.Join(errs...)
 }
 
-// checkElectionClient refuses a client that would consume.
+// checkElectionClient refuses a client that would consume, or be a static member.
 func checkElectionClient(client *kgo.Client) error {
+	const consumes = "an election consumes nothing; leave it out, and consume with another client"
 	for _, option := range []struct {
 		name string
 		set  bool
+		but  string
 	}{
-		{"kgo.ConsumerGroup", optValue[string](client, kgo.ConsumerGroup) != ""},
-		{"kgo.ShareGroup", optValue[string](client, kgo.ShareGroup) != ""},
-		{"kgo.ConsumeTopics", len(client.GetConsumeTopics()) > 0},
+		{"kgo.ConsumerGroup", optValue[string](client, kgo.ConsumerGroup) != "", consumes},
+		{"kgo.ShareGroup", optValue[string](client, kgo.ShareGroup) != "", consumes},
+		{"kgo.ConsumeTopics", len(client.GetConsumeTopics()) > 0, consumes},
+		{"kgo.InstanceID", optValue[string](client, kgo.InstanceID) != "", "an election has no static members; leave it out"},
 	} {
 		if option.set {
-			return fmt.Errorf("the election's client is given %s, and an election consumes nothing; leave it out, and consume with another client", option.name)
+			return fmt.Errorf("the election's client is given %s, and %s", option.name, option.but)
 		}
 	}
 	return nil

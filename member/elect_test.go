@@ -314,8 +314,11 @@ func TestMistakesInAnElectionsConfigAreToldInSentences(t *testing.T) {
 		"no name": {"", member.ElectionConfig{Client: seeds}, []string{"has no name"}},
 		"numbers": {"e", member.ElectionConfig{Client: seeds, SessionTimeout: -1, HeartbeatInterval: time.Minute, TakeoverDelay: time.Second, Payload: make([]byte, 5000)},
 			[]string{"SessionTimeout is -1ns", "HeartbeatInterval of 1m0s is more than a third", "TakeoverDelay of 1s is below", "takes 5000 bytes"}},
-		"a group": {"e", member.ElectionConfig{Client: append(seeds, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"))}, []string{"is given kgo.ConsumerGroup"}},
-		"topics":  {"e", member.ElectionConfig{Client: append(seeds, kgo.ConsumeTopics("t"))}, []string{"is given kgo.ConsumeTopics"}},
+		"a group":      {"e", member.ElectionConfig{Client: append(seeds, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"))}, []string{"is given kgo.ConsumerGroup"}},
+		"no option":    {"e", member.ElectionConfig{Client: append([]kgo.Opt{nil}, append(seeds, nil)...)}, []string{"option 0 of the election's Client is nil", "option 2 of the election's Client is nil"}},
+		"an instance":  {"e", member.ElectionConfig{Client: append(seeds, kgo.InstanceID("i"))}, []string{"is given kgo.InstanceID, and an election has no static members"}},
+		"long session": {"e", member.ElectionConfig{Client: seeds, SessionTimeout: time.Hour}, []string{"SessionTimeout is 1h0m0s; give 45m0s or less"}},
+		"topics":       {"e", member.ElectionConfig{Client: append(seeds, kgo.ConsumeTopics("t"))}, []string{"is given kgo.ConsumeTopics"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := member.Elect(c.election, c.cfg)

@@ -32,12 +32,26 @@ var ownedOptions = map[string]string{
 	"TransactionalID":             "use Hooks with a kgo.GroupTransactSession of your own",
 }
 
-// checkOptions refuses options that the member sets itself, each by its name.
-func checkOptions(opts []kgo.Opt) error {
+// checkNoneNil refuses options of Client that are nil, on which kgo panics. whose is the
+// member or the election.
+func checkNoneNil(whose string, opts []kgo.Opt) error {
 	var errs []error
 	for i, opt := range opts {
 		if opt == nil {
-			errs = append(errs, fmt.Errorf("option %d of the member's Client is nil; leave it out", i))
+			errs = append(errs, fmt.Errorf("option %d of the %s's Client is nil; leave it out", i, whose))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkOptions refuses options that the member sets itself, each by its name.
+func checkOptions(opts []kgo.Opt) error {
+	var errs []error
+	if err := checkNoneNil("member", opts); err != nil {
+		errs = append(errs, err)
+	}
+	for _, opt := range opts {
+		if opt == nil {
 			continue
 		}
 		name := optionName(opt)
