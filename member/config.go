@@ -17,7 +17,7 @@ import (
 // Config says what a [Member] does. Group and Topics are required; the zero value of
 // everything else works.
 type Config struct {
-	// Group is the id of the consumer group, Topics what the member subscribes
+	// Group is the id of the consumer group, UTF-8 of 32,767 bytes at most, Topics what the member subscribes
 	// to; with kgo.ConsumeRegex in Client they are patterns.
 	Group  string
 	Topics []string
@@ -121,6 +121,9 @@ func (cfg *Config) check() error {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if cfg.Group == "" {
 		wrong("the member's config has no group; set Config.Group")
+	}
+	if err := checkGroupID(cfg.Group); err != nil {
+		wrong("the member's config has a group id that cannot work: %w", err)
 	}
 	if len(cfg.Topics) == 0 {
 		wrong("the member's config has no topic; set Config.Topics")

@@ -21,7 +21,9 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 		cfg  member.Config
 		says []string
 	}{
-		"nothing": {member.Config{}, []string{"has no group", "has no topic"}},
+		"nothing":         {member.Config{}, []string{"has no group", "has no topic"}},
+		"long group":      {member.Config{Group: strings.Repeat("g", 1<<15), Topics: []string{"t"}}, []string{"group id that cannot work: it takes 32768 bytes, and Kafka's protocol has room for 32767"}},
+		"group not UTF-8": {member.Config{Group: "g\xff", Topics: []string{"t"}}, []string{"group id that cannot work: it is not UTF-8"}},
 		"negative": {member.Config{Group: "g", Topics: []string{"t"}, Concurrency: -1, MaxBatch: -2, BufferBytes: -3, Attempts: -4,
 			CommitInterval: -time.Second, DrainTimeout: -time.Minute, StallTimeout: -1, OnStall: 9, OnRecreated: -1, GroupProtocol: 7},
 			[]string{"Concurrency is -1", "MaxBatch is -2", "BufferBytes is -3", "Attempts is -4", "CommitInterval is -1s", "DrainTimeout is -1m0s", "StallTimeout is -1ns", "OnStall is 9", "OnRecreated is -1", "GroupProtocol is 7"}},
@@ -155,6 +157,8 @@ func TestAttachRefusesClientsThatItCannotServe(t *testing.T) {
 		"other balancers": {h, append(append(h.Opts(), group...), kgo.Balancers(kgo.RangeBalancer())), "was not made with these hooks"},
 		"KIP-848":         {h, append(append(h.Opts(), group...), kgo.ServerSideBalancer()), "asks for KIP-848, in which brokers assign partitions and no member leads; leave out kgo.ServerSideBalancer"},
 		"no group":        {h, append(h.Opts(), seeds), "is in no consumer group"},
+		"long group":      {h, append(h.Opts(), seeds, kgo.ConsumerGroup(strings.Repeat("g", 1<<15)), kgo.ConsumeTopics("t")), "group id cannot work: it takes 32768 bytes"},
+		"group not UTF-8": {h, append(h.Opts(), seeds, kgo.ConsumerGroup("g\xff"), kgo.ConsumeTopics("t")), "group id cannot work: it is not UTF-8"},
 		"a second client": {attached, append(attached.Opts(), group...), "are attached to another client"},
 	} {
 		t.Run(name, func(t *testing.T) {

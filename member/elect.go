@@ -139,8 +139,8 @@ type Election struct {
 }
 
 // Elect takes part in the election of the given name, which is the id of a group of its
-// own: choose one that no consumer group has. It returns at once, and goes on until
-// [Election.Close].
+// own, UTF-8 of 32,767 bytes at most: choose one that no consumer group has. It returns at
+// once, and goes on until [Election.Close].
 //
 //	election, err := member.Elect("billing-reports", member.ElectionConfig{
 //		Client: []kgo.Opt{kgo.SeedBrokers("localhost:9092")},
@@ -194,6 +194,9 @@ func (cfg *ElectionConfig) complete(name string) error {
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("the election has no name; give it one that no consumer group has"))
+	}
+	if err := checkGroupID(name); err != nil {
+		errs = append(errs, fmt.Errorf("the election's name, the id of its group, cannot work: %w", err))
 	}
 	for _, d := range []struct {
 		name  string

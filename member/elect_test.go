@@ -311,7 +311,9 @@ func TestMistakesInAnElectionsConfigAreToldInSentences(t *testing.T) {
 		cfg      member.ElectionConfig
 		says     []string
 	}{
-		"no name": {"", member.ElectionConfig{Client: seeds}, []string{"has no name"}},
+		"long name":      {strings.Repeat("e", 1<<15), member.ElectionConfig{Client: seeds}, []string{"cannot work: it takes 32768 bytes"}},
+		"name not UTF-8": {"e\xff", member.ElectionConfig{Client: seeds}, []string{"cannot work: it is not UTF-8"}},
+		"no name":        {"", member.ElectionConfig{Client: seeds}, []string{"has no name"}},
 		"numbers": {"e", member.ElectionConfig{Client: seeds, SessionTimeout: -1, HeartbeatInterval: time.Minute, TakeoverDelay: time.Second, Payload: make([]byte, 5000)},
 			[]string{"SessionTimeout is -1ns", "HeartbeatInterval of 1m0s is more than a third", "TakeoverDelay of 1s is below", "takes 5000 bytes"}},
 		"a group":      {"e", member.ElectionConfig{Client: append(seeds, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"))}, []string{"is given kgo.ConsumerGroup"}},

@@ -258,8 +258,8 @@ func (h *Hooks) Opts() []kgo.Opt {
 // client that takes part in a balance and is not attached within 3 s is told of by
 // EventUnattached, and as a warning in the log. It is not put out of the group over it.
 //
-// Attach fails when the client was not made with
-// Opts, is in no group, asks for KIP-848, has a session timeout that PlanTimeout
+// Attach fails when the client was not made with Opts, is in no group or in one whose id
+// cannot work, asks for KIP-848, has a session timeout that PlanTimeout
 // exceeds or TakeoverDelay falls short of, or is the second client of h.
 func (h *Hooks) Attach(client *kgo.Client) error {
 	if client == nil {
@@ -284,6 +284,9 @@ func (h *Hooks) Attach(client *kgo.Client) error {
 	}
 	if s.group == "" {
 		return errors.New("the client is in no consumer group; pass kgo.ConsumerGroup to kgo.NewClient")
+	}
+	if err := checkGroupID(s.group); err != nil {
+		return fmt.Errorf("the client's group id cannot work: %w", err)
 	}
 	if optValue[bool](client, kgo.ServerSideBalancer) {
 		return errors.New("the client asks for KIP-848, in which brokers assign partitions and no member leads; leave out kgo.ServerSideBalancer to use assignors and leader hooks")
