@@ -173,7 +173,8 @@ func Elect(name string, cfg ElectionConfig) (*Election, error) {
 	e := &Election{
 		cfg: cfg,
 		settings: settings{
-			group: name, session: cfg.SessionTimeout, rebalance: cfg.RebalanceTimeout, interval: cfg.HeartbeatInterval,
+			group: name, clientID: optValue[string](client, kgo.ClientID),
+			session: cfg.SessionTimeout, rebalance: cfg.RebalanceTimeout, interval: cfg.HeartbeatInterval,
 		},
 		client:  client,
 		machine: newMachine(),

@@ -103,5 +103,5 @@ func (e *Election) emit(event Event) {
 	}
 	e.mu.Unlock()
 	event.Time, event.Group, event.Protocol = time.Now(), e.settings.group, memberbytes.ElectionProtocol
-	tell(e.ctx, e.cfg.Logger, "election", e.cfg.OnEvent, event)
+	tell(e.ctx, e.settings.named(e.cfg.Logger, event.Kind), "election", e.cfg.OnEvent, event)
 }

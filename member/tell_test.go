@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -75,5 +76,45 @@ func TestEventsAreLogged(t *testing.T) {
 		if want := map[bool]string{true: "WARN", false: "INFO"}[e.Kind == member.EventHandlerFailed]; one.Level != want {
 			t.Errorf("%s is logged at %s, want %s", e.Kind, one.Level, want)
 		}
+	}
+}
+
+// So is what an election tells, with what `groupctl group explain --events` takes from it:
+// whose it is, and with what timeouts the process joins.
+func TestEventsOfElectionsAreLogged(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	var log lockedBuffer
+	c := stand(t, cluster, member.ElectionConfig{
+		Client:           []kgo.Opt{kgo.ClientID("me")},
+		SessionTimeout:   30 * time.Second,
+		RebalanceTimeout: 50 * time.Second,
+		Logger:           slog.New(slog.NewJSONHandler(&log, nil)),
+	})
+	eventually(t, "it leads", c.Leading)
+	c.close(t)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	told := c.copied()
+	for decoder := json.NewDecoder(&log.Buffer); decoder.More(); told = told[1:] {
+		var one struct {
+			Msg, Group, Member, ClientID         string
+			SessionTimeoutMs, RebalanceTimeoutMs int64
+		}
+		if err := decoder.Decode(&one); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) == 0 {
+			t.Fatalf("%+v is of no event", one)
+		}
+		e := told[0]
+		if one.Msg != "election "+string(e.Kind) || one.Group != "e" || one.Member != e.Member || one.ClientID != "me" {
+			t.Errorf("%+v of %+v", one, e)
+		}
+		if joins := e.Kind == member.EventJoining; joins && (one.SessionTimeoutMs != 30_000 || one.RebalanceTimeoutMs != 50_000) {
+			t.Errorf("%+v of %+v", one, e)
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("%d events are not in the log, the first: %+v", len(told), told[0])
 	}
 }
