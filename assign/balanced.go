@@ -21,8 +21,8 @@ const exactly = 0.001
 // capacity of members. The zero value is ready to use. In this order it seeks
 //
 //  1. validity: every partition once, to a subscriber; then the constraints:
-//     nothing for draining members, CoPartition, Pins, and the ceilings of members
-//     (Member.MaxPartitions and MaxWeight). What cannot be kept is given up
+//     nothing for draining members, CoPartition, Pins, what members refuse
+//     (Member.Refused), and their ceilings (MaxPartitions and MaxWeight). What cannot be kept is given up
 //     partition by partition, and listed in Plan.Unmet; a ceiling gives way where
 //     a partition fits on no member that the others let have it, and then as few
 //     partitions as possible go beyond;

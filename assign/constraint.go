@@ -17,6 +17,9 @@ const (
 	ConstraintCoPartition Constraint = "coPartition"
 	// ConstraintPin: a partition goes to the instance or label that it is pinned to.
 	ConstraintPin Constraint = "pin"
+	// ConstraintRefused: a partition does not go to a member that refuses it
+	// (Member.Refused).
+	ConstraintRefused Constraint = "refused"
 	// ConstraintDraining: a draining member gets nothing.
 	ConstraintDraining Constraint = "draining"
 	// ConstraintMaxPartitions and ConstraintMaxWeight: a member has at most as much

@@ -39,27 +39,35 @@ func (f Failover) Assign(g Group) (Plan, error) {
 	p := newProblem(g, &Balanced{})
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		eligible := p.kinds[l.same].eligible
-		first := slices.MinFunc(eligible, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(f.priority(p.ix.members[a]), f.priority(p.ix.members[b])), cmp.Compare(a, b))
-		})
+		first := f.first(p, l.same)
 		if f.StayPut {
-			if owner, all := onlyOwner(p.owner[i]); all {
+			if owner, all := l.onlyOwner(p.owner[i]); all {
 				first = owner
 			}
 		}
 		for u := range p.placed[i] {
 			p.placed[i][u] = first
+			if kind := l.kind(int32(u)); kind != l.same && !slices.Contains(p.kinds[kind].eligible, first) {
+				p.placed[i][u] = f.first(p, kind)
+			}
 		}
 	}
 	return p.plan(), nil
 }
 
-// onlyOwner returns the one member that owns all units that have an owner.
-func onlyOwner(owners []int32) (owner int32, one bool) {
+// first returns the member that comes first of those that may have units of a kind.
+func (f Failover) first(p *problem, kind int32) int32 {
+	return slices.MinFunc(p.kinds[kind].eligible, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(f.priority(p.ix.members[a]), f.priority(p.ix.members[b])), cmp.Compare(a, b))
+	})
+}
+
+// onlyOwner returns the one member that owns all units that have an owner, but for those
+// that some member refuses.
+func (l *lane) onlyOwner(owners []int32) (owner int32, one bool) {
 	owner = unassigned
-	for _, m := range owners {
-		if m != unassigned {
+	for u, m := range owners {
+		if m != unassigned && l.kind(int32(u)) == l.same {
 			if owner != unassigned && owner != m {
 				return unassigned, false
 			}

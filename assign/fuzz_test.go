@@ -154,6 +154,9 @@ func readGroup(data []byte) (assign.Group, *reader) {
 			}
 			m.Owned = append(m.Owned, tp)
 		}
+		if r.below(5) == 1 {
+			m.Refused = append(m.Refused, assign.TopicPartitions{Topic: r.topic(), Partitions: []int32{r.partition(), r.partition()}})
+		}
 		g.Members = append(g.Members, m)
 	}
 	return g, r

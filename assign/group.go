@@ -56,6 +56,11 @@ type Member struct {
 	// Draining says that the member is about to leave: it is given nothing
 	// by assignors that know of it, as long as another subscriber remains.
 	Draining bool `json:"draining,omitempty"`
+
+	// Refused are partitions that the member must not have, in whatever order: its
+	// handler of them hangs, say. [Balanced], [Rendezvous] and [Failover] give them to
+	// another subscriber where there is one that may have them.
+	Refused []TopicPartitions `json:"refused,omitempty"`
 }
 
 // A Topic is what the leader knows of one topic.
@@ -197,6 +202,7 @@ func (g Group) Clone() Group {
 		m := &members[i]
 		m.Topics = slices.Clone(m.Topics)
 		m.Owned = cloneTopicPartitions(m.Owned)
+		m.Refused = cloneTopicPartitions(m.Refused)
 		if m.Labels != nil {
 			labels := make(map[string]string, len(m.Labels))
 			for k, v := range m.Labels {

@@ -36,8 +36,9 @@ type problem struct {
 // newProblem applies the constraints of b to the group. What cannot be met is given up
 // in this order, and listed in unmet: a topic whose subscribers are all draining goes to
 // them; topics without a common subscriber that stays are not kept together; a pin that
-// no member satisfies, or none that satisfies the pins before it, does not hold. What
-// then fits nowhere goes beyond a ceiling, which is found out later.
+// no member satisfies, or none that satisfies the pins before it, does not hold; what all
+// members that may have it refuse, one of them gets. What then fits nowhere goes beyond a
+// ceiling, which is found out later.
 func newProblem(g Group, b *Balanced) *problem {
 	ix := newIndex(g)
 	return newProblemOf(ix, ix.owned(), b)
@@ -170,6 +171,7 @@ func (p *problem) makeKinds(pins []Pin, staying [][]int32) {
 			}
 		}
 	}
+	p.refuse()
 }
 
 func (p *problem) newKind(l *lane, eligible []int32) int32 {
@@ -203,10 +205,7 @@ func (p *problem) pin(l *lane, t int, pin Pin) {
 		switch {
 		case after == before:
 		case after != unassigned:
-			if l.kinds == nil {
-				l.kinds = slices.Repeat([]int32{l.same}, int(l.size))
-			}
-			l.kinds[u] = after
+			l.setKind(u, after)
 		case before == l.same:
 			p.giveUp(t, u, ConstraintPin, fmt.Sprintf("no member that may have it is %s", pin))
 		default:
@@ -303,6 +302,14 @@ func (l *lane) kind(unit int32) int32 {
 		return l.same
 	}
 	return l.kinds[unit]
+}
+
+// setKind changes the kind of one unit.
+func (l *lane) setKind(unit, kind int32) {
+	if l.kinds == nil {
+		l.kinds = slices.Repeat([]int32{l.same}, int(l.size))
+	}
+	l.kinds[unit] = kind
 }
 
 // uniform tells whether all units weigh the same and all members that may get any have

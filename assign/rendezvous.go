@@ -56,8 +56,8 @@ func (r Rendezvous) Assign(g Group) (Plan, error) {
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		topic := hashName(p.ix.topics[l.topics[0]].Name)
-		eligible := p.kinds[l.same].eligible
 		for u := range p.placed[i] {
+			eligible := p.kinds[l.kind(int32(u))].eligible
 			to, full := int32(none), int32(none) // the best with room, the best of all
 			var toScore, fullScore float64
 			for _, m := range eligible {

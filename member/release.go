@@ -74,7 +74,18 @@ func (m *Member) tellRefused(atOnce bool) {
 	}
 }
 
-// refusing is an assignor that heeds what members refuse.
+// parseRefused reads the value of the label, a member's bytes: what makes no sense says
+// nothing.
+func parseRefused(value string) []assign.TopicPartitions {
+	var listed map[string][]int32
+	if value == "" || json.Unmarshal([]byte(value), &listed) != nil {
+		return nil
+	}
+	return toTopicPartitions(listed)
+}
+
+// refusing is an assignor that heeds what members refuse, also where the one that it
+// wraps does not.
 type refusing struct{ assign.Assignor }
 
 // Assign implements assign.Assignor.
@@ -86,64 +97,81 @@ func (a refusing) plan(review *assign.Review, g assign.Group) (assign.Plan, erro
 	if err != nil {
 		return plan, err
 	}
-	if refused := refusals(g); len(refused) > 0 {
+	if unheeded := unheeded(g, plan); len(unheeded) > 0 {
 		plan = plan.Clone() // it may hold lists of the group, or be one that the assignor keeps
-		moveRefused(g, plan.Assignment, refused)
+		moveRefused(g, &plan, unheeded)
 		err = review.Validate(plan)
 	}
 	return plan, err
 }
 
-// refusals returns what each member refuses that refuses something.
-func refusals(g assign.Group) map[string]map[topicPartition]bool {
-	refused := make(map[string]map[topicPartition]bool)
-	for i := range g.Members {
-		member := &g.Members[i]
-		var listed map[string][]int32
-		if value := member.Labels[refusedLabel]; value == "" || json.Unmarshal([]byte(value), &listed) != nil {
-			continue // a member's bytes: what makes no sense says nothing
-		}
-		refused[member.ID] = make(map[topicPartition]bool)
-		for topic, numbers := range listed {
-			for _, n := range numbers {
-				refused[member.ID][topicPartition{topic, n}] = true
-			}
-		}
-	}
-	return refused
+// A refusal is a partition that a member refuses.
+type refusal struct {
+	member *assign.Member
+	topicPartition
 }
 
-// moveRefused gives the partitions that their member refuses to the subscriber with the
-// fewest that does not refuse them.
-func moveRefused(g assign.Group, a assign.Assignment, refused map[string]map[topicPartition]bool) {
-	moved := false
-	for _, m := range g.Members {
-		for _, tp := range slices.SortedFunc(maps.Keys(refused[m.ID]), compare) {
-			to := receiver(g, a, refused, tp)
-			if to != "" && take(a, m.ID, tp) {
-				give(a, to, tp)
-				moved = true
-				if back, ok := exchange(m, a, refused[m.ID], to); ok && take(a, to, back) {
-					give(a, m.ID, back)
+// unheeded lists the partitions that the plan gives to members that refuse them, and does
+// not tell of: such a one the assignor could not give to another within its constraints.
+func unheeded(g assign.Group, plan assign.Plan) (list []refusal) {
+	for i := range g.Members {
+		m := &g.Members[i]
+		for _, refused := range m.Refused {
+			for _, n := range slices.Compact(slices.Sorted(slices.Values(refused.Partitions))) {
+				told := func(u assign.Unmet) bool {
+					return u.Constraint == assign.ConstraintRefused && u.Topic == refused.Topic && u.Partition == n
+				}
+				if contains(plan.Assignment[m.ID], refused.Topic, n) && !slices.ContainsFunc(plan.Unmet, told) {
+					list = append(list, refusal{m, topicPartition{refused.Topic, n}})
 				}
 			}
 		}
 	}
-	if moved {
-		a.Sort()
+	return list
+}
+
+func contains(list []assign.TopicPartitions, topic string, n int32) bool {
+	return slices.ContainsFunc(list, func(tp assign.TopicPartitions) bool {
+		return tp.Topic == topic && slices.Contains(tp.Partitions, n)
+	})
+}
+
+// moveRefused gives partitions that their member refuses to the subscriber with the
+// fewest that may have them, and lists those for which there is none.
+func moveRefused(g assign.Group, plan *assign.Plan, refused []refusal) {
+	a := plan.Assignment
+	for _, r := range refused {
+		to := receiver(g, a, r.topicPartition)
+		if to == "" {
+			plan.Unmet = append(plan.Unmet, assign.Unmet{Topic: r.topic, Partition: r.partition, Constraint: assign.ConstraintRefused,
+				Reason: "no other member that subscribes has room for it and does not refuse it"})
+			continue
+		}
+		if take(a, r.member.ID, r.topicPartition) {
+			give(a, to, r.topicPartition)
+			if back, ok := exchange(r.member, a, to); ok && take(a, to, back) {
+				give(a, r.member.ID, back)
+			}
+		}
 	}
+	a.Sort()
 }
 
 // receiver returns the member with the fewest partitions of those that subscribe to the
-// topic, are not draining and do not refuse the partition; "" when there is none.
-func receiver(g assign.Group, a assign.Assignment, refused map[string]map[topicPartition]bool, tp topicPartition) string {
+// topic, are not draining, have room and do not refuse the partition; "" when there is
+// none.
+func receiver(g assign.Group, a assign.Assignment, tp topicPartition) string {
 	best, fewest := "", 0
 	for i := range g.Members {
 		m := &g.Members[i]
-		if m.Draining || refused[m.ID][tp] || !slices.Contains(m.Topics, tp.topic) {
+		if m.Draining || contains(m.Refused, tp.topic, tp.partition) || !slices.Contains(m.Topics, tp.topic) {
 			continue
 		}
-		if n := a.Count(m.ID); best == "" || n < fewest || n == fewest && m.ID < best {
+		n := a.Count(m.ID)
+		if m.MaxPartitions > 0 && n >= int(m.MaxPartitions) {
+			continue
+		}
+		if best == "" || n < fewest || n == fewest && m.ID < best {
 			best, fewest = m.ID, n
 		}
 	}
@@ -153,7 +181,7 @@ func receiver(g assign.Group, a assign.Assignment, refused map[string]map[topicP
 // exchange returns a partition that the member owns and that the other gets, for the
 // member to keep in place of the one that it refuses, where it has become uneven between
 // the two.
-func exchange(m assign.Member, a assign.Assignment, refused map[topicPartition]bool, other string) (topicPartition, bool) {
+func exchange(m *assign.Member, a assign.Assignment, other string) (topicPartition, bool) {
 	if a.Count(other) <= a.Count(m.ID)+1 {
 		return topicPartition{}, false
 	}
@@ -163,8 +191,8 @@ func exchange(m assign.Member, a assign.Assignment, refused map[topicPartition]b
 				continue
 			}
 			for _, n := range gets.Partitions {
-				if tp := (topicPartition{gets.Topic, n}); slices.Contains(owned.Partitions, n) && !refused[tp] {
-					return tp, true
+				if slices.Contains(owned.Partitions, n) && !contains(m.Refused, gets.Topic, n) {
+					return topicPartition{gets.Topic, n}, true
 				}
 			}
 		}

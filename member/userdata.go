@@ -37,6 +37,7 @@ func (t Traits) zero() bool {
 func (t Traits) Apply(m *assign.Member) {
 	m.Capacity, m.MaxPartitions, m.MaxWeight = t.Capacity, t.MaxPartitions, t.MaxWeight
 	m.Labels, m.Draining = t.Labels, t.Draining
+	m.Refused = parseRefused(t.Labels[refusedLabel])
 }
 
 // encode returns the user data for t, nil when t tells nothing.

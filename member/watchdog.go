@@ -19,7 +19,10 @@ const (
 	// partition to another member for as long as the handler has not returned. The
 	// leader has to be a [Member] too; where it is not, or the protocol is "sticky"
 	// and has no place to ask in, or no other member subscribes to the topic, the
-	// partition stays.
+	// partition stays. assign.Balanced keeps its constraints: what CoPartition keeps
+	// together moves together, and a partition that Pins leave to this member alone
+	// stays, which Plan.Unmet tells. OnPlan finds the request in assign.Member.Refused,
+	// and what it returns is sent, whether it heeds that or not.
 	StallRelease
 	// StallLeave has the member leave the group with all its partitions, and Run
 	// return [ErrStalled]. If it leads, Lead has a tenth of the session timeout to

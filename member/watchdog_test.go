@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/member"
 )
 
@@ -66,14 +67,24 @@ func TestProgressKeepsTheWatchdogQuiet(t *testing.T) {
 	}
 }
 
-// A stalled partition is released to another member, and the others stay.
+// A stalled partition is released to another member, and the others stay, also where
+// OnPlan makes a plan of its own from the problem.
 func TestAStalledPartitionIsReleased(t *testing.T) {
+	for name, onPlan := range map[string]func(context.Context, member.Round) (assign.Plan, error){
+		"by the assignor": nil,
+		"by OnPlan":       func(_ context.Context, r member.Round) (assign.Plan, error) { return assign.Balanced{}.Assign(r.Problem) },
+	} {
+		t.Run(name, func(t *testing.T) { stalledIsReleased(t, onPlan) })
+	}
+}
+
+func stalledIsReleased(t *testing.T, onPlan func(context.Context, member.Round) (assign.Plan, error)) {
 	const partitions = 4
 	cluster := fakeCluster(t, partitions)
 	release := make(chan struct{})
 	defer close(release)
 	configure := func(cfg *member.Config) {
-		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout = stall, member.StallRelease, stall
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout, cfg.OnPlan = stall, member.StallRelease, stall, onPlan
 	}
 	var book, other ledger
 	hang := func(book *ledger) member.Handler {
