@@ -72,7 +72,9 @@ func TestProgressKeepsTheWatchdogQuiet(t *testing.T) {
 func TestAStalledPartitionIsReleased(t *testing.T) {
 	for name, onPlan := range map[string]func(context.Context, member.Round) (assign.Plan, error){
 		"by the assignor": nil,
-		"by OnPlan":       func(_ context.Context, r member.Round) (assign.Plan, error) { return assign.Balanced{}.Assign(r.Problem) },
+		"by OnPlan": func(_ context.Context, r member.Round) (assign.Plan, error) {
+			return assign.Balanced{}.Assign(r.Problem)
+		},
 	} {
 		t.Run(name, func(t *testing.T) { stalledIsReleased(t, onPlan) })
 	}
@@ -171,12 +173,12 @@ func TestAMemberThatStallsEndsItsTermBeforeItLeaves(t *testing.T) {
 // A handler that hangs keeps its slot of Concurrency until it is abandoned, or its
 // partition has been lost for as long, and no longer.
 func TestAnAbandonedHandlerGivesItsSlotBack(t *testing.T) {
-	for name, giveUp := range map[string]func(*testing.T, *kfake.Cluster, *running){
-		"released": func(t *testing.T, cluster *kfake.Cluster, a *running) {
-			startRun(t, cluster, nil, ignore)
+	for name, giveUp := range map[string]func(t *testing.T, cluster *kfake.Cluster, a *running, book *ledger){
+		"released": func(t *testing.T, cluster *kfake.Cluster, a *running, book *ledger) {
+			startRun(t, cluster, nil, func(_ context.Context, records []*kgo.Record) error { book.add(records); return nil })
 			a.await(t, member.EventAbandoned)
 		},
-		"lost": func(t *testing.T, cluster *kfake.Cluster, a *running) {
+		"lost": func(t *testing.T, cluster *kfake.Cluster, a *running, _ *ledger) {
 			unknown := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: -1})
 			a.await(t, member.EventLost)
 			unknown.Remove()
@@ -201,7 +203,7 @@ func TestAnAbandonedHandlerGivesItsSlotBack(t *testing.T) {
 			eventually(t, "the first has all", func() bool { return a.Health().Owned == partitions })
 			produce(t, cluster, partitions, 1)
 			eventually(t, "a handler hangs", func() bool { return hung.Load() != nil })
-			giveUp(t, cluster, a)
+			giveUp(t, cluster, a, &book)
 			eventually(t, "the others that it has are handled", func() bool {
 				owned := 0
 				for _, p := range a.Partitions() {
