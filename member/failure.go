@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -96,7 +97,8 @@ func deadLetters(topic string, f *Failure) []*kgo.Record {
 func (m *Member) backoff(attempt int) (pause time.Duration) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.cfg.Logger.Error("the pause is the default's", "group", m.cfg.Group, "err", &PanicError{"Backoff", p, debug.Stack()})
+			err := &PanicError{"Backoff", p, debug.Stack()}
+			m.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "the pause is the default's", append(errAttrs(err), slog.String("group", m.cfg.Group))...)
 			pause = backoff(attempt)
 		}
 	}()

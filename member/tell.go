@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 )
@@ -27,14 +28,15 @@ func tell(ctx context.Context, logger *slog.Logger, who string, onEvent func(Eve
 	if e.Kind.warns() {
 		level = slog.LevelWarn
 	}
-	logger.LogAttrs(ctx, level, who+" "+string(e.Kind), e.attrs()...)
+	if logger.Enabled(ctx, level) {
+		logger.LogAttrs(ctx, level, who+" "+string(e.Kind), e.attrs()...)
+	}
 	if onEvent == nil {
 		return
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err := &PanicError{"OnEvent", p, debug.Stack()}
-			logger.LogAttrs(ctx, slog.LevelError, who, slog.Any("err", err), slog.String("stack", string(err.Stack)))
+			logger.LogAttrs(ctx, slog.LevelError, who, errAttrs(&PanicError{"OnEvent", p, debug.Stack()})...)
 		}
 	}()
 	onEvent(e)
@@ -86,7 +88,17 @@ func (e *Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Int("attempt", e.Attempt))
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.Any("err", e.Err))
+		attrs = append(attrs, errAttrs(e.Err)...)
+	}
+	return attrs
+}
+
+// errAttrs are what is logged of an error: of a panic that was caught where it came from
+// too, which the error does not say.
+func errAttrs(err error) []slog.Attr {
+	attrs := []slog.Attr{slog.Any("err", err)}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	return attrs
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,5 +117,44 @@ func TestEventsOfElectionsAreLogged(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("%d events are not in the log, the first: %+v", len(told), told[0])
+	}
+}
+
+func panicInTheHandler(*kgo.Record) error { panic("no such order") }
+func panicInBackoff(int) time.Duration    { panic("no pause") }
+
+// A panic that was caught is in the log with where it came from.
+func TestPanicsAreLoggedWithTheirStacks(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 1)
+	var log lockedBuffer
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		cfg.Attempts, cfg.Backoff = 2, panicInBackoff
+		cfg.OnFailure = func(context.Context, member.Failure) member.Decision { return member.StopPartition }
+	}, member.Each(func(_ context.Context, record *kgo.Record) error { return panicInTheHandler(record) }))
+	r.await(t, member.EventPartitionStopped)
+	shut(t, r.Member)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	stacks := map[string]string{}
+	for decoder := json.NewDecoder(&log.Buffer); decoder.More(); {
+		var one struct{ Msg, Err, Stack string }
+		if err := decoder.Decode(&one); err != nil {
+			t.Fatal(err)
+		}
+		stacks[one.Msg] = one.Stack
+		if panicked := strings.Contains(one.Err, "panicked"); panicked != (one.Stack != "") {
+			t.Errorf("the log has: %+v", one)
+		}
+	}
+	for message, in := range map[string]string{
+		"group member handler-failed":    "panicInTheHandler",
+		"group member partition-stopped": "panicInTheHandler",
+		"the pause is the default's":     "panicInBackoff",
+	} {
+		if !strings.Contains(stacks[message], in) {
+			t.Errorf("%q is logged with the stack %q, want %s in it", message, stacks[message], in)
+		}
 	}
 }
