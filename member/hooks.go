@@ -109,7 +109,8 @@ type HooksConfig struct {
 	// made again before.
 	PlanTimeout time.Duration
 
-	// Logger gets what OnEvent gets, in words. The default is none.
+	// Logger gets what OnEvent gets, in words, and the stacks of panics that were
+	// caught. The default is none.
 	Logger *slog.Logger
 }
 

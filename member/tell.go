@@ -3,8 +3,13 @@ package member
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/groupkit/groupkit/assign"
 )
 
 // warns tells whether an event of the kind is logged as a warning.
@@ -18,7 +23,7 @@ func (k EventKind) warns() bool {
 	return false
 }
 
-// maxLogged bounds how many topics and causes a record of the log has.
+// maxLogged bounds how many topics, causes and runs of partitions a record of the log has.
 const maxLogged = 100
 
 // tell logs an event of who, and gives it to the user, whose panic is caught: the
@@ -78,6 +83,9 @@ func (e *Event) attrs() []slog.Attr {
 	if e.Stats != nil {
 		attrs = append(attrs, slog.Any("stats", *e.Stats))
 	}
+	if e.Assigned != nil {
+		attrs = append(attrs, slog.String("assigned", assignedInWords(e.Assigned)))
+	}
 	if e.Topic != "" {
 		attrs = append(attrs, slog.String("topic", e.Topic), slog.Int("partition", int(e.Partition)))
 	}
@@ -91,6 +99,46 @@ func (e *Event) attrs() []slog.Attr {
 		attrs = append(attrs, errAttrs(e.Err)...)
 	}
 	return attrs
+}
+
+// assignedInWords names partitions, at most maxLogged runs of numbers that follow each
+// other: "orders[0-2,7] returns[1]". What is left out is counted.
+func assignedInWords(assigned []assign.TopicPartitions) string {
+	var text strings.Builder
+	runs, left := 0, 0
+	for _, tp := range assigned {
+		numbers := tp.Partitions
+		if runs == maxLogged || len(numbers) == 0 {
+			left += len(numbers)
+			continue
+		}
+		if text.Len() > 0 {
+			text.WriteByte(' ')
+		}
+		text.WriteString(tp.Topic)
+		separator := byte('[')
+		for ; len(numbers) > 0 && runs < maxLogged; runs++ {
+			n := 1
+			for n < len(numbers) && numbers[n] == numbers[n-1]+1 {
+				n++
+			}
+			text.WriteByte(separator)
+			text.WriteString(strconv.Itoa(int(numbers[0])))
+			if n > 1 {
+				text.WriteString("-" + strconv.Itoa(int(numbers[n-1])))
+			}
+			numbers, separator = numbers[n:], ','
+		}
+		text.WriteByte(']')
+		left += len(numbers)
+	}
+	switch {
+	case left > 0:
+		fmt.Fprintf(&text, " and %d more", left)
+	case text.Len() == 0:
+		return "none"
+	}
+	return text.String()
 }
 
 // errAttrs are what is logged of an error: of a panic that was caught where it came from

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/member"
 )
 
@@ -46,8 +47,8 @@ func TestEventsAreLogged(t *testing.T) {
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	type record struct {
-		Msg, Level, Group, Member, From, State, Err string
-		Generation                                  int32
+		Msg, Level, Group, Member, From, State, Err, Assigned string
+		Generation                                            int32
 	}
 	logged := map[string][]record{}
 	for decoder := json.NewDecoder(&log.Buffer); decoder.More(); {
@@ -72,6 +73,9 @@ func TestEventsAreLogged(t *testing.T) {
 			t.Errorf("%+v of %+v", one, e)
 		}
 		if (e.Err != nil) != (one.Err != "") {
+			t.Errorf("%+v of %+v", one, e)
+		}
+		if of := e.Kind == member.EventAssigned || e.Kind == member.EventRevoked; of && one.Assigned != "t[0]" || !of && one.Assigned != "" {
 			t.Errorf("%+v of %+v", one, e)
 		}
 		if want := map[bool]string{true: "WARN", false: "INFO"}[e.Kind == member.EventHandlerFailed]; one.Level != want {
@@ -155,6 +159,28 @@ func TestPanicsAreLoggedWithTheirStacks(t *testing.T) {
 	} {
 		if !strings.Contains(stacks[message], in) {
 			t.Errorf("%q is logged with the stack %q, want %s in it", message, stacks[message], in)
+		}
+	}
+}
+
+func TestAssignedPartitionsAreLoggedInRuns(t *testing.T) {
+	odd := func(n int) (numbers []int32) {
+		for i := range n {
+			numbers = append(numbers, int32(2*i+1))
+		}
+		return numbers
+	}
+	long := member.AssignedInWords([]assign.TopicPartitions{{Topic: "a", Partitions: odd(60)}, {Topic: "b", Partitions: odd(60)}, {Topic: "c", Partitions: odd(7)}})
+	if want := " and 27 more"; !strings.HasSuffix(long, ",79]"+want) || strings.Count(long, ",") != 98 {
+		t.Errorf("got %s", long)
+	}
+	for want, assigned := range map[string][]assign.TopicPartitions{
+		"none":                 {},
+		"t[0]":                 {{Topic: "t", Partitions: []int32{0}}},
+		"a[0-2,4,6-7] b[1000]": {{Topic: "a", Partitions: []int32{0, 1, 2, 4, 6, 7}}, {Topic: "b", Partitions: []int32{1000}}},
+	} {
+		if got := member.AssignedInWords(assigned); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
