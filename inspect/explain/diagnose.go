@@ -233,6 +233,9 @@ func changes(r *round) string {
 		if r.restarted != nil {
 			return fmt.Sprintf("the same members; %s, a static member, had restarted right before", named(r.restarted.MemberRef))
 		}
+		if isElection(r.after) {
+			return "the same candidates, as for a term that ends or goes to another"
+		}
 		return "the same members"
 	}
 	return strings.Join(parts, "; ")

@@ -105,7 +105,7 @@ func verdictCases() []verdictCase {
 	return []verdictCase{
 		{"nothing", nil, []Cause{Unexplained}, Possible, "Nothing was seen", ""},
 		{"quiet and busy", slices.Concat([]Observation{logged(0, 1, a, b, c), polled(9, "Stable", a, b, c)}, commits(0, 60, 1, 0, 1, 2, 3, 4, 5)), []Cause{Fine}, Certain, "did not rebalance", "366 commits"},
-		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Possible, "rebalanced 3 times: 2 members joined, 1 member went and was back 10s later and 1 member went as the record ends.", `"a-1" was back 10s later`},
+		{"scaled", []Observation{logged(0, 1, a), logged(10, 2, a, b), logged(20, 3, b, c), logged(30, 4, a, c)}, []Cause{Fine}, Possible, "rebalanced 3 times: 2 members joined; 1 member went and was back 10s later; 1 member went as the record ends.", `"a-1" was back 10s later`},
 		{"scaled down, and the record goes on", []Observation{logged(0, 1, a, b, c), logged(10, 2, a, b), logged(20, 3, a), polled(65, "Stable", a)}, []Cause{Fine}, Likely, "2 members went and are not back when the record ends, 45s after the last of them.", `"c-1" went; it is not back when the record ends, 55s later`},
 		{"scaled down long ago", []Observation{logged(0, 1, a, b), polled(9, "Stable", a, b), polled(9.8, "Stable", a, b), logged(10, 2, a), polled(1000, "Stable", a)}, []Cause{Fine}, Certain, "not back when the record ends, 16m30s later", ""},
 		{"gone, and back after the log of the group had ended", []Observation{logged(0, 1, a, b), logged(10, 2, a), {At: at(20), Source: SourceLog, Record: &watch.GroupRecord{Tombstone: true}}, logged(40, 1, a, member("b-2"))}, []Cause{Fine}, Possible, "was back 30s later", ""},
@@ -235,7 +235,7 @@ func verdictCases() []verdictCase {
 				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
 				logged(2.1, 2, a, b), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
 				logged(31.1, 3, a, b, c), polled(31.5, "Stable", a, b, c),
-			}, []Cause{Fine}, Certain, "rebalanced twice: 1 member joined and 1 followed from another", "",
+			}, []Cause{Fine}, Certain, "rebalanced twice: 1 member joined; 1 rebalance followed from another", "",
 		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},
 		{"refused", []Observation{polled(0, "Stable", a), said(3, Said{ClientID: "new", Kind: "lost", Error: "INCONSISTENT_GROUP_PROTOCOL: no"})}, []Cause{ProtocolMismatch}, Certain, `"new"`, "was refused"},
@@ -300,7 +300,11 @@ func TestWhateverIsSeenIsJudged(t *testing.T) {
 		var seen []Observation
 		for range random.IntN(60) {
 			when := random.Float64() * 100
-			switch random.IntN(6) {
+			switch random.IntN(7) {
+			case 6:
+				s := Said{Member: fmt.Sprintf("a-%d", random.IntN(4)), ClientID: "a", Kind: []string{"syncing", "assigned", "closed", "lost"}[random.IntN(4)], Generation: int32(random.IntN(9))}
+				s.State = []string{"", "leaderless"}[random.IntN(2)]
+				seen = append(seen, said(when, s))
 			case 0:
 				seen = append(seen, logged(when, int32(random.IntN(30)), pick()...))
 			case 1, 2:

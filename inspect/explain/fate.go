@@ -168,14 +168,14 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 	}
 	parts = append(parts, n.in()...)
 	if f.asked > 0 {
-		what := fmt.Sprintf("%d %s asked for by a member", f.asked, plural(f.asked, "was", "were"))
+		what := fmt.Sprintf("%s %s asked for by a member", many(f.asked, "rebalance"), plural(f.asked, "was", "were"))
 		if v.Explains == 1 {
 			what = "a member asked for it"
 		}
 		parts = append(parts, what)
 	}
 	if followed := v.Explains - len(f.rounds); followed > 0 && len(parts) > 0 {
-		what := fmt.Sprintf("%d followed from another", followed)
+		what := many(followed, "rebalance") + " followed from another"
 		if f.rounds[0].after.Type == "classic" {
 			what += ", as cooperative groups rebalance twice"
 		}
@@ -187,7 +187,7 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 	case len(parts) == 0:
 		v.Says = fmt.Sprintf("The group rebalanced %s, and its members remained.", times(v.Explains))
 	default:
-		v.Says = fmt.Sprintf("The group rebalanced %s: %s.", times(v.Explains), listed(parts))
+		v.Says = fmt.Sprintf("The group rebalanced %s: %s.", times(v.Explains), strings.Join(parts, "; "))
 	}
 	if waitsNotSeen || n.gone > 0 && n.left < restartWithin {
 		v.Sure = Likely

@@ -147,7 +147,7 @@ func historyCases() []historyCase {
 			"cooperative members rebalance twice for each that joins", []Observation{
 				with("cooperative-sticky", logged(0, 1, a)), with("cooperative-sticky", logged(100, 2, a, b)), with("cooperative-sticky", logged(101, 3, a, b)),
 				with("cooperative-sticky", logged(200, 4, a, b, c)), with("cooperative-sticky", logged(201, 5, a, b, c)),
-			}, Fine, Likely, "4 times: 2 members joined and 2 followed from another", "Nothing", nil,
+			}, Fine, Likely, "4 times: 2 members joined; 2 rebalances followed from another", "Nothing", nil,
 		},
 		{"a KIP-848 member never acknowledges, and others come", epochs, SlowToRejoin, Likely, `"a-1"`, "max.poll.interval.ms", []Cause{Fine}},
 		{"a client crash-loops under new IDs", crashing, LeavesRepeatedly, Likely, `The client "x" at 10.0.0.1 goes and comes back, every 30s`, "crash loop", nil},

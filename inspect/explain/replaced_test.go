@@ -60,7 +60,7 @@ func replacedCases() []replacedCase {
 		{
 			"a static member restarts while the group rebalances for another", []Observation{
 				logged(0, 5, a, b), entered(logged(20, 6, a, b2, member("c-1", 4)), 13),
-			}, Fine, "1 member joined and 1 static member restarted", 1,
+			}, Fine, "1 member joined; 1 static member restarted", 1,
 		},
 		{
 			"the plan of a group with static members is slow", []Observation{
@@ -70,12 +70,12 @@ func replacedCases() []replacedCase {
 		{
 			"scaled up, and down again 40 minutes later, under one name", slices.Concat([]Observation{
 				logged(0, 1, member("n-1", 0, 1)), logged(300, 2, first, second), logged(2700, 3, member("n-2", 0, 1)),
-			}, commits(2600, 2699, 1, 0, 1)), Fine, "1 member joined and 1 member went as the record ends", 2,
+			}, commits(2600, 2699, 1, 0, 1)), Fine, "1 member joined; 1 member went as the record ends", 2,
 		},
 		{
 			"the same where nothing is committed", []Observation{
 				logged(0, 1, member("n-1", 0, 1)), logged(300, 2, first, second), logged(2700, 3, member("n-2", 0, 1)),
-			}, Fine, "1 member joined and 1 member went as the record ends", 2,
+			}, Fine, "1 member joined; 1 member went as the record ends", 2,
 		},
 		{
 			"a successor joins a classic group, and then the old one goes", []Observation{
@@ -90,7 +90,7 @@ func replacedCases() []replacedCase {
 		{
 			"a group of KIP-848 is scaled up, and down again", []Observation{
 				logged(0, 1, modern), logged(10, 2, modern, successor), logged(2700, 3, successor),
-			}, Fine, "1 member joined and 1 member went as the record ends", 2,
+			}, Fine, "1 member joined; 1 member went as the record ends", 2,
 		},
 		{
 			"the same within a minute, and it worked until it went", slices.Concat([]Observation{
