@@ -39,9 +39,11 @@ func (g *trouble) document(ctl groupctl, name string, recorded time.Duration) {
 		}
 		_ = os.WriteFile(events, lines.Bytes(), 0o644)
 	})
-	printed, err := command.CombinedOutput()
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	printed, err := command.Output()
 	if err != nil {
-		g.t.Errorf("%v: %s", err, printed)
+		g.t.Errorf("%v: %s", err, complaints.String())
 		return
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(string(printed), g.group, "orders"), g.topic, "orders")
@@ -67,6 +69,7 @@ func (g *trouble) document(ctl groupctl, name string, recorded time.Duration) {
 var (
 	longID     = regexp.MustCompile(`([A-Za-z]+-[0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	otherTopic = regexp.MustCompile(`topic-TestExplainFindsTheCause-[\w-]+`)
+	account    = regexp.MustCompile(`^ +\d+  [a-z]`)
 	firstLine  = regexp.MustCompile(`^   (→ |\d\d:\d\d:\d\dZ  )?`)
 )
 
@@ -78,7 +81,7 @@ func forThePage(text string) string {
 	for line := range strings.Lines(otherTopic.ReplaceAllString(longID.ReplaceAllString(text, "$1"), "payments")) {
 		line = strings.TrimSuffix(line, "\n")
 		first := firstLine.FindString(line)
-		if first == "" || len(out) == 0 {
+		if first == "" || len(out) == 0 || account.MatchString(line) {
 			out, indent = append(out, line), ""
 			continue
 		}

@@ -192,7 +192,7 @@ func diagnosisText(t *table, d explain.Diagnosis) {
 	accounts(t, d)
 	for i, v := range d.Verdicts {
 		t.gap()
-		t.row(fmt.Sprintf("%d. %s (%s)", i+1, strings.ToUpper(words(v.Cause)), strings.Join(append([]string{string(v.Sure)}, shares(v, d.Rebalances)...), ", ")))
+		t.row(fmt.Sprintf("%d. %s (%s%s)", i+1, strings.ToUpper(words(v.Cause)), v.Sure, shares(v, d.Rebalances)))
 		paragraph(t, "   ", "   ", v.Says)
 		for _, e := range v.Evidence {
 			paragraph(t, fmt.Sprintf("   %s  ", clock(e.At, "")), "              ", e.Text)
@@ -208,17 +208,19 @@ func diagnosisText(t *table, d explain.Diagnosis) {
 }
 
 // shares say what a verdict has to do with how many of some rebalances.
-func shares(v explain.Verdict, of int) (all []string) {
-	if v.Explains > 0 {
-		all = append(all, fmt.Sprintf("accounts for %d of %s", v.Explains, counted(of, "rebalance")))
+func shares(v explain.Verdict, of int) string {
+	rebalances := counted(of, "rebalance")
+	switch {
+	case v.Explains > 0 && v.Cause == explain.Unexplained:
+		return fmt.Sprintf(", %d of %s", v.Explains, rebalances)
+	case v.Explains > 0 && v.Prolongs > 0:
+		return fmt.Sprintf(", accounts for %d and prolonged %d of %s", v.Explains, v.Prolongs, rebalances)
+	case v.Explains > 0:
+		return fmt.Sprintf(", accounts for %d of %s", v.Explains, rebalances)
+	case v.Prolongs > 0:
+		return fmt.Sprintf(", prolonged %d of %s", v.Prolongs, rebalances)
 	}
-	if v.Cause == explain.Unexplained && v.Explains > 0 {
-		all[0] = fmt.Sprintf("%d of %s", v.Explains, counted(of, "rebalance"))
-	}
-	if v.Prolongs > 0 {
-		all = append(all, fmt.Sprintf("prolonged %d of %s", v.Prolongs, counted(of, "rebalance")))
-	}
-	return all
+	return ""
 }
 
 // accounts shows what accounts for how many of the rebalances, where that is not one thing.

@@ -240,7 +240,8 @@ func (h *history) wasAwaited(d *departure) bool {
 		return d.round.expectedInVain
 	}
 	w := h.waitOf(d.round)
-	if w == nil || w.before == nil || len(w.before.Members) == 0 {
+	// Of a wait that had begun before the first look the log may tell who was there before.
+	if w == nil || w.before == nil && d.round.source != SourceLog || w.before != nil && len(w.before.Members) == 0 {
 		return false
 	}
 	_, there := w.last[d.member.ID]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -129,5 +130,14 @@ func TestElectionsAreTold(t *testing.T) {
 	again := []Observation{with(assignor, logged(0, 1, member("a-1"), member("b-1"))), with(assignor, logged(20, 2, member("a-1"), member("b-1"))), with(assignor, logged(21, 3, member("a-1"), member("b-1")))}
 	if v := Diagnose("g", again, Limits{}).Verdicts[0]; v.Cause != Fine || !strings.Contains(v.Says, "asked for") {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestWhoDoesNotTellOfAGenerationThatIsSoonOverIsThere: the next one came before it had its
+// part.
+func TestWhoDoesNotTellOfAGenerationThatIsSoonOverIsThere(t *testing.T) {
+	d := Diagnose("g", slices.Concat(rounds(0, 1, 1, 1, "a-1", "b-1"), []Observation{assigned(1, "a-1", 2)}, rounds(1.2, 3, 1, 1, "a-1", "b-1"), []Observation{polled(60, "Stable", member("a-1"), member("b-1"))}), Limits{})
+	if v := d.Verdicts[0]; v.Cause == SessionExpired || v.Cause == LeavesRepeatedly || strings.Contains(v.Says, "went") {
+		t.Errorf("%+v", d.Verdicts)
 	}
 }

@@ -105,11 +105,11 @@ func (h *history) tellMembers(all []*toldRound) {
 		return
 	}
 	end := h.all[len(h.all)-1].At
-	tells, ended := map[string]bool{}, map[string]time.Time{} // who tells of rounds, and of its end
+	tells, ended := map[string]time.Time{}, map[string]time.Time{} // who told of a round last, and of its end
 	for _, o := range h.said {
 		switch o.Said.Kind {
 		case "assigned":
-			tells[o.Said.Member] = true
+			tells[o.Said.Member] = o.At
 		case "closed", "left", "lost":
 			ended[o.Said.Member] = cmp.Or(ended[o.Said.Member], o.At)
 		}
@@ -122,7 +122,9 @@ func (h *history) tellMembers(all []*toldRound) {
 	}
 	isGone := func(id string, at time.Time) bool {
 		saidEnd := !ended[id].IsZero() && !ended[id].After(at.Add(time.Second))
-		return tells[id] && (end.Sub(at) >= tellsWithin || saidEnd)
+		last, told := tells[id]
+		// Who tells of a later one under this ID is there: this one was over too soon for it.
+		return told && !last.After(at) && (end.Sub(at) >= tellsWithin || saidEnd)
 	}
 	members := map[string]bool{}
 	for _, r := range all {
