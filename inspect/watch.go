@@ -96,8 +96,10 @@ const (
 //
 // Where it is not granted, generations come from what coordinators answer: who joined
 // and left, which partitions moved; the generation and the leader of a classic group are
-// nil then. Lag is looked at every ten seconds, but for share groups, whose partitions have
-// no owners; that it is not known in a topic of a group that may not be seen is told too.
+// nil then. Who is elected in an election of package member, which is another thing than
+// who leads its group, is told nevertheless. Lag is looked at every ten seconds, but for
+// share groups, whose partitions have no owners; that it is not known in a topic of a group
+// that may not be seen is told too.
 //
 // No topic is created. Without __consumer_offsets every group is absent; where it is
 // hidden, groups are looked for at the brokers that list them, and an event of

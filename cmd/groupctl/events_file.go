@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
 )
+
+func nobodyWrote(ctx context.Context) error {
+	return fmt.Errorf("nobody has opened the named pipe to write: %w", ctx.Err())
+}
 
 // openEvents opens a file to read. To open a named pipe is to wait until somebody opens it
 // to write, which may be never: where ctx ends before, so does the opening.
@@ -36,14 +41,14 @@ func openEvents(ctx context.Context, path string) (*os.File, error) {
 			writer.Close()
 		}
 		if err != nil && !errors.Is(err, syscall.ENXIO) {
-			return nil, ctx.Err()
+			return nil, nobodyWrote(ctx)
 		}
 		select {
 		case r := <-opened:
 			if r.err == nil {
 				r.file.Close()
 			}
-			return nil, ctx.Err()
+			return nil, nobodyWrote(ctx)
 		case <-time.After(10 * time.Millisecond): // it does not wait for it yet
 		}
 	}

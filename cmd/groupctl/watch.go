@@ -38,8 +38,9 @@ func newWatchCommand(s *session) *cobra.Command {
 		Long: `Show what is there, and then each change on a line of its own: another controller,
 brokers that come and go, elections of partitions with their cause, replicas that
 leave or join those in sync, groups whose coordinator moved or that rebalanced (who
-joined and left, who leads, how many partitions moved, how long they were not
-stable), and partitions that a group does not get on with.
+joined and left, who leads, in elections of groupkit's who is elected, how many
+partitions moved, how long they were not stable), and partitions that a group does not
+get on with.
 
 'watch elections' leaves out the groups, 'watch groups' all but the groups and their
 coordinators. Names after them restrict it to those topics or groups; a group that
