@@ -190,8 +190,7 @@ func (m *Member) SetTraits(traits Traits) error {
 	m.traitsMu.Lock()
 	m.traits = traits
 	m.traitsMu.Unlock()
-	m.tellRefused(true)
-	return nil
+	return m.tellRefused(true)
 }
 
 // Replan has the leader make a new plan; see Hooks.Replan. In KIP-848 it does nothing.

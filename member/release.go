@@ -25,7 +25,7 @@ func (m *Member) release(p *partition, why error) {
 	p.mu.Unlock()
 	m.mu.Unlock()
 	if runs {
-		m.tellRefused(true)
+		m.warnUntold(m.tellRefused(true))
 	}
 }
 
@@ -34,44 +34,60 @@ func (m *Member) unrelease(p *partition) {
 	m.mu.Lock()
 	delete(m.refused, p.topicPartition)
 	m.mu.Unlock()
-	m.tellRefused(false) // the leader hears it in the next round
+	m.warnUntold(m.tellRefused(false)) // the leader hears it in the next round
 	p.notify()
 }
 
+func (m *Member) warnUntold(err error) {
+	if err != nil {
+		m.cfg.Logger.Warn("the leader is not told which partitions the member refuses", "group", m.cfg.Group, "err", err)
+	}
+}
+
 // tellRefused writes the refused partitions to the member's labels, and has the leader
-// hear of them at once.
-func (m *Member) tellRefused(atOnce bool) {
+// hear of them at once. Where there is no room for them the leader hears the user's traits.
+func (m *Member) tellRefused(atOnce bool) error {
 	m.traitsMu.Lock()
 	defer m.traitsMu.Unlock()
+	traits, err := m.withRefused(m.traits)
+	m.warnUntold(err)
+	if atOnce {
+		return m.hooks.SetTraits(traits)
+	}
+	encoded, err := traits.encode()
+	if err == nil {
+		m.hooks.mu.Lock()
+		m.hooks.traits = encoded
+		m.hooks.mu.Unlock()
+	}
+	return err
+}
+
+// withRefused returns the traits with the refused partitions, or as they are, and why,
+// where that cannot be encoded.
+func (m *Member) withRefused(traits Traits) (Traits, error) {
 	refused := make(map[string][]int32)
 	m.mu.Lock()
 	for tp := range m.refused {
 		refused[tp.topic] = append(refused[tp.topic], tp.partition)
 	}
 	m.mu.Unlock()
-	traits := m.traits
-	if len(refused) > 0 {
-		value, err := json.Marshal(refused)
-		if err != nil {
-			return // maps of strings and numbers do encode
-		}
-		traits.Labels = maps.Clone(traits.Labels)
-		if traits.Labels == nil {
-			traits.Labels = make(map[string]string)
-		}
-		traits.Labels[refusedLabel] = string(value)
+	if len(refused) == 0 {
+		return traits, nil
 	}
-	if atOnce {
-		if err := m.hooks.SetTraits(traits); err != nil {
-			m.cfg.Logger.Warn("the leader cannot be asked to move a partition", "err", err)
-		}
-		return
+	value, err := json.Marshal(refused)
+	if err != nil {
+		return traits, err
 	}
-	if encoded, err := traits.encode(); err == nil {
-		m.hooks.mu.Lock()
-		m.hooks.traits = encoded
-		m.hooks.mu.Unlock()
+	with := traits
+	if with.Labels = maps.Clone(traits.Labels); with.Labels == nil {
+		with.Labels = make(map[string]string)
 	}
+	with.Labels[refusedLabel] = string(value)
+	if _, err := with.encode(); err != nil {
+		return traits, err
+	}
+	return with, nil
 }
 
 // parseRefused reads the value of the label, a member's bytes: what makes no sense says

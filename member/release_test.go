@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/groupkit/groupkit/assign"
@@ -137,5 +138,37 @@ func TestAReleasedPartitionMovesWithinTheConstraints(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Traits are told also where the partitions that the member refuses do not fit beside them.
+func TestTraitsAreToldWhereWhatIsRefusedDoesNotFit(t *testing.T) {
+	hooks, err := NewHooks(HooksConfig{Protocols: []Protocol{{Assignor: assign.Balanced{}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Member{hooks: hooks, refused: make(map[topicPartition]bool), cfg: Config{}.withDefaults()}
+	for n := range int32(200) {
+		m.refused[topicPartition{strings.Repeat("x", 40) + fmt.Sprint(n), n}] = true
+	}
+	told := func() Traits { return ParseTraits(hooks.encodedTraits()) }
+	if err := m.SetTraits(Traits{Draining: true, Labels: map[string]string{"big": strings.Repeat("y", 15_800)}}); err != nil {
+		t.Errorf("SetTraits: %v", err)
+	}
+	if got := told(); !got.Draining || len(got.Labels) != 1 {
+		t.Errorf("told: draining %v, %d labels", got.Draining, len(got.Labels))
+	}
+	if err := m.SetTraits(Traits{Capacity: 2}); err != nil {
+		t.Errorf("SetTraits: %v", err)
+	}
+	var asMember assign.Member
+	if told().Apply(&asMember); asMember.Capacity != 2 || len(asMember.Refused) != 200 {
+		t.Errorf("told: capacity %v, %d topics refused", asMember.Capacity, len(asMember.Refused))
+	}
+	if err := m.SetTraits(Traits{Labels: map[string]string{"big": strings.Repeat("y", 17_000)}}); err == nil {
+		t.Error("traits that are too large were accepted")
+	}
+	if got := told(); got.Capacity != 2 {
+		t.Errorf("they took the place of those before: capacity %v", got.Capacity)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Traits are what a member tells the leader about itself beyond its topics. They
-// travel in the user data of its subscription.
+// travel in the user data of its subscription, and may take 16 KiB there, encoded.
 type Traits struct {
 	// Capacity is how much load the member takes in relation to the others;
 	// 0 means 1. See assign.Member.
@@ -22,7 +22,9 @@ type Traits struct {
 	MaxPartitions int32   `json:"maxPartitions,omitempty"`
 	MaxWeight     float64 `json:"maxWeight,omitempty"`
 
-	// Labels are facts about the member for assignors and hooks to go by.
+	// Labels are facts about the member for assignors and hooks to go by. The label
+	// "groupkit.refused" is taken: in it a [Member] asks for what StallRelease does, if
+	// there is room for it beside the rest.
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// Draining asks the leader to give this member nothing more.
