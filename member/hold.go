@@ -12,8 +12,12 @@ import (
 // Hold keeps the place of a member that vanished for a while, for rolling restarts: its
 // partitions are given to nobody until it is back or the time is over, and meanwhile
 // members keep what they own, so that one restart moves nothing. Only members that can
-// be known again are held: static ones, and those with the label. A member that said
-// that it drains is not held.
+// be known again are held: static ones, and those with the label.
+//
+// The leader cannot tell a member that left for good from one that crashed, so Close,
+// Leave and StallLeave too leave a place to be held. A member that said that it drains is
+// not held: one that goes for good calls SetTraits with Draining first, and closes when
+// its partitions are gone, as examples/drain does.
 //
 // It is the leader's config that counts, and what the leader saw: a new leader knows of
 // no member that left before it led, so the partitions of a leader that restarts move.

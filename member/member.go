@@ -330,7 +330,8 @@ func (m *Member) leaveInstance848(ctx context.Context, id string, forGood bool) 
 // what they have begun, for Config.DrainTimeout, see Run. A static member
 // (kgo.InstanceID) keeps its place in the group until its session ends, so that a
 // restart moves nothing, unless it has just given up partitions that its group waits
-// for; [Member.Leave] gives the place up.
+// for; [Member.Leave] gives the place up. Where the leader has a [Hold], the place of a
+// member that it knows by the label is held all the same: see there.
 //
 // When ctx ends first, Close returns its error and the rest goes on in the background.
 // Until Lead has returned the member stays in the group: a process whose Lead may hang
@@ -338,7 +339,8 @@ func (m *Member) leaveInstance848(ctx context.Context, id string, forGood bool) 
 func (m *Member) Close(ctx context.Context) error { return m.close(ctx, false) }
 
 // Leave is Close, and gives up the place of a static member, whose partitions are then
-// handed over at once. It is too late when Close was called before.
+// handed over at once, unless the leader has a [Hold]: see there. It is too late when Close
+// was called before.
 func (m *Member) Leave(ctx context.Context) error { return m.close(ctx, true) }
 
 func (m *Member) close(ctx context.Context, giveUp bool) error {

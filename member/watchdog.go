@@ -26,7 +26,9 @@ const (
 	StallRelease
 	// StallLeave has the member leave the group with all its partitions, and Run
 	// return [ErrStalled]. If it leads, Lead has a tenth of the session timeout to
-	// return before. A process whose handler hangs does best to end then.
+	// return before. A process whose handler hangs does best to end then. Where the
+	// leader has a [Hold], the place of a member that can be known again is held, and its
+	// partitions wait for it.
 	StallLeave
 )
 
