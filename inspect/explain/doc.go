@@ -11,8 +11,10 @@
 // The observations are put in order as rounds: rebalances that completed, each with who
 // was there before and after. Each round is attributed to what differs between the two;
 // each member that is gone is looked at for how it went. Verdicts gather the rounds of
-// one cause, and say how many of all they explain. They come most likely first: by how
-// sure they are, then by how many rounds they explain.
+// one cause, and say how many of all they explain; each round counts once, and
+// [Diagnosis.Accounts] add up to all of them. Who makes a round long is told apart from
+// why it began. They come most likely first: by how sure they are, then by how many rounds
+// they explain. What became of a member that went is judged by what followed.
 //
 // What could be due to several causes is not given to one by guess: a verdict is
 // [Certain] where the observations leave no other, [Likely] where another would take a
