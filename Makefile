@@ -54,6 +54,6 @@ bench: ## Kafka's, kgo's and sarama's assignors beside ours, into docs/benchmark
 	$(MAKE) -C bench full
 
 bench-inspect: ## the figures of docs/inspect.md, beside kadm and Kafka's own tool
-	GROUPKIT_FULL=1 go test -count=1 -v -run 'TestMemoryOf|TestWatchKeepsToItsRate' ./inspect
+	GROUPKIT_FULL=1 go test -count=1 -v -run 'TestMemoryOf|TestWatchKeepsToItsRate|TestWatchGoesOnWhereBrokersMisbehave' ./inspect
 	GROUPKIT_FULL=1 integration/engine.sh run -- integration/test.sh -v -timeout 15m \
 	  -run 'TestLagOfAllGroups|TestTheLeaderIsFound|TestWatchOfAThousand|TestWatchTells(Every|Elections)' .

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,16 @@ const offsetsTopic = "__consumer_offsets"
 // patience is how long a condition may take to come about. It is long, for the machine may
 // be busy; a test that passes does not wait for it.
 const patience = 2 * time.Minute
+
+// computing is held by tests that need much processor time.
+var computing sync.Mutex
+
+// byTurns keeps a test that needs much processor time from running beside another.
+func byTurns(t *testing.T) {
+	t.Helper()
+	computing.Lock()
+	t.Cleanup(computing.Unlock)
+}
 
 func newFake(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
 	t.Helper()

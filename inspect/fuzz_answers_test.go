@@ -24,6 +24,7 @@ import (
 // ends in time and in bounded memory.
 func TestAnswersOfRandomBytes(t *testing.T) {
 	t.Parallel()
+	byTurns(t)
 	fake := newFake(t, kfake.SeedTopics(3, "orders"), kfake.SeedTopics(50, offsetsTopic), kfake.SeedTopics(2, "__transaction_state"), kfake.SeedTopics(2, "__share_group_state"))
 	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil))
 	joinGroup(t, fake, "classic", 1)

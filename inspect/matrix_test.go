@@ -36,6 +36,7 @@ func outcome[T any](a inspect.Answer[T], err error, whole bool) ([]inspect.Probl
 // broker can tell is whole where one misbehaves; and answers that are late are whole.
 func TestBrokersThatMisbehave(t *testing.T) {
 	t.Parallel()
+	byTurns(t)
 	const allowed = 3 * time.Second
 	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic), kfake.SeedTopics(4, "__transaction_state"), kfake.SeedTopics(4, "__share_group_state"))
 	kafkatest.ServeQuorum(t, fake, quorumAnswer(nil))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,18 @@ type watchFault struct {
 	start bool
 }
 
+// waysOf are the ways to misbehave at the request of a number: all, where GROUPKIT_FULL is
+// set, else to be silent, to be late, and two of the others, which take turns.
+func waysOf(request int) (ways []kafkatest.Fault) {
+	if os.Getenv("GROUPKIT_FULL") != "" {
+		return kafkatest.Faults()
+	}
+	others := slices.DeleteFunc(kafkatest.Faults(), func(how kafkatest.Fault) bool {
+		return how == kafkatest.NeverAnswers || how == kafkatest.AnswersLate
+	})
+	return []kafkatest.Fault{kafkatest.NeverAnswers, kafkatest.AnswersLate, others[2*request%len(others)], others[(2*request+1)%len(others)]}
+}
+
 // trial is one watch of brokers that misbehave.
 type trial struct {
 	fault watchFault
@@ -47,7 +60,7 @@ func (one trial) failed(err error) error {
 }
 
 // TestWatchGoesOnWhereBrokersMisbehave has a broker, or all, misbehave at one kind of
-// request, for each kind that Watch sends and in each way: what cannot be looked at is
+// request, for each kind that Watch sends and in several ways: what cannot be looked at is
 // told, once, and again when it can; what others tell goes on being told; and no broker
 // gets more requests than it may.
 func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
@@ -175,7 +188,7 @@ func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
 		})
 	}
 	var trials []trial
-	for _, fault := range []watchFault{
+	for i, fault := range []watchFault{
 		{key: kmsg.Metadata}, {key: kmsg.DescribeQuorum},
 		{key: kmsg.ListGroups, part: "groups 1"}, {key: kmsg.DescribeGroups, part: "groups 1"},
 		{key: kmsg.ConsumerGroupDescribe, part: "groups 1"}, {key: kmsg.Fetch, part: "log 1"},
@@ -184,14 +197,14 @@ func TestWatchGoesOnWhereBrokersMisbehave(t *testing.T) {
 		{key: kmsg.Metadata, all: true, part: "partitions"}, {key: kmsg.Metadata, all: true, part: "partitions", start: true},
 		{key: kmsg.DescribeQuorum, all: true, part: "controller"}, {key: kmsg.DescribeGroups, all: true, part: "groups 1"},
 	} {
-		for _, how := range kafkatest.Faults() {
+		for _, how := range waysOf(i) {
 			trials = append(trials, trial{fault, how})
 		}
 	}
 	// Many at once, for they mostly wait. What fails then is tried again with few beside it:
 	// looks of watches that are short of processor time lie further apart than what happens
 	// here.
-	const many, few, mostAgain = 48, 12, 30
+	const many, few, mostAgain = 60, 15, 30
 	run := func(trials []trial, atOnce int, failed func(trial, error)) {
 		slots := make(chan struct{}, atOnce)
 		var all sync.WaitGroup

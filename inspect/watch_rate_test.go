@@ -55,6 +55,7 @@ func joinByHand(ctx context.Context, client *kgo.Client, group string) error {
 // elections, and while lag is looked at.
 func TestWatchKeepsToItsRate(t *testing.T) {
 	t.Parallel()
+	byTurns(t)
 	const groups = 1000
 	fake := newFake(t, kfake.SeedTopics(2000, "orders"), kfake.SeedTopics(50, offsetsTopic), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
 	for p := range int32(50) {

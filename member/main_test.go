@@ -3,8 +3,8 @@ package member
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/groupkit/groupkit/internal/leaktest"
 )
 
 // No test may leave a goroutine behind: neither this package's nor the client's.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.VerifyTestMain(m) }

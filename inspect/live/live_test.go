@@ -9,13 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"github.com/groupkit/groupkit/assign"
 	"github.com/groupkit/groupkit/inspect"
+	"github.com/groupkit/groupkit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.VerifyTestMain(m) }
 
 // newCluster is a fake cluster with a classic group of one member, "workers", on the two
 // partitions of "orders", and a client of it.

@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/zk"
 	"github.com/groupkit/groupkit/internal/kafkatest"
+	"github.com/groupkit/groupkit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.VerifyTestMain(m) }
 
 func TestNoZooKeeperAnswers(t *testing.T) {
 	bad := kafkatest.BadBrokers(t)
