@@ -3,8 +3,10 @@
 package kafkatest
 
 import (
+	"context"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -75,9 +77,12 @@ func WriteLog(t testing.TB, fake *kfake.Cluster, partition int32, records ...kgo
 		t.Fatal(err)
 	}
 	defer client.Close()
+	// Not the test's context: whoever writes while the test ends is waited for.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
 	for _, r := range records {
 		r.Topic, r.Partition = "__consumer_offsets", partition
-		if err := client.ProduceSync(t.Context(), &r).FirstErr(); err != nil {
+		if err := client.ProduceSync(ctx, &r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
