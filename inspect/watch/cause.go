@@ -135,7 +135,7 @@ func (e election) fromNone(seen *evidence) (Cause, []string) {
 	default:
 		return e.mayBeUnclean(CauseUnknown, seen)
 	}
-	if e.lost != nil && e.lost.node != to && !slices.Contains(e.areLive, e.lost.node) {
+	if wasLive && e.lost != nil && e.lost.node != to && !slices.Contains(e.areLive, e.lost.node) {
 		seen.note("broker %d, which led last%s, is not among the live brokers %s", e.lost.node, inEpoch(e.lost.epoch), list(e.areLive))
 		return CauseBrokerGone, *seen
 	}

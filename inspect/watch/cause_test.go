@@ -94,6 +94,7 @@ func TestAnElectionThatFollowsLateHasItsCause(t *testing.T) {
 		{"two epochs on", []look{same, {gone, part(2, 7, 2, 3), CauseBrokerGone, "one election between was not seen"}}},
 		{"in the next epoch", []look{next, {gone, part(2, 7, 2, 3), CauseBrokerGone, "broker 1, which led last, in epoch 5"}}},
 		{"in both", []look{same, {gone, part(-1, 6, 2, 3), CauseBrokerGone, "broker 1, which led last, left the ISR"}, {gone, part(2, 7, 2, 3), CauseBrokerGone, "in epoch 5"}}},
+		{"nobody can lead meanwhile", []look{same, {[]int32{3}, part(-1, 6, 2), CauseBrokerGone, "broker 1, which led last, left the ISR"}, {gone, part(2, 7, 2), CauseBrokerBack, "broker 2 was not among the live brokers before, and is"}}},
 		{"it is back before", []look{same, {[]int32{1, 2, 3}, part(1, 5, 1, 2, 3), CauseBrokerBack, "broker 1 was not among the live brokers before, and is"}}},
 		{"it is back, and another leads", []look{same, {[]int32{1, 2, 3}, part(2, 6, 1, 2, 3), CauseUnknown, "broker 2 was among the live brokers before"}}},
 	} {

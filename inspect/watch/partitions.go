@@ -256,8 +256,8 @@ func (d *Differ) lastLeader(e election) *lostLeader {
 	if !ok {
 		return nil
 	}
-	if e.after.Leader != nil {
-		delete(d.lost, key)
+	if e.after.Leader != nil || len(e.able()) == 0 {
+		delete(d.lost, key) // it is led, or waits for a broker and not for an election
 	}
 	return &lost
 }
