@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"time"
 
@@ -82,7 +83,9 @@ type Config struct {
 	OnFailure func(ctx context.Context, failure Failure) Decision
 
 	// DeadLetterTopic is where [DeadLetter] sends records. Required for that
-	// decision, and without effect otherwise.
+	// decision, and without effect otherwise. It must not be one of Topics, nor match
+	// one that is a pattern, unless kgo.ConsumeExcludeTopics is among the options of
+	// Client: the member would handle its dead letters, and fail on them again.
 	DeadLetterTopic string
 
 	// StallTimeout is how long a partition whose records wait may go without
@@ -91,7 +94,8 @@ type Config struct {
 	// coordinator does not acknowledge the member. The default is no bound.
 	StallTimeout time.Duration
 
-	// OnStall is what happens then, beside an EventStalled, where a handler runs.
+	// OnStall is what happens then, beside an EventStalled, where a handler runs. All
+	// but [StallReport], the default, require StallTimeout.
 	OnStall StallAction
 
 	// OnRecreated is what happens when a topic was deleted and created again.
@@ -155,6 +159,12 @@ func (cfg *Config) check() error {
 	if cfg.OnStall < StallReport || cfg.OnStall > StallLeave {
 		wrong("the member's OnStall is %d, which is no StallAction; use one of the constants", cfg.OnStall)
 	}
+	if cfg.OnStall > StallReport && cfg.OnStall <= StallLeave && cfg.StallTimeout == 0 {
+		wrong("the member's OnStall is set without StallTimeout, and nothing counts as stalled; set Config.StallTimeout")
+	}
+	if from, consumes := cfg.consumesDeadLetters(); consumes {
+		wrong("the member's DeadLetterTopic %q is consumed by the member itself, as %q of Config.Topics; give another topic", cfg.DeadLetterTopic, from)
+	}
 	if cfg.OnRecreated < RecreatedResubscribe || cfg.OnRecreated > RecreatedStop {
 		wrong("the member's OnRecreated is %d, which is no RecreatedAction; use one of the constants", cfg.OnRecreated)
 	}
@@ -165,6 +175,35 @@ func (cfg *Config) check() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// consumesDeadLetters tells by which of its Topics the member consumes its DeadLetterTopic.
+// Whether kgo.ConsumeExcludeTopics excludes it is not looked into.
+func (cfg *Config) consumesDeadLetters() (by string, consumes bool) {
+	if cfg.DeadLetterTopic == "" {
+		return "", false
+	}
+	var patterns, excludes bool
+	for _, opt := range cfg.Client {
+		switch optionName(opt) {
+		case "ConsumeRegex":
+			patterns = true
+		case "ConsumeExcludeTopics":
+			excludes = true
+		}
+	}
+	if patterns && excludes {
+		return "", false
+	}
+	for _, topic := range cfg.Topics {
+		if topic == cfg.DeadLetterTopic {
+			return topic, true
+		}
+		if pattern, err := regexp.Compile(topic); patterns && err == nil && pattern.MatchString(cfg.DeadLetterTopic) {
+			return topic, true
+		}
+	}
+	return "", false
 }
 
 // withDefaults returns the config with everything optional filled in, but for

@@ -29,7 +29,13 @@ func TestMistakesInTheConfigAreToldInSentences(t *testing.T) {
 			[]string{"Concurrency is -1", "MaxBatch is -2", "BufferBytes is -3", "Attempts is -4", "CommitInterval is -1s", "DrainTimeout is -1m0s", "StallTimeout is -1ns", "OnStall is 9", "OnRecreated is -1", "GroupProtocol is 7"}},
 		"slow drains": {member.Config{Group: "g", Topics: []string{"t"}, DrainTimeout: 31 * time.Second},
 			[]string{"DrainTimeout of 31s is more than a third of the client's rebalance timeout of 1m0s"}},
-		"leading in KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, GroupProtocol: member.ConsumerProtocol, OnStall: member.StallRelease, HooksConfig: member.HooksConfig{
+		"stalls that nothing finds": {member.Config{Group: "g", Topics: []string{"t"}, OnStall: member.StallLeave},
+			[]string{"OnStall is set without StallTimeout"}},
+		"its own dead letters": {member.Config{Group: "g", Topics: []string{"t", "dead"}, DeadLetterTopic: "dead"},
+			[]string{`DeadLetterTopic "dead" is consumed by the member itself, as "dead" of Config.Topics`}},
+		"its own dead letters by a pattern": {member.Config{Group: "g", Topics: []string{"orders"}, DeadLetterTopic: "orders-dead", Client: []kgo.Opt{kgo.ConsumeRegex()}},
+			[]string{`DeadLetterTopic "orders-dead" is consumed by the member itself, as "orders" of Config.Topics`}},
+		"leading in KIP-848": {member.Config{Group: "g", Topics: []string{"t"}, GroupProtocol: member.ConsumerProtocol, StallTimeout: time.Minute, OnStall: member.StallRelease, HooksConfig: member.HooksConfig{
 			Protocols: balanced, Traits: member.Traits{Capacity: 1}, PlanTimeout: 1, Announce: true,
 			Lead: func(context.Context, member.Term) error { return nil },
 		}}, []string{"both ConsumerProtocol and Protocols", "both ConsumerProtocol and Traits", "both ConsumerProtocol and Lead", "both ConsumerProtocol and PlanTimeout", "both ConsumerProtocol and Announce", "both ConsumerProtocol and StallRelease"}},
