@@ -58,8 +58,8 @@ type Member struct {
 	Draining bool `json:"draining,omitempty"`
 
 	// Refused are partitions that the member must not have, in whatever order: its
-	// handler of them hangs, say. [Balanced], [Rendezvous] and [Failover] give them to
-	// another subscriber where there is one that may have them.
+	// handler of them hangs, say. [Balanced], [Sticky], [CooperativeSticky], [Rendezvous]
+	// and [Failover] give them to another subscriber where there is one that may have them.
 	Refused []TopicPartitions `json:"refused,omitempty"`
 }
 

@@ -66,7 +66,7 @@ func newIndex(g Group) *index {
 }
 
 // plain returns ix for the same members and topics without capacities, ceilings, draining
-// and weights.
+// and weights. What members refuse stays.
 func (ix *index) plain() *index {
 	plain := *ix
 	plain.members, plain.topics = make([]*Member, len(ix.members)), make([]*Topic, len(ix.topics))
@@ -219,6 +219,7 @@ func (ix *index) place(plan Plan) placement {
 		for id := range plan.Assignment {
 			if _, isMember := ix.memberNumber[id]; !isMember {
 				placed.exact = placed.exact && plan.Assignment.Count(id) == 0
+				placed.hollow = placed.hollow || len(plan.Assignment[id]) > 0
 			}
 		}
 	}

@@ -33,6 +33,9 @@ func (r *Review) Assign(a Assignor) (Plan, error) {
 	solve := solverOf(a)
 	if solve == nil {
 		plan, err := a.Assign(r.group)
+		// It may keep its lists, and change them in the next round: what members are
+		// known to own must not change with them.
+		plan = plan.Clone()
 		if err == nil {
 			err = r.Validate(plan)
 		}

@@ -1,8 +1,8 @@
 package assign
 
 // Sticky returns the assignor "sticky": the counts of partitions are as even as
-// subscriptions allow, and as many partitions as possible stay with their owner
-// (KIP-54). Both are exact, where Java's StickyAssignor only comes close.
+// subscriptions, and what members refuse, allow, and as many partitions as possible stay
+// with their owner (KIP-54). Both are exact, where Java's StickyAssignor only comes close.
 //
 // It takes no notice of weights, capacities, ceilings, racks or draining. It is the engine of
 // [Balanced] under the standard name, so that members of other clients can be in the

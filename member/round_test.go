@@ -47,6 +47,20 @@ func newLeader(t *testing.T, cfg HooksConfig) *leader {
 	return l
 }
 
+// TestAnAssignorThatUsesItsListsAgainGivesNoPartitionTwice: what a member owns is not what
+// the assignor makes of the lists that it returned before.
+func TestAnAssignorThatUsesItsListsAgainGivesNoPartitionTwice(t *testing.T) {
+	me, you := []int32{0, 1}, []int32{2, 3}
+	l := newLeader(t, HooksConfig{Protocols: []Protocol{{Assignor: assign.New("again", func(assign.Group) (assign.Plan, error) {
+		return assign.Plan{Assignment: assign.Assignment{"me": {{Topic: "t", Partitions: me}}, "you": {{Topic: "t", Partitions: you}}}}, nil
+	})}}})
+	l.round(4, joined("me", l.says()), joined("you", l.says()))
+	me[0], me[1], you[0], you[1] = 2, 3, 0, 1
+	if got := l.round(4, joined("me", l.says(0, 1)), joined("you", l.says(2, 3))); len(got["me"])+len(got["you"]) > 0 {
+		t.Errorf("nothing is withheld of partitions that move: %v", got)
+	}
+}
+
 // says is the metadata of a member that subscribes to topic "t".
 func (l *leader) says(owned ...int32) []byte {
 	var tps []assign.TopicPartitions
