@@ -40,11 +40,17 @@ const (
 
 	doKeepStaticOfGroup = "Raise the session timeout of the group above the time that a restart of the static member takes (consumer.session.timeout.ms of the group, by kafka-configs.sh --entity-type groups), or bring it back sooner."
 
-	doFindCrash = "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, an error of its handler), or it takes too long between two polls, for which a Java consumer leaves (max.poll.interval.ms), and a member of package member with StallLeave (StallTimeout of member.Config). Until that is mended, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances."
+	doFindCrash = "Look at what that member logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, an error of its handler), or it takes too long between two polls, for which a Java consumer leaves (max.poll.interval.ms), and a member of package member with StallLeave (StallTimeout of member.Config)."
+
+	doFindCrashOfCandidate = "Look at what that candidate logs before it goes: it is restarted or fails again and again (a crash loop, a liveness probe, an error of what it does while it leads)."
+
+	doBeStaticMeanwhile = "Until that is mended, an instance id (group.instance.id, kgo.InstanceID) with a session timeout above the time of a restart spares the group the rebalances."
 
 	doSeeHowItGoes = "Whether it leaves, or is removed because it is slow or silent, was not seen: record the group while it happens, for a minute or more (--for 2m)."
 
 	doBeStatic = "Give each member an instance id that it keeps over restarts (group.instance.id, kgo.InstanceID), and a session timeout above the time that a restart takes: a restart then moves nothing, and the group rebalances for it only where the one that is back leads by package member."
+
+	doReplaceLeaderLast = "Nothing, if it was a deployment and is over. Candidates are not static, so each restart is a rebalance, for which the term of another leader goes on. Restart the leader last: its work then moves once."
 
 	doBeStaticInPlace = "Nothing, if it was a deployment and is over. To spare the group the rebalances of the next one, give each member an instance id that the one in its place has too (group.instance.id, kgo.InstanceID), such as the name of a StatefulSet's pod, and a session timeout above the time that a restart takes; or replace more of them at a time."
 
@@ -52,7 +58,11 @@ const (
 
 	doNothing = "Nothing."
 
-	doNothingForRestart = "Nothing, if it was restarted on purpose. An instance id (group.instance.id, kgo.InstanceID), with a session timeout above the time that a restart takes, spares the group the rebalances of a restart."
+	doNothingIfMeant = "Nothing, if it was restarted on purpose."
+
+	doStayStatic = "Its instance id spares the group the rebalances of a restart only where the member stops without leaving, and is back within its session timeout."
+
+	doNothingForRestart = doNothingIfMeant + " An instance id (group.instance.id, kgo.InstanceID), with a session timeout above the time that a restart takes, spares the group the rebalances of a restart."
 
 	doSeeWhyItWent = "If it was not, look at what it logged before it went: whether it left, or was removed because it was slow or silent, was not seen."
 

@@ -337,18 +337,7 @@ func sameAssignment(r *round, m watch.Member) bool {
 // commitTimes are when the partitions that a member had before a round were committed,
 // since it has them.
 func (h *history) commitTimes(m watch.Member, r *round) []time.Time {
-	since := r.at.Add(-commitsWithin)
-	for _, earlier := range h.rounds {
-		if earlier == r {
-			break
-		}
-		if !earlier.at.After(since) {
-			continue
-		}
-		if _, had := byID(earlier.after)[m.ID]; had && !sameAssignment(earlier, m) {
-			since = earlier.at
-		}
-	}
+	since := h.assignedSince(m, r)
 	var times []time.Time
 	for _, topic := range m.Assigned {
 		for _, p := range topic.Partitions {

@@ -116,7 +116,7 @@ func gather(all []Evidence) []Evidence {
 }
 
 // followers gives rounds in which nothing changed to the round right before them: a
-// cooperative group rebalances twice for one change.
+// cooperative group rebalances twice for one change, and an eager one does not.
 func (h *history) followers() {
 	for i, r := range h.rounds {
 		if r.isQuiet() && len(r.toldOf("revoked")) > 0 {
@@ -125,6 +125,9 @@ func (h *history) followers() {
 				h.rounds[i-1].by.takes(r)
 			}
 			h.ordinary.takes(r)
+		}
+		if r.after.Assignor != nil && isEager(*r.after.Assignor) {
+			continue
 		}
 		if i == 0 {
 			// Of the one before only its outcome is known.

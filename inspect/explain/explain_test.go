@@ -232,9 +232,9 @@ func verdictCases() []verdictCase {
 		},
 		{
 			"what was not looked at after a generation is no wait", []Observation{
-				logged(0, 1, a, b), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
-				logged(2.1, 2, a, b), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
-				logged(31.1, 3, a, b, c), polled(31.5, "Stable", a, b, c),
+				with("cooperative-sticky", logged(0, 1, a, b)), polled(1, "PreparingRebalance", a, b), polled(2, "PreparingRebalance", a, b),
+				with("cooperative-sticky", logged(2.1, 2, a, b)), polled(30, "PreparingRebalance", a, b, c), polled(31, "PreparingRebalance", a, b, c),
+				with("cooperative-sticky", logged(31.1, 3, a, b, c)), polled(31.5, "Stable", a, b, c),
 			}, []Cause{Fine}, Certain, "rebalanced twice: 1 member joined; 1 rebalance followed from another", "",
 		},
 		{"not stable, and no more is seen", []Observation{polled(0, "CompletingRebalance", a), polled(9, "PreparingRebalance", a, b)}, []Cause{Unexplained}, Possible, "not been stable for at least 9s", ""},

@@ -94,9 +94,9 @@ type tally struct {
 	back, gone, replaced, restarted int
 	longest                         time.Duration // that one was away which was back
 	left                            time.Duration // from when the last of those went that were not until the record ends
-	// soon are those that were back within [restartWithin], and unseen those of them of which
-	// it was not seen how they went.
-	soon, unseen int
+	// soon are those that were back within [restartWithin], and of them unseen those of which
+	// it was not seen how they went, and candidates and static those that are such.
+	soon, unseen, candidates, static int
 }
 
 func (f fates) count() tally {
@@ -121,6 +121,12 @@ func (f fates) count() tally {
 				}
 				if n.soon++; one.how == howUnknown {
 					n.unseen++
+				}
+				switch {
+				case isElection(r.before):
+					n.candidates++
+				case one.member.Instance != nil:
+					n.static++
 				}
 			}
 		}
@@ -192,7 +198,13 @@ func (f fates) tell(v *finding, waitsNotSeen bool) {
 	if waitsNotSeen || n.gone > 0 && n.left < restartWithin {
 		v.Sure = Likely
 	}
-	if n.soon > 0 {
+	switch {
+	case n.soon == 0:
+	case n.soon == n.candidates:
+		v.Do = doNothingIfMeant
+	case n.soon == n.candidates+n.static:
+		v.Do = doNothingIfMeant + " " + doStayStatic
+	default:
 		v.Do = doNothingForRestart
 	}
 	if n.unseen > 0 {

@@ -110,6 +110,33 @@ func historyCases() []historyCase {
 	for s := 1.0; s <= 181; s += 2 {
 		preparing = append(preparing, polled(s, "PreparingRebalance", a, b, c))
 	}
+	const day = 24 * 60 * 60
+	b2, b3, c2 := member("b-2", 2, 3), member("b-3", 2, 3), member("c-2", 4, 5)
+	var elected [][]Observation
+	for _, seen := range [][]Observation{
+		{logged(0, 1, a, b, c), logged(10, 2, a, c), logged(20, 3, a, b2, c), logged(30, 4, a, b2), logged(40, 5, a, b2, c2)},
+		crashing,
+		{logged(0, 1, a, b), logged(10, 2, a), logged(20, 3, a, b2)},
+	} {
+		var candidates []Observation
+		for _, o := range seen {
+			record := *o.Record
+			o.Record = &record
+			candidates = append(candidates, with(electionProtocol+"-v1", o))
+		}
+		elected = append(elected, candidates)
+	}
+	idle := func(seconds float64, partition int32, offset int64) Observation {
+		return Observation{At: at(seconds), Source: SourceLog, Commit: &Commit{"orders", partition, offset}}
+	}
+	d := member("d-1", 2, 3)
+	var stopped, inherited []Observation
+	for s := 1.0; s <= 39; s += 2 {
+		stopped = append(stopped, idle(s, 2, int64(10*s)), idle(s, 3, int64(10*s)))
+	}
+	for s := 31.0; s <= 45; s += 2 {
+		inherited = append(inherited, idle(s-16, 2, 100), idle(s-16, 3, 100), idle(s, 2, int64(10*s)), idle(s, 3, int64(10*s)))
+	}
 	var oneShot []Observation
 	for i := range 3 {
 		oneShot = append(oneShot, logged(float64(i)*600, int32(2*i+1), member(fmt.Sprintf("console-consumer-%d", i), 0)), logged(float64(i)*600+20, int32(2*i+2)))
@@ -167,6 +194,60 @@ func historyCases() []historyCase {
 			LeavesRepeatedly, Likely, `The client "x"`, "crash loop", nil,
 		},
 		{"members behind one address are scaled down", []Observation{logged(0, 1, shared(1, 2, 3, 4)...), logged(50, 2, shared(1, 2, 3)...), logged(60, 3, shared(1, 2)...)}, Fine, Likely, "2 members went, the last of them as the record ends", "Nothing", []Cause{LeavesRepeatedly}},
+		{
+			"two members restart, days apart", []Observation{logged(0, 1, a, b, c), logged(10, 2, a, c), logged(40, 3, a, b2, c), logged(3*day, 4, a, b2), logged(3*day+30, 5, a, b2, c2)},
+			Fine, Possible, "2 members went and were back", "restarted on purpose", []Cause{RollingRestart},
+		},
+		{
+			"one member restarts twice", []Observation{logged(0, 1, a, b, c), logged(10, 2, a, c), logged(40, 3, a, b2, c), logged(200, 4, a, c), logged(230, 5, a, b3, c)},
+			Fine, Possible, "2 members went and were back", "restarted on purpose", []Cause{RollingRestart},
+		},
+		{
+			"two are restarted, twice, days apart", []Observation{
+				logged(0, 1, a, b, c), logged(10, 2, a, c), logged(20, 3, a, b2, c), logged(30, 4, a, b2), logged(40, 5, a, b2, c2),
+				logged(3*day, 6, a, c2), logged(3*day+10, 7, a, b3, c2), logged(3*day+20, 8, a, b3), logged(3*day+30, 9, a, b3, member("c-3", 4, 5)),
+			}, RollingRestart, Likely, "Members were replaced one after the other, twice, up to 2 of them within 20s,", "group.instance.id", nil,
+		},
+		{
+			"two are killed and started anew, days apart", []Observation{
+				logged(0, 1, ofKIP848(a), ofKIP848(b)), logged(10, 2, ofKIP848(a), ofKIP848(b), ofKIP848(member("a-2"))), logged(55, 3, ofKIP848(b), ofKIP848(member("a-2"))),
+				logged(3*day, 4, ofKIP848(b), ofKIP848(member("a-2")), ofKIP848(b2)), logged(3*day+45, 5, ofKIP848(member("a-2")), ofKIP848(b2)),
+			}, SessionExpired, Likely, "heard nothing", "consumer.session.timeout.ms", []Cause{RollingRestart},
+		},
+		{
+			"static members leave, and are back", []Observation{
+				logged(0, 1, a, static(b), static(c)), said(9.5, Said{Member: "b-1", Kind: "left"}), logged(10, 2, a, static(c)), logged(40, 3, a, static(b2), static(c)),
+				said(99.5, Said{Member: "c-1", Kind: "left"}), logged(100, 4, a, static(b2)), logged(130, 5, a, static(b2), static(c2)),
+			}, Fine, Likely, "2 members went and were back", "without leaving", []Cause{RollingRestart},
+		},
+		{"candidates are restarted one after the other", elected[0], RollingRestart, Likely, "2 members were replaced one after the other, within 20s, each time with rebalances: a rolling restart.", "Restart the leader last", nil},
+		{"a candidate crash-loops", elected[1], LeavesRepeatedly, Likely, `The client "x"`, "while it leads", nil},
+		{"a candidate restarts", elected[2], Fine, Possible, "was back 10s later", "restarted on purpose. If", nil},
+		{
+			"an eager group joins again soon after one has joined", []Observation{logged(0, 1, a, b), logged(10, 2, a, b, c), logged(22, 3, a, b, c)},
+			Unexplained, Possible, "1 of 2 rebalances", "events", nil,
+		},
+		{
+			"one that is idle commits again for a rebalance, and leaves later", join([]Observation{logged(0, 1, a, b), logged(41.1, 2, a, b, member("d-1")), logged(60.5, 3, a, d)},
+				commits(1, 60, 1, 0, 1), stopped, []Observation{idle(41, 2, 390), idle(41, 3, 390)}),
+			Fine, Likely, "1 member went", "Nothing", []Cause{SessionExpired},
+		},
+		{
+			"one commits twice what it had, for a rebalance that takes a while, and leaves later", join([]Observation{logged(0, 1, a, b), logged(44, 2, a, b, member("d-1")), logged(64, 3, a, d)},
+				commits(1, 63, 1, 0, 1), stopped, []Observation{idle(41, 2, 390), idle(41, 3, 390), idle(44.2, 2, 390)}),
+			Fine, Likely, "1 member went", "Nothing", []Cause{SessionExpired},
+		},
+		{
+			"each partition is committed once where nothing had come", join([]Observation{logged(0, 1, a, b), logged(70, 2, a)},
+				commits(1, 69, 1, 0, 1), stopped, []Observation{idle(45, 2, 390), idle(45, 3, 390)}),
+			Fine, Likely, "1 member went", "Nothing", []Cause{SessionExpired},
+		},
+		{
+			"one that is idle leaves, and who had its partitions before committed also where nothing came", join([]Observation{
+				logged(0, 1, a, member("c-1", 2, 3), member("d-1")), logged(30, 2, a, b, member("d-1")), logged(75, 3, a, d),
+			}, commits(1, 74, 1, 0, 1), inherited),
+			Fine, Likely, "2 members", "Nothing", []Cause{SessionExpired},
+		},
 		{"a network split takes half of the members, who return", join([]Observation{
 			logged(0, 1, a, b, c), logged(70, 2, a), logged(80, 3, a, member("b-2", 2, 3), member("c-2", 4, 5)),
 		}, commits(1, 58, 1, 2, 3, 4, 5), commits(70.5, 75, 1, 2, 3, 4, 5), commits(1, 69, 1, 0, 1)), SessionExpired, Likely, `"b-1" and "c-1"`, "session.timeout.ms", nil},
@@ -185,6 +266,9 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 				t.Errorf("want %s, %s, %q and %q: %+v", test.cause, test.sure, test.says, test.do, d.Verdicts)
 			}
 			for _, v := range d.Verdicts {
+				if isElection(lastRecorded(test.seen)) && strings.Contains(strings.ToLower(v.Do), "instance") {
+					t.Errorf("candidates have no instance ids: %q", v.Do)
+				}
 				if slices.Contains(test.never, v.Cause) && v.Sure != Possible {
 					t.Errorf("accuses somebody: %+v", v)
 				}
@@ -194,4 +278,14 @@ func TestHistoriesOfRealGroups(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lastRecorded is the group as the log has it last, without anything where it has none.
+func lastRecorded(seen []Observation) watch.Group {
+	for _, o := range slices.Backward(seen) {
+		if o.Record != nil {
+			return groupOf("g", o.Record)
+		}
+	}
+	return watch.Group{}
 }

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/groupkit/groupkit/inspect/watch"
@@ -14,24 +15,24 @@ const caughtUpWithin = 15 * time.Second
 // whyNotIdle says why a member that committed nothing for some time up to a round, since
 // its last commit, had something to commit, empty if it may have had nothing: it used to
 // commit where nothing had come, or so much had waited in its partitions afterwards as came
-// in that time.
+// in that time. Commits of who had the partitions before do not count.
 func (h *history) whyNotIdle(m watch.Member, r *round, last time.Time, silent time.Duration) string {
-	repeated := 0
+	most := 0 // that a partition was committed where nothing had come
+	since := h.assignedSince(m, r)
 	var waited, expected float64
 	for _, topic := range m.Assigned {
 		for _, p := range topic.Partitions {
-			was, before, after := -1, 0, 0
+			was, before, after, repeated := -1, 0, 0, 0
 			all := h.commits[partition{topic.Topic, p}]
-			first := firstFrom(all, r.at.Add(-commitsWithin))
-			for i := first; i < len(all) && all[i].At.Before(r.at); i++ {
-				if i > first && all[i].Commit.Offset == all[i-1].Commit.Offset {
-					repeated++
-				}
+			for i := firstFrom(all, since.Add(1)); i < len(all) && all[i].At.Before(r.at); i++ {
 				if was < 0 {
 					was = i
+				} else if all[i].Commit.Offset == all[i-1].Commit.Offset && !h.isForRound(all[i].At) {
+					repeated++
 				}
 				before = i
 			}
+			most = max(most, repeated)
 			if was < 0 {
 				continue
 			}
@@ -49,12 +50,41 @@ func (h *history) whyNotIdle(m watch.Member, r *round, last time.Time, silent ti
 		}
 	}
 	switch {
-	case repeated >= 2:
+	case most >= 2:
 		return "it used to commit also where nothing had come"
 	case expected > 0 && waited >= expected:
 		return fmt.Sprintf("%d offsets of its partitions were committed right after", int64(waited))
 	}
 	return ""
+}
+
+// assignedSince is since when a member has what it had before a round, at most so far back
+// as commits are looked at.
+func (h *history) assignedSince(m watch.Member, r *round) time.Time {
+	since := r.at.Add(-commitsWithin)
+	for _, earlier := range h.rounds {
+		if earlier == r {
+			break
+		}
+		if !earlier.at.After(since) {
+			continue
+		}
+		if _, had := byID(earlier.after)[m.ID]; had && !sameAssignment(earlier, m) {
+			since = earlier.at
+		}
+	}
+	return since
+}
+
+// isForRound says whether a commit may be one for a rebalance, right before a member joins
+// for it: clients commit then what they have committed before, too.
+func (h *history) isForRound(at time.Time) bool {
+	i, _ := slices.BinarySearchFunc(h.rounds, at.Add(-time.Second), func(r *round, at time.Time) int { return r.at.Compare(at) })
+	if i == len(h.rounds) {
+		return false
+	}
+	r := h.rounds[i] // the first that it may be for
+	return !at.Before(r.waitedOr(r.at).Add(-h.limits.Slow))
 }
 
 // distinct counts times that are not together.

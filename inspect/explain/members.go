@@ -12,11 +12,14 @@ import (
 func (h *history) expired(departures []*departure) []*finding {
 	// Members that were killed and replaced, one after the other, are a restart.
 	rolled := map[who]int{}
+	var followed []*departure
 	for _, d := range departures {
 		if d.how == howExpired && d.successor != nil {
 			rolled[whoIs(d.member.MemberRef)]++
+			followed = append(followed, d)
 		}
 	}
+	inRestart := slices.Concat(restartsIn(followed)...)
 	v := find(SessionExpired, Possible, "")
 	members := map[string]watch.MemberRef{}
 	names := map[who]watch.MemberRef{}
@@ -26,7 +29,7 @@ func (h *history) expired(departures []*departure) []*finding {
 		if d.how != howExpired || d.round.by != nil && d.round.by != v && d.sure != Certain {
 			continue
 		}
-		if d.successor != nil && len(rolled) > 1 && rolled[whoIs(d.member.MemberRef)] == 1 {
+		if rolled[whoIs(d.member.MemberRef)] == 1 && slices.Contains(inRestart, d) {
 			continue
 		}
 		if d.sure.rank() < v.Sure.rank() {
@@ -118,6 +121,12 @@ func (h *history) restarts(departures []*departure) []*finding {
 
 func (h *history) repeated(all []*departure) *finding {
 	v := find(LeavesRepeatedly, Certain, doFindCrash)
+	switch {
+	case isElection(all[0].round.before):
+		v.Do = doFindCrashOfCandidate
+	case all[0].member.Instance == nil:
+		v.Do += " " + doBeStaticMeanwhile
+	}
 	members := map[string]watch.MemberRef{}
 	var at []time.Time
 	for _, d := range all {
@@ -155,52 +164,6 @@ func (h *history) repeated(all []*departure) *finding {
 		v.Do = doNothingForJob + lowerFirst(v.Do)
 	}
 	return v
-}
-
-// restartWithin is how long a restart may take. Who comes back later was away.
-const restartWithin = 10 * time.Minute
-
-// rolling: several members, each of them once or so, that are replaced.
-func (h *history) rolling(all []*departure) *finding {
-	var replaced []*departure
-	for _, d := range all {
-		if d.successor != nil || d.returned != nil && d.returned.at.Sub(d.round.at) <= restartWithin {
-			replaced = append(replaced, d)
-		}
-	}
-	if !slices.ContainsFunc(replaced, func(d *departure) bool { return d.round != replaced[0].round }) {
-		return nil // fewer than two, or all at once
-	}
-	v := find(RollingRestart, Likely, doBeStatic)
-	members := map[string]watch.MemberRef{}
-	var at []time.Time
-	for _, d := range replaced {
-		members[d.member.ID] = d.member.MemberRef
-		at = append(at, d.round.at)
-		back := "its successor had joined before"
-		if d.returned != nil {
-			back = fmt.Sprintf("another of the same name joined in %s", generationOf(d.returned))
-		}
-		v.quote(d.round.at, d.round.source, fmt.Sprintf("%s: %s went, a dynamic member; %s", generationOf(d.round), named(d.member.MemberRef), back))
-		v.takes(d.round, d.returned)
-	}
-	for _, d := range all {
-		if d.successor != nil {
-			h.explainOverlap(d, v)
-		}
-	}
-	v.Members = sortedRefs(members)
-	v.Says = fmt.Sprintf("%s were replaced one after the other, %s, each time with rebalances: a rolling restart without static membership.", many(len(replaced), "member"), within(at))
-	return v
-}
-
-// explainOverlap gives the round in which a successor joined to the restart.
-func (h *history) explainOverlap(d *departure, v *finding) {
-	for _, r := range h.rounds {
-		if slices.ContainsFunc(r.joined, func(j watch.Member) bool { return whoIs(j.MemberRef) == whoIs(d.member.MemberRef) }) {
-			v.takes(r)
-		}
-	}
 }
 
 func within(at []time.Time) string {

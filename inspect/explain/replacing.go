@@ -51,6 +51,9 @@ func (h *history) replacedByOthers(departures []*departure) *finding {
 			members[d.member.ID] = d.member.MemberRef
 			at = append(at, d.round.at)
 			taken[r], taken[d.round] = true, true
+			if isElection(d.round.before) {
+				v.Do = doReplaceLeaderLast
+			}
 			v.quote(d.round.at, d.round.source, generationOf(d.round)+": "+changes(d.round))
 			if r != d.round {
 				v.quote(r.at, r.source, generationOf(r)+": "+changes(r))
