@@ -165,10 +165,14 @@ func TestAnElectionNeedsNoTopicAndHandsOverWhenItsLeaderGoes(t *testing.T) {
 // is elected, and not who leads the group, who counts the votes all the while.
 func TestACandidateOfHigherPriorityTakesOver(t *testing.T) {
 	c := cluster.Shared(t)
+	// Nothing has to expire, and a session that did would take a ballot more.
+	ofPriority := func(priority int32) func(*member.ElectionConfig) {
+		return func(cfg *member.ElectionConfig) { cfg.SessionTimeout, cfg.Priority = 30*time.Second, priority }
+	}
 	election := unique(t, "election")
 	ctl := buildGroupctl(t, c)
 	watched := ctl.watch(t, "-o", "jsonl", "watch", "groups", election)
-	low := elect(t, c, election, "low", nil)
+	low := elect(t, c, election, "low", ofPriority(0))
 	if agreed(t, low) != low {
 		t.Fatal("the only candidate does not lead")
 	}
@@ -177,7 +181,7 @@ func TestACandidateOfHigherPriorityTakesOver(t *testing.T) {
 	eventually(t, "the watch tells of the first leader", func() (bool, string) {
 		return strings.Contains(watched.text(), `"payloadText":"low"`), watched.text()
 	})
-	high := elect(t, c, election, "high", func(cfg *member.ElectionConfig) { cfg.Priority = 1 })
+	high := elect(t, c, election, "high", ofPriority(1))
 	eventually(t, "the candidate of higher priority leads", func() (bool, string) {
 		return agreed(t, low, high) == high, ""
 	})
@@ -190,7 +194,9 @@ func TestACandidateOfHigherPriorityTakesOver(t *testing.T) {
 	isShown(t, ctl, election, high, counts.Member)
 	var history inspect.OffsetsHistory
 	eventually(t, "the log shows the handover", func() (bool, string) {
-		ctl.run(t, 0, &history, "offsets", "dump", election, "--kind", "generation")
+		if _, err := ctl.ask(t, 0, &history, "offsets", "dump", election, "--kind", "generation"); err != nil {
+			return false, err.Error()
+		}
 		told := verdictsIn(history)
 		return slices.Equal(told, []string{"low", "low, hands over", "high"}), fmt.Sprint(told)
 	})
@@ -221,7 +227,10 @@ func isShown(t *testing.T, ctl groupctl, election string, elected *elector, coun
 	leader, _ := elected.Leader()
 	eventually(t, "groupctl shows who is elected", func() (bool, string) {
 		var rows []inspect.Group
-		a := ctl.run(t, 0, &rows, "group", "describe", election)
+		a, err := ctl.ask(t, 0, &rows, "group", "describe", election)
+		if err != nil {
+			return false, err.Error()
+		}
 		if len(rows) != 1 || len(a.Warnings) > 0 || rows[0].Elected == nil || rows[0].Elected.HandsOver {
 			return false, fmt.Sprintf("%+v: %+v", a.Warnings, rows)
 		}

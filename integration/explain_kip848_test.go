@@ -13,9 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/groupkit/groupkit/inspect"
 	"github.com/groupkit/groupkit/inspect/explain"
@@ -100,25 +98,6 @@ func awaitLine(t *testing.T, path, words string) {
 	})
 }
 
-// configure sets a config of the group, which the brokers hold.
-func (g *trouble) configure(name, value string) {
-	g.t.Helper()
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
-	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, g.group
-	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-	config.Name, config.Value = name, &value
-	resource.Configs = append(resource.Configs, config)
-	req.Resources = append(req.Resources, resource)
-	resp, err := req.RequestWith(g.t.Context(), newClient(g.t, g.c))
-	if err == nil {
-		err = kerr.ErrorForCode(resp.Resources[0].ErrorCode)
-	}
-	if err != nil {
-		g.t.Fatal(err)
-	}
-}
-
 // TestWhatMembersOfKIP848SayExplainsTheirGroup has members of KIP-848 go and come, and be
 // cut off, and the group explained from their logs alone, and together with
 // __consumer_offsets.
@@ -149,8 +128,10 @@ func TestWhatMembersOfKIP848SayExplainsTheirGroup(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			g := newTrouble(t, c)
-			g.configure("consumer.heartbeat.interval.ms", "500")
-			g.configure("consumer.session.timeout.ms", "10000")
+			groupConfig(t, c, g.group, "consumer.heartbeat.interval.ms", "500")
+			if test.cause == explain.SessionExpired {
+				groupConfig(t, c, g.group, "consumer.session.timeout.ms", "10000")
+			}
 			g.startRunning("a")
 			b := g.startRunning("b")
 			g.awaitMembers(2)
@@ -218,8 +199,11 @@ func TestWhoIsRefusedByAGroupOfAnotherKindIsToldWhy(t *testing.T) {
 		test.bring(g)
 		answer, err := inspect.New(newClient(t, c)).Explain(t.Context(), g.group, inspect.Explaining{For: time.Millisecond, Said: g.heard})
 		told, _ := json.MarshalIndent(answer.Data, "", " ")
-		if v := answer.Data.Verdicts[0]; err != nil || v.Cause != test.cause || !strings.Contains(v.Do, test.do) {
-			t.Errorf("%s: %v, want %s, and %q to do: %s", test.name, err, test.cause, test.do, told)
+		if err != nil || len(answer.Data.Verdicts) == 0 {
+			t.Fatalf("%s: %v, %v: %s", test.name, err, answer.Errors, told)
+		}
+		if v := answer.Data.Verdicts[0]; v.Cause != test.cause || !strings.Contains(v.Do, test.do) {
+			t.Errorf("%s: want %s, and %q to do: %s", test.name, test.cause, test.do, told)
 		}
 	}
 }
