@@ -119,9 +119,12 @@ func (in *Inspector) coordinators(ctx context.Context, kind coordinatorKind, nam
 	case in.createInternalTopics:
 		topic, named = in.awaitCoordinators(ctx, topic, names)
 	case topic.absent && kind.topic == offsetsTopicName:
-		if again, metadata, err := in.offsetsTopicAndBrokers(ctx); err == nil && again.absent {
+		if again, metadata, err := in.offsetsTopicAndBrokers(ctx); err == nil {
 			in.lookForGroups(ctx, again, metadata.Brokers)
 			topic = again
+		}
+		if !topic.mayBeAbsent() { // created since
+			named = in.findCoordinatorsOf(ctx, kind, names)
 		}
 	}
 	rows := coordinatorRows(names, topic, named)

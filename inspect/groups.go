@@ -89,7 +89,7 @@ func (in *Inspector) DescribeGroups(ctx context.Context, details GroupDetails, g
 	listCtx, cancel := step(ctx, 0.5)
 	listing := in.listGroups(listCtx, metadata.Brokers, groups)
 	cancel()
-	topic.tellConcealed(listing.groups)
+	in.tellConcealed(ctx, topic, listing.groups)
 	if len(groups) == 0 {
 		if listing.answered == 0 && len(listing.problems) > 0 {
 			answer, err := answer.fail(listing.problems[0])

@@ -109,6 +109,65 @@ func TestGroupsAreProofOfATopicThatIsNotShown(t *testing.T) {
 	}
 }
 
+// The first group of a cluster may be created, and the topic with it, between the look at
+// the topic and the list of groups: that is no reason to call the topic concealed.
+func TestATopicThatIsCreatedMeanwhileIsNotConcealed(t *testing.T) {
+	for name, test := range map[string]struct {
+		absent int // how many looks do not show it
+		ask    func(*inspect.Inspector) ([]inspect.Problem, error)
+	}{
+		"groups": {1, func(in *inspect.Inspector) ([]inspect.Problem, error) {
+			a, err := in.Groups(testContext(t), "workers")
+			if len(a.Data) != 1 || a.Data[0].Leader == nil || a.Data[0].OffsetsPartition == nil {
+				t.Errorf("groups %+v", a.Data)
+			}
+			return append(a.Errors, a.Warnings...), err
+		}},
+		"the log": {1, func(in *inspect.Inspector) ([]inspect.Problem, error) {
+			a, err := in.OffsetsLog(testContext(t), "workers", inspect.LogRange{})
+			if a.Data == nil || len(a.Data.Entries) != 1 {
+				t.Errorf("history %+v", a.Data)
+			}
+			return append(a.Errors, a.Warnings...), err
+		}},
+		"coordinators, seen at the second look": {1, coordinatorOfWorkers(t)},
+		"coordinators, seen at the third look":  {2, coordinatorOfWorkers(t)},
+		"elections": {1, func(in *inspect.Inspector) ([]inspect.Problem, error) {
+			a, err := in.ElectionState(testContext(t))
+			if len(a.Data.Groups) != 1 {
+				t.Errorf("groups %+v", a.Data.Groups)
+			}
+			// The fake has no quorum, and other things that are not asked about here.
+			return slices.DeleteFunc(a.Errors, func(p inspect.Problem) bool { return p.Target != offsetsTopic }), err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
+			member, generation := joinGroup(t, fake, "workers", 1).GroupMetadata()
+			writeLog(t, fake, "workers", kafkatest.GroupRecord("workers", member, generation))
+			in := inspect.New(newClient(t, fake))
+			hidden := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: offsetsTopic, Err: kerr.UnknownTopicOrPartition, Count: test.absent})
+			problems, err := test.ask(in)
+			if err != nil || len(problems) > 0 {
+				t.Errorf("%v: %+v", err, problems)
+			}
+			if hits := hidden.Hits(); hits != test.absent {
+				t.Errorf("the topic was absent from %d looks, want %d", hits, test.absent)
+			}
+		})
+	}
+}
+
+func coordinatorOfWorkers(t *testing.T) func(*inspect.Inspector) ([]inspect.Problem, error) {
+	return func(in *inspect.Inspector) ([]inspect.Problem, error) {
+		a, err := in.Coordinators(testContext(t), "workers")
+		if len(a.Data) != 1 || a.Data[0].Partition == nil || a.Data[0].Coordinator == nil {
+			t.Errorf("coordinators %+v", a.Data)
+		}
+		return a.Errors, err // the fake places groups otherwise than Kafka, which is a warning
+	}
+}
+
 func TestGroupsTellTheTypesApart(t *testing.T) {
 	fake := newFake(t, kfake.SeedTopics(6, "orders"), kfake.SeedTopics(50, offsetsTopic))
 	joinGroup(t, fake, "modern", 1, kgo.ServerSideBalancer(), kgo.Balancers(kgo.CooperativeStickyBalancer()))

@@ -84,12 +84,19 @@ func (t *stateTopic) leaderOf(partition int32) *int32 {
 	return known(p.Leader)
 }
 
-// tellConcealed takes the groups that brokers list. Where there is one there is
-// __consumer_offsets: a server that shows none does not let it be seen, as some that are
-// hosted do, or keeps groups elsewhere. Kafka says so by an error of its own. What could
-// create the topic is not done all the same, for groups may outlast it for a moment.
-func (t *stateTopic) tellConcealed(groups map[string]listedGroup) {
+// tellConcealed takes the groups that brokers listed after t was read. Where there is one
+// there is __consumer_offsets: it was created since, which a second look shows, or a server
+// does not let it be seen, as some that are hosted do, or keeps groups elsewhere. Kafka says
+// so by an error of its own. What could create the topic is not done all the same, for groups
+// may outlast it for a moment.
+func (in *Inspector) tellConcealed(ctx context.Context, t *stateTopic, groups map[string]listedGroup) {
 	if !t.absent || len(groups) == 0 || t.concealed {
+		return
+	}
+	ctx, cancel := step(ctx, 0.5)
+	defer cancel()
+	if again, _, err := in.stateTopic(ctx, t.kind); err == nil && !again.absent {
+		*t = *again
 		return
 	}
 	t.concealed = true
@@ -104,7 +111,10 @@ func (in *Inspector) lookForGroups(ctx context.Context, topic *stateTopic, broke
 	if topic.absent && topic.kind.topic == offsetsTopicName {
 		ctx, cancel := step(ctx, 0.5)
 		defer cancel()
-		topic.tellConcealed(in.listGroups(ctx, brokers, nil).groups)
+		listing, stop := step(ctx, 0.8)
+		groups := in.listGroups(listing, brokers, nil).groups
+		stop()
+		in.tellConcealed(ctx, topic, groups)
 	}
 }
 

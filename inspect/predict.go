@@ -206,7 +206,7 @@ func (in *Inspector) ElectionState(ctx context.Context) (Answer[predict.Cluster]
 		c.Observers = observersFrom(quorum, c.Brokers)
 	}
 	offsets := offsetsTopicFrom(metadata)
-	offsets.tellConcealed(groups.groups)
+	in.tellConcealed(ctx, offsets, groups.groups)
 	found, lost := placeGroups(sortedKeys(groups.groups), offsets, c.Partitions)
 	c.Groups = found
 	if lost != nil {
