@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,10 +22,16 @@ func flagError(command *cobra.Command, err error) *usageError {
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		flag := missing.GetFlag()
+		if strings.HasPrefix(flag.Value.Type(), "string") {
+			return &usageError{fmt.Sprintf("--%s needs a value: %s%s", flag.Name, flag.Usage, help)}
+		}
 		return &usageError{fmt.Sprintf("--%s needs a value; give %s%s", flag.Name, valuesOf(flag), help)}
 	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := "--" + unknown.GetSpecifiedName()
+		if root := command.Root().Name(); name == "--version" {
+			return &usageError{fmt.Sprintf("only '%s --version' takes --version, without a command; see '%s --help'", root, root)}
+		}
 		if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 			if name = "-" + unknown.GetSpecifiedName(); "-"+letters != name {
 				name += " in -" + letters

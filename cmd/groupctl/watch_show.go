@@ -13,17 +13,21 @@ import (
 // groupsShown is how many groups of a snapshot get a line each.
 const groupsShown = 20
 
+// clockSetBack is the step back from which on the clock was set, and not an answer late.
+const clockSetBack = 5 * time.Second
+
 // eventLines prints events as text.
 type eventLines struct {
 	out io.Writer
 	// last is the time of the last line. What one broker answered may be told after what
-	// another answered a moment later; to people times go forwards.
+	// another answered a moment later; to people times go forwards. A longer step back is
+	// one of the clock itself.
 	last time.Time
 }
 
 // write prints one event; a snapshot may take several lines.
 func (l *eventLines) write(event watch.Event) error {
-	if event.At.After(l.last) {
+	if event.At.After(l.last) || l.last.Sub(event.At) >= clockSetBack {
 		l.last = event.At
 	}
 	var text strings.Builder

@@ -244,18 +244,20 @@ func TestEventsOnALine(t *testing.T) {
 	}
 }
 
-// A group that was looked at before the partitions may be told after them.
+// A group that was looked at before the partitions may be told after them. Where the clock
+// is set back, lines have the time that it shows then.
 func TestTimesOfLinesGoForwards(t *testing.T) {
 	var out bytes.Buffer
 	lines := eventLines{out: &out}
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for i, offset := range []time.Duration{2 * time.Second, time.Second, 3 * time.Second} {
+	for i, offset := range []time.Duration{2 * time.Second, time.Second, 3 * time.Second, -time.Hour, time.Second - time.Hour} {
 		event := watch.Event{Kind: watch.KindBroker, At: start.Add(offset), Broker: &watch.BrokerChange{Node: int32(i), Up: true}}
 		if err := lines.write(event); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if want := "03:04:07.0Z  broker       0 is up\n03:04:07.0Z  broker       1 is up\n03:04:08.0Z  broker       2 is up\n"; out.String() != want {
+	if want := "03:04:07.0Z  broker       0 is up\n03:04:07.0Z  broker       1 is up\n03:04:08.0Z  broker       2 is up\n" +
+		"02:04:05.0Z  broker       3 is up\n02:04:06.0Z  broker       4 is up\n"; out.String() != want {
 		t.Errorf("%q, want %q", &out, want)
 	}
 }
