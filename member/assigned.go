@@ -212,21 +212,19 @@ func (m *Member) drain(parts []*partition, why error) error {
 			continue
 		}
 		if p.isReleased() {
-			late = append(late, p) // its handler had its time
+			late = append(late, p) // its handler had its time, and its context ended
 			continue
 		}
 		select {
 		case <-w.done:
 		case <-deadline.C:
 			deadline.Reset(0) // for the others
+			p.endCall(why)
 			late = append(late, p)
 		}
 	}
 	if len(late) == 0 {
 		return nil
-	}
-	for _, p := range late {
-		p.endCall(why)
 	}
 	grace := time.NewTimer(m.drainTimeout / 2)
 	defer grace.Stop()
@@ -264,7 +262,16 @@ func (p *partition) underWay() *call {
 	return p.call
 }
 
-// isReleased tells whether the context of a stalled handler was ended.
+// markReleased has nothing more handled before the call under way has returned, whose
+// context the caller ends, and returns it; nil when there is none.
+func (p *partition) markReleased() *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.released = p.call != nil
+	return p.call
+}
+
+// isReleased tells whether the context of a stalled handler was ended, or is in a moment.
 func (p *partition) isReleased() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

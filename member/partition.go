@@ -47,7 +47,7 @@ type partition struct {
 	unwritten bool      // dead letters wait to be acknowledged
 	stalled   error     // what the watchdog told, for as long as it holds
 
-	released bool    // the leader was asked to move the partition, and call has not returned
+	released bool    // call stalled and was ended for it, see StallRelease and StallLeave, and has not returned
 	stopped  error   // why nothing is handled: OnFailure chose so
 	last     *worker // nil when there was none
 

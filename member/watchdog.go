@@ -24,8 +24,9 @@ const (
 	// stays, which Plan.Unmet tells. OnPlan finds the request in assign.Member.Refused,
 	// and what it returns is sent, whether it heeds that or not.
 	StallRelease
-	// StallLeave has the member leave the group with all its partitions, and Run
-	// return [ErrStalled]. If it leads, Lead has a tenth of the session timeout to
+	// StallLeave ends the handler's context and has the member leave the group with all
+	// its partitions, and Run return [ErrStalled]. Other handlers may finish what they
+	// have begun, for Config.DrainTimeout. If it leads, Lead has a tenth of the session timeout to
 	// return before. A process whose handler hangs does best to end then. Where the
 	// leader has a [Hold], the place of a member that can be known again is held, and its
 	// partitions wait for it.
@@ -86,7 +87,11 @@ func (r *run) stalled(p *partition, e Event) {
 		r.m.mu.Lock()
 		r.m.giveUp = true
 		r.m.mu.Unlock()
-		r.m.fail(e.Err)
+		c := p.markReleased()
+		r.m.fail(e.Err) // first, so that the handler is not called again
+		if c != nil {
+			c.end(e.Err)
+		}
 	}
 }
 

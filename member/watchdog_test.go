@@ -139,6 +139,47 @@ func TestAMemberThatStallsLeaves(t *testing.T) {
 	eventually(t, "it handles what the first did not", func() bool { book.mu.Lock(); defer book.mu.Unlock(); return len(book.seen[0]) == 3 })
 }
 
+// The handler that stalls is told to stop at once, and why, and the others may finish.
+func TestAMemberThatStallsAndLeavesEndsTheHandlerAtOnce(t *testing.T) {
+	cluster := fakeCluster(t, 2)
+	produce(t, cluster, 2, 1)
+	why, release := make(chan error, 1), make(chan struct{})
+	var other atomic.Bool
+	r := startRun(t, cluster, func(cfg *member.Config) {
+		cfg.StallTimeout, cfg.OnStall, cfg.DrainTimeout, cfg.CommitInterval = stall, member.StallLeave, 20*time.Second, time.Millisecond
+	}, func(ctx context.Context, records []*kgo.Record) error {
+		if records[0].Partition == 0 {
+			<-ctx.Done()
+			why <- context.Cause(ctx)
+			close(release)
+			return ctx.Err()
+		}
+		for done := false; !done; { // the other goes on, and is not cut short
+			member.Progress(ctx, 0)
+			select {
+			case <-release:
+				done = true
+			case <-time.After(stall / 20):
+			}
+		}
+		other.Store(ctx.Err() == nil)
+		return nil
+	}, kgo.RebalanceTimeout(time.Minute))
+	// Before the others have had DrainTimeout.
+	if err := r.wait(t); !errors.Is(err, member.ErrStalled) {
+		t.Errorf("Run returned %v", err)
+	}
+	if err := <-why; !errors.Is(err, member.ErrStalled) {
+		t.Errorf("the context of the handler that stalled ended for %v", err)
+	}
+	if !other.Load() {
+		t.Error("the other handler was cut short")
+	}
+	if e := r.all(member.EventAbandoned); len(e) > 0 {
+		t.Errorf("got %+v", e)
+	}
+}
+
 // A member that leaves because of a handler gives Lead the time to return that a lease
 // leaves it, and leaves nobody else leading beside it.
 func TestAMemberThatStallsEndsItsTermBeforeItLeaves(t *testing.T) {
