@@ -203,6 +203,7 @@ func (m *Member) remove(parts []*partition) {
 // take, and returns an error that names those that are left. It waits once for each. Their phase, or the end of
 // the run, must keep further ones from starting.
 func (m *Member) drain(parts []*partition, why error) error {
+	began := time.Now()
 	deadline := time.NewTimer(m.drainTimeout)
 	defer deadline.Stop()
 	var late []*partition
@@ -238,12 +239,18 @@ func (m *Member) drain(parts []*partition, why error) error {
 			grace.Reset(0)
 		}
 		w.abandoned.Store(true)
+		e := Event{Kind: EventAbandoned, Topic: p.topic, Partition: p.partition}
+		since := began
 		if c := p.underWay(); c != nil {
+			e.Offset, e.Records = c.remaining()
+			if told := c.told.Load(); told != nil {
+				since = *told
+			}
 			c.leave() // others need not wait for it either
 		}
-		err := fmt.Errorf("%s[%d] was given up after %s: %w", p.topic, p.partition, m.drainTimeout+m.drainTimeout/2, ErrAbandoned)
-		m.emit(Event{Kind: EventAbandoned, Topic: p.topic, Partition: p.partition, Err: err})
-		errs = append(errs, err)
+		e.Err = fmt.Errorf("%s[%d] was given up %s after its handler was told to stop: %w", p.topic, p.partition, time.Since(since).Round(time.Millisecond), ErrAbandoned)
+		m.emit(e)
+		errs = append(errs, e.Err)
 	}
 	return errors.Join(errs...)
 }
@@ -290,7 +297,7 @@ func (p *partition) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.call != nil {
-		p.call.halt.Store(true)
+		p.call.tell()
 	}
 }
 
@@ -312,7 +319,7 @@ func (m *Member) resumeFetching(p *partition) {
 }
 
 // stopPartition has nothing more of it handled or fetched.
-func (m *Member) stopPartition(p *partition, why error) {
+func (m *Member) stopPartition(p *partition, why *Failure) {
 	m.mu.Lock() // throughout, so that Resume cannot come in between
 	p.mu.Lock()
 	p.stopped, p.paused = why, true
@@ -321,7 +328,7 @@ func (m *Member) stopPartition(p *partition, why error) {
 		m.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.partition}})
 	}
 	m.mu.Unlock()
-	m.emit(Event{Kind: EventPartitionStopped, Topic: p.topic, Partition: p.partition, Err: why})
+	m.emit(Event{Kind: EventPartitionStopped, Topic: p.topic, Partition: p.partition, Offset: why.Records[0].Offset, Records: len(why.Records), Err: why})
 }
 
 // Resume has a partition handled again that [StopPartition] had stopped, beginning with

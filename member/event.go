@@ -74,8 +74,8 @@ const (
 	// EventRevoked: the partitions in Assigned were drained, committed and given up.
 	EventRevoked EventKind = "revoked"
 	// EventAbandoned: a handler did not return in time when its partition was given
-	// up or the member closed, see Config.DrainTimeout. Its records are not committed
-	// and may be handled by another member at the same time.
+	// up or the member closed, see Config.DrainTimeout. Its Records records from Offset
+	// on, which it has not told by Progress, are not committed and may be handled by another member at the same time.
 	EventAbandoned EventKind = "abandoned"
 	// EventHandlerFailed: the handler returned Err for Records records from Offset
 	// on, the Attempt-th time, for none where it had told all of them by Progress;
@@ -86,10 +86,12 @@ const (
 	// EventDeadLettered: OnFailure chose DeadLetter for Records records from Offset
 	// on, and the brokers acknowledged them.
 	EventDeadLettered EventKind = "dead-lettered"
-	// EventPartitionStopped: OnFailure chose StopPartition, for the *Failure in Err.
+	// EventPartitionStopped: OnFailure chose StopPartition, for the *Failure in Err:
+	// for Records records from Offset on.
 	EventPartitionStopped EventKind = "partition-stopped"
 	// EventStalled: records wait and the handler makes no progress, see
-	// Config.StallTimeout. Or it cannot even be called, which only is told: an
+	// Config.StallTimeout: Records records from Offset on are not handled of those that
+	// it was called with, or, where it was not, that one poll brought. Or it cannot even be called, which only is told: an
 	// abandoned handler of the partition has not returned, the handlers of others take
 	// all of Config.Concurrency and make no progress either, or dead letters have not
 	// been acknowledged for as long.

@@ -169,7 +169,7 @@ func TestWhatBecomesOfRecordsThatFail(t *testing.T) {
 	t.Run("stop the partition", func(t *testing.T) {
 		r, calls := setup(t, decide(member.StopPartition))
 		e := r.await(t, member.EventPartitionStopped)
-		if !errors.Is(e.Err, errBad) {
+		if !errors.Is(e.Err, errBad) || e.Offset != bad || e.Records != 1 {
 			t.Errorf("got %+v", e)
 		}
 		committedAt(t, r, bad)

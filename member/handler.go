@@ -95,11 +95,12 @@ type call struct {
 	records   []*kgo.Record
 	began     time.Time
 
-	single bool         // an error concerns one record; written by Each, read after the call
-	done   atomic.Int64 // how many records are handled
-	beats  atomic.Int64 // calls of Progress
-	halt   atomic.Bool  // no further record is to be begun
-	left   atomic.Bool  // its slot was given back
+	single bool                      // an error concerns one record; written by Each, read after the call
+	done   atomic.Int64              // how many records are handled
+	beats  atomic.Int64              // calls of Progress
+	halt   atomic.Bool               // no further record is to be begun
+	told   atomic.Pointer[time.Time] // since when; nil before that
+	left   atomic.Bool               // its slot was given back
 
 	seen int64 // done and beats when the watchdog last looked, under the partition's lock
 }
@@ -141,9 +142,27 @@ func (c *call) Err() error {
 	return nil
 }
 
+// tell tells the handler that it should come to its end.
+func (c *call) tell() {
+	if !c.halt.Swap(true) {
+		now := time.Now()
+		c.told.Store(&now)
+	}
+}
+
+// remaining tells how many records are not handled, and the offset of the first; behind
+// the last when all are.
+func (c *call) remaining() (offset int64, n int) {
+	done := int(c.done.Load())
+	if done == len(c.records) {
+		return c.records[done-1].Offset + 1, 0
+	}
+	return c.records[done].Offset, len(c.records) - done
+}
+
 // end ends the call's context for the reason given.
 func (c *call) end(why error) {
-	c.halt.Store(true)
+	c.tell()
 	c.cancel(why)
 }
 

@@ -210,7 +210,7 @@ func (p *partition) setPhase(to phase, why error) {
 		p.queue, p.bytes = nil, 0
 	}
 	if p.call != nil {
-		p.call.halt.Store(true)
+		p.call.tell()
 		if p.phase == gone {
 			p.call.end(why)
 		}

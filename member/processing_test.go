@@ -281,7 +281,7 @@ func TestAHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 		book.add(records)
 		return nil
 	})
-	if e := first.await(t, member.EventAbandoned); !errors.Is(e.Err, member.ErrAbandoned) || e.Topic != "t" {
+	if e := first.await(t, member.EventAbandoned); !errors.Is(e.Err, member.ErrAbandoned) || e.Topic != "t" || e.Offset != 2 || e.Records != 3 {
 		t.Errorf("got %+v", e)
 	}
 	if err := <-cause; !errors.Is(err, member.ErrRevoked) {

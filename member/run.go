@@ -242,7 +242,7 @@ func (r *run) begin(p *partition, records []*kgo.Record) *call {
 	}
 	// Both may have come about while the call was made, too early to find it.
 	if r.isHalted() {
-		c.halt.Store(true)
+		c.tell()
 	}
 	if why := r.m.session.ended(lease); why != nil {
 		c.end(why)

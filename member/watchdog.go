@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A StallAction is what happens when a handler makes no progress for
@@ -145,15 +143,12 @@ func (p *partition) inspect(now time.Time, timeout time.Duration, turn time.Time
 	default:
 		p.stalled, hangs = ErrStalled, c != nil
 	}
-	var records []*kgo.Record
 	if e = (Event{Kind: EventStalled, Topic: p.topic, Partition: p.partition}); c != nil {
-		records = c.records[min(int(c.done.Load()), len(c.records)-1):]
-		e.Records = len(c.records)
+		e.Offset, e.Records = c.remaining()
 	} else {
-		records = p.queue[0].records
-		e.Records = len(records)
+		records := p.queue[0].records
+		e.Offset, e.Records = records[0].Offset, len(records)
 	}
-	e.Offset = records[0].Offset
 	e.Err = fmt.Errorf("%s[%d] at offset %d, for %s: %w", p.topic, p.partition, e.Offset, silent.Round(time.Millisecond), p.stalled)
 	return e, hangs
 }

@@ -115,7 +115,29 @@ func stalledIsReleased(t *testing.T, onPlan func(context.Context, member.Round) 
 			t.Error("the first still has the partition")
 		}
 	}
-	a.await(t, member.EventAbandoned)
+	// The records are those of the stall, and the time counts from when it was told to stop.
+	e := a.await(t, member.EventAbandoned)
+	if told := a.await(t, member.EventStalled); !strings.Contains(e.Err.Error(), "after its handler was told to stop") || e.Offset != told.Offset || e.Records != told.Records {
+		t.Errorf("got %+v after %+v", e, told)
+	}
+}
+
+// A stall is told with the records that are left of the call.
+func TestAStallTellsWhatIsLeft(t *testing.T) {
+	cluster := fakeCluster(t, 1)
+	produce(t, cluster, 1, 10)
+	release := make(chan struct{})
+	r := startRun(t, cluster, func(cfg *member.Config) { cfg.StallTimeout, cfg.MaxBatch = stall, 10 }, func(ctx context.Context, records []*kgo.Record) error {
+		if last := records[len(records)-1].Offset; last == 9 {
+			member.Progress(ctx, len(records)-1)
+			<-release
+		}
+		return nil
+	})
+	if e := r.await(t, member.EventStalled); e.Offset != 9 || e.Records != 1 {
+		t.Errorf("got %+v", e)
+	}
+	close(release)
 }
 
 // The member leaves, Run returns although the handler does not, and others take over.
