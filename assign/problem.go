@@ -199,7 +199,7 @@ func (p *problem) pin(l *lane, t int, pin Pin) {
 		before := l.kind(u)
 		after, known := narrowed[before]
 		if !known {
-			after = p.narrow(l, before, pin)
+			after = p.narrow(l, before, func(m int32) bool { return pin.names(p.ix.members[m]) })
 			narrowed[before] = after
 		}
 		switch {
@@ -214,21 +214,23 @@ func (p *problem) pin(l *lane, t int, pin Pin) {
 	}
 }
 
-func (p *problem) narrow(l *lane, k int32, pin Pin) int32 {
+// narrow returns the kind of those of a kind that may have the unit, or unassigned where
+// there are none.
+func (p *problem) narrow(l *lane, k int32, may func(m int32) bool) int32 {
 	eligible := p.kinds[k].eligible
-	var named []int32
+	var narrowed []int32
 	for _, m := range eligible {
-		if pin.names(p.ix.members[m]) {
-			named = append(named, m)
+		if may(m) {
+			narrowed = append(narrowed, m)
 		}
 	}
-	switch len(named) {
+	switch len(narrowed) {
 	case 0:
 		return unassigned
 	case len(eligible):
 		return k
 	}
-	return p.newKind(l, named)
+	return p.newKind(l, narrowed)
 }
 
 // weigh adds up the weights of each unit's partitions. Where nothing is known of weights

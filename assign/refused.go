@@ -21,7 +21,10 @@ func (p *problem) refuse() {
 				key := fmt.Sprint(before, members)
 				after, known := narrowed[key]
 				if !known {
-					after = p.without(l, before, members)
+					after = p.narrow(l, before, func(m int32) bool {
+						_, refuses := slices.BinarySearch(members, m)
+						return !refuses
+					})
 					narrowed[key] = after
 				}
 				switch {
@@ -62,23 +65,4 @@ func (p *problem) refusing() []map[int32][]int32 {
 		}
 	}
 	return refusing
-}
-
-// without returns the kind of those of a kind that are not among the members, or
-// unassigned where there are none.
-func (p *problem) without(l *lane, k int32, members []int32) int32 {
-	eligible := p.kinds[k].eligible
-	var others []int32
-	for _, m := range eligible {
-		if _, refuses := slices.BinarySearch(members, m); !refuses {
-			others = append(others, m)
-		}
-	}
-	switch len(others) {
-	case 0:
-		return unassigned
-	case len(eligible):
-		return k
-	}
-	return p.newKind(l, others)
 }
